@@ -1,0 +1,9 @@
+//! scim-bridge pulls employees from HR systems, resolves them into people, keeps them as SCIM Users and Groups in
+//! Postgres, serves them over SCIM 2.0 and pushes the differences to downstream apps.
+//!
+//! Modules stand on floors; a module imports only modules on lower floors (`tests/it/architecture.rs` holds the
+//! table). The way of the data: `connector` → `identity` → `translate` → `directory` → `provision` → `delivery`.
+
+pub mod base;
+pub mod db;
+pub mod hr;

@@ -1,0 +1,3 @@
+//! The command `scim-bridge`.
+
+fn main() {}

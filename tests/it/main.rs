@@ -1,0 +1,3 @@
+//! Tests from outside: HTTP in, HTTP out, rows in Postgres. The only integration-test binary.
+
+fn main() {}
