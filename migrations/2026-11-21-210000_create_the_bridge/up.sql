@@ -450,6 +450,7 @@ CREATE TABLE app (
     resume_at timestamptz,
     failures integer NOT NULL DEFAULT 0,
     trouble text,
+    capabilities jsonb,
     lease_owner uuid,
     lease_epoch bigint NOT NULL DEFAULT 0,
     lease_until timestamptz,
@@ -461,6 +462,7 @@ COMMENT ON TABLE app IS 'A downstream SCIM service provider. Delivery leases a w
 COMMENT ON COLUMN app.dispatched_seq IS 'Changes up to this number have been turned into looks at accounts.';
 COMMENT ON COLUMN app.planned_revision IS 'The settings revision for which all accounts have been looked at.';
 COMMENT ON COLUMN app.matched_at IS 'When the app''s existing accounts were last read and matched.';
+COMMENT ON COLUMN app.capabilities IS 'What the app said of itself (RFC 7643 §5) when it was last matched: patch, filter.';
 COMMENT ON COLUMN app.resume_at IS 'The app asked to be left alone until then (429, 503 or a breaker).';
 
 CREATE TABLE account (
@@ -479,13 +481,26 @@ CREATE TABLE account (
     priority smallint NOT NULL DEFAULT 5,
     due_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
+    adopted boolean NOT NULL DEFAULT false,
+    depends uuid[] NOT NULL DEFAULT '{}',
+    cause text COLLATE "C" CHECK (cause IN ('leaver', 'out_of_scope', 'missing')),
+    cause_since timestamptz,
+    steps_done smallint NOT NULL DEFAULT 0,
+    grouped boolean NOT NULL DEFAULT true,
     PRIMARY KEY (tenant_id, app_id, resource_id),
     FOREIGN KEY (tenant_id, app_id) REFERENCES app (tenant_id, id) ON DELETE CASCADE
 );
 COMMENT ON TABLE account IS 'One user or group as one app is known to hold it. resource_id is our user or group, or a made-up id for an account that nobody of ours has (unmatched).';
 COMMENT ON COLUMN account.known IS 'What the app last acknowledged, as it would be sent, with the app''s own ids.';
 COMMENT ON COLUMN account.look IS 'Somebody said: look at this account. The work is always desired minus known.';
-COMMENT ON COLUMN account.priority IS 'Lower goes first: 1 leavers, 5 users, 7 groups.';
+COMMENT ON COLUMN account.priority IS 'Lower goes first: 1 leavers, 5 users, 6 users that waited for their manager''s account once, 7 groups.';
+COMMENT ON COLUMN account.adopted IS 'Found in the app and matched, not created by us.';
+COMMENT ON COLUMN account.depends IS 'Other resources that the last desired state read (the manager): a change of theirs is a look at this account.';
+COMMENT ON COLUMN account.cause IS 'Why the account is being deprovisioned; null while it is wanted.';
+COMMENT ON COLUMN account.cause_since IS 'When the cause arose: the steps'' waiting times count from here.';
+COMMENT ON COLUMN account.steps_done IS 'Deprovisioning steps done for this cause.';
+COMMENT ON COLUMN account.grouped IS 'False: the account is to be in no group of the app (out of scope, or the step remove_groups).';
+CREATE INDEX account_by_depends ON account USING gin (depends) WHERE depends <> '{}';
 CREATE INDEX account_to_look_at ON account (tenant_id, app_id, priority, due_at) WHERE look;
 CREATE INDEX account_by_resource ON account (tenant_id, resource_id);
 CREATE UNIQUE INDEX account_by_remote ON account (tenant_id, app_id, kind, remote_id) WHERE remote_id IS NOT NULL;
@@ -497,10 +512,12 @@ CREATE TABLE account_member (
     group_id uuid NOT NULL,
     member_id uuid NOT NULL,
     remote_id text COLLATE "C" NOT NULL,
+    sure boolean NOT NULL DEFAULT true,
     PRIMARY KEY (tenant_id, app_id, group_id, member_id),
     FOREIGN KEY (tenant_id, app_id, group_id) REFERENCES account (tenant_id, app_id, resource_id) ON DELETE CASCADE
 );
 COMMENT ON TABLE account_member IS 'Members that an app is known to hold in a group; we take away only what we put there.';
+COMMENT ON COLUMN account_member.sure IS 'False: the call that put it there has an unknown outcome; it is put again, or taken away.';
 
 CREATE TABLE operation (
     tenant_id uuid NOT NULL,
@@ -508,6 +525,7 @@ CREATE TABLE operation (
     id uuid NOT NULL,
     resource_id uuid NOT NULL,
     epoch bigint NOT NULL,
+    action text NOT NULL CHECK (action IN ('create', 'update', 'disable', 'delete', 'members')),
     method text NOT NULL,
     path text NOT NULL,
     body jsonb,
