@@ -6,5 +6,6 @@
 
 pub mod base;
 pub mod db;
+pub mod guard;
 pub mod hr;
 pub mod net;

@@ -6,5 +6,7 @@
 mod pool;
 mod statement;
 
+pub use diesel::result::Error as QueryError;
+pub use diesel_async::AsyncConnection as Transactional;
 pub use pool::{Conn, Db, Error, PooledConn};
 pub use statement::{Bound, Statement, Values};

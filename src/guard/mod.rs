@@ -1,0 +1,25 @@
+//! Plans before deeds: whatever the cause, what would be done is stored first, judged as a whole, and waits for a
+//! human when it is too much.
+//!
+//! *Comes in:* the items of a plan, what they do in numbers, limits. *Goes out:* a verdict, the plan's hash, items to
+//! apply, holds. *Owns:* `plan`, `plan_item`, `hold`, `cap_use`, `frozen`. *Must not know:* where the numbers came
+//! from, SCIM, HR.
+//!
+//! The numbers are taken once, on the stored plan, and compared before the first effect; there are no counters that
+//! run while effects happen. A *share* alone never stops one or two people in a small company: see
+//! [`SMALLEST_SHARE`]. Approval names the plan's hash, so nobody approves something else than what was looked at.
+
+mod error;
+mod hold;
+mod judge;
+mod plan;
+mod store;
+
+pub use error::Error;
+pub use hold::{Decision, Hold, NewHold};
+pub use judge::{Limit, Limits, Reason, SMALLEST_SHARE, Sizes, Unit, Verdict, judge};
+pub use plan::{Action, Cause, Item, ItemState, Mark, Plan, PlanState, StoredItem, Writer};
+pub use store::{
+    cap_used, decide, decide_hold, freeze, frozen, hold, holds, items, mark, open_holds, plan, planned_items,
+    rejected_values, supersede, thaw, use_cap,
+};
