@@ -6,6 +6,7 @@
 
 pub mod base;
 pub mod db;
+pub mod expression;
 pub mod guard;
 pub mod hr;
 pub mod net;
