@@ -1,0 +1,56 @@
+# Two commands: `make demo` runs the whole way once and stays up, `make test` runs every test.
+# Each installs what is missing: PostgreSQL's server binaries (no server is started by the installation).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+EMPLOYEES ?= 200
+
+.PHONY: help demo test tools postgres lint deny
+
+help:
+	@echo 'make demo   a sandbox HR system, the bridge and an app, end to end (EMPLOYEES=200)'
+	@echo 'make test   every test'
+	@echo 'make lint   formatting, clippy and documentation, warnings as errors'
+	@echo 'make deny   licences, duplicates and sources of the dependencies'
+
+demo: postgres
+	cargo run --quiet -- demo --employees $(EMPLOYEES) $(ARGS)
+
+test: postgres tools
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet
+
+deny:
+	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
+	cargo deny --locked check bans licenses sources
+	@if timeout 60 cargo deny fetch db >/dev/null 2>&1; then cargo deny --locked check advisories; \
+	else echo 'ADVISORIES NOT CHECKED: their database cannot be reached from here'; fi
+
+# The server binaries, found where `scim-bridge` looks for them, else installed.
+postgres:
+	@if [ -n "$${SCIM_BRIDGE_PG_BIN:-}" ] || command -v initdb >/dev/null \
+	  || ls /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql@*/bin/initdb /usr/local/opt/postgresql@*/bin/initdb /usr/pgsql-*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
+	echo 'PostgreSQL server binaries are missing: installing them'; \
+	if command -v apt-get >/dev/null; then \
+	  $(SUDO) mkdir -p /etc/postgresql-common/createcluster.d; \
+	  echo 'create_main_cluster = false' | $(SUDO) tee /etc/postgresql-common/createcluster.d/no-main-cluster.conf >/dev/null; \
+	  $(SUDO) apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq postgresql >/dev/null; \
+	elif command -v brew >/dev/null; then brew install --quiet postgresql@17; \
+	else echo 'install the PostgreSQL server (15 or newer) with your package manager, or set SCIM_BRIDGE_PG_BIN' >&2; exit 1; fi
+
+# SCIM software of others that judges ours: a conformance tester and two servers. Tests that need a part which could
+# not be installed say so in their output.
+tools: target/judges/.ready
+target/judges/.ready: tests/judges/requirements.txt tests/judges/package.json
+	@mkdir -p target/judges
+	@python3 -m venv target/judges/python && target/judges/python/bin/pip install -q -r tests/judges/requirements.txt \
+	  || echo 'NOT INSTALLED: scim2-tester and scim2-server (they need python3 with venv and pip)'
+	@cp tests/judges/package.json target/judges/ && npm install --silent --no-audit --no-fund --prefix target/judges \
+	  || echo 'NOT INSTALLED: scimmy-routers (it needs node with npm)'
+	@touch $@
