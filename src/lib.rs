@@ -4,7 +4,10 @@
 //! Modules stand on floors; a module imports only modules on lower floors (`tests/it/architecture.rs` holds the
 //! table). The way of the data: `connector` → `identity` → `translate` → `directory` → `provision` → `delivery`.
 
+pub mod access;
+pub mod audit;
 pub mod base;
+pub mod config;
 pub mod db;
 pub mod expression;
 pub mod guard;

@@ -1,12 +1,25 @@
-//! The door to Postgres: pool, migrations, prepared statements, the embedded cluster, the sequencer, LISTEN/NOTIFY.
+//! The door to Postgres: pool, TLS, migrations, prepared statements, the embedded cluster, the sequencer, LISTEN.
 //!
-//! *Comes in:* `DATABASE_URL` or a data directory. *Goes out:* connections. *Owns:* `change_chain`, `lease`.
-//! *Must not know:* SCIM, HR, HTTP.
+//! *Comes in:* `DATABASE_URL` or a data directory. *Goes out:* connections and [`Signals`]. *Owns:* `change_chain`,
+//! `resource_total`, `lease`, `schema_migration`; numbers the rows of `change`. *Must not know:* SCIM, HR, HTTP.
+//!
+//! Migrations, LISTEN and session locks need a connection of their own: beside a transaction pooler such as PgBouncer
+//! they go to `SCIM_BRIDGE_DATABASE_DIRECT_URL`, and statements through the pooler are not kept prepared.
 
+pub mod embedded;
+mod error;
+mod migrate;
 mod pool;
+mod signal;
 mod statement;
+mod target;
+mod tls;
 
+pub use diesel::QueryResult;
 pub use diesel::result::Error as QueryError;
 pub use diesel_async::AsyncConnection as Transactional;
-pub use pool::{Conn, Db, Error, PooledConn};
+pub use error::{Error, is_transient, violated_unique};
+pub use migrate::{MIGRATIONS, Migration, migrate, migrations_digest, pending, revert_all};
+pub use pool::{Conn, Db, PooledConn, Settings};
+pub use signal::Signals;
 pub use statement::{Bound, Statement, Values};

@@ -1,29 +1,37 @@
-//! The pool of connections.
+//! The pool of connections, and single connections beside it.
+
+use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::{BuildError, Object, Pool, PoolError};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use futures_util::FutureExt as _;
+
+use super::target::Target;
+use super::{Error, Signals};
 
 /// One connection, or one open transaction on it.
 pub type Conn = AsyncPgConnection;
 /// A connection lent by the pool.
 pub type PooledConn = Object<AsyncPgConnection>;
 
-/// Why the database cannot be reached.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The pool cannot be made.
-    #[error("the connection pool cannot be made")]
-    Build(#[from] BuildError),
-    /// No connection came in time, or the server refused.
-    #[error("no connection to the database")]
-    Connect(#[from] PoolError),
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `DATABASE_URL`, or the embedded cluster's address.
+    pub url: String,
+    /// `SCIM_BRIDGE_DATABASE_DIRECT_URL`: set when `url` leads through a transaction pooler.
+    pub direct_url: Option<String>,
+    /// The most connections of the pool.
+    pub size: usize,
 }
 
 /// The database: cheap to clone, shared by all.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<AsyncPgConnection>,
+    direct: Arc<Target>,
+    signals: Signals,
 }
 
 impl std::fmt::Debug for Db {
@@ -36,13 +44,38 @@ impl Db {
     /// A pool of at most `size` connections to `url`. Connects when first asked.
     ///
     /// # Errors
-    /// When the pool's settings are refused.
+    /// When the address cannot be read.
     pub fn connect(url: &str, size: usize) -> Result<Self, Error> {
+        Self::open(&Settings {
+            url: url.to_owned(),
+            direct_url: None,
+            size,
+        })
+    }
+
+    /// A pool as `settings` say. Connects when first asked.
+    /// Connections live on the runtime that opened the database, whichever thread asked for one.
+    ///
+    /// # Errors
+    /// When an address or its certificates cannot be read.
+    pub fn open(settings: &Settings) -> Result<Self, Error> {
+        let through_pooler = settings.direct_url.is_some();
+        let target = Arc::new(Target::parse(&settings.url, through_pooler)?);
+        let direct = match &settings.direct_url {
+            Some(url) => Arc::new(Target::parse(url, false)?),
+            None => Arc::clone(&target),
+        };
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Fast;
-        let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+        config.custom_setup = Box::new(move |_| {
+            let target = Arc::clone(&target);
+            async move { target.connect().await }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config("", config);
         Ok(Self {
-            pool: Pool::builder(manager).max_size(size).build()?,
+            pool: Pool::builder(manager).max_size(settings.size).build()?,
+            direct,
+            signals: Signals::default(),
         })
     }
 
@@ -52,5 +85,26 @@ impl Db {
     /// When none can be had.
     pub async fn conn(&self) -> Result<PooledConn, Error> {
         Ok(self.pool.get().await?)
+    }
+
+    /// A connection beside the pool and around any transaction pooler, for LISTEN, session locks and migrations.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn direct(&self) -> Result<Conn, Error> {
+        Ok(self.direct.connect().await?)
+    }
+
+    /// The signals of this process.
+    #[must_use]
+    pub const fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// How many connections the pool holds, and how many of them are lent.
+    #[must_use]
+    pub fn lent(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.size.saturating_sub(status.available))
     }
 }

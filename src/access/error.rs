@@ -1,0 +1,29 @@
+//! Why tenants and tokens cannot be changed.
+
+/// Why tenants and tokens cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A tenant has that name already.
+    #[error("a tenant of that name exists already")]
+    NameTaken,
+    /// No such tenant.
+    #[error("there is no such tenant")]
+    NoSuchTenant,
+    /// No such token.
+    #[error("there is no such token")]
+    NoSuchToken,
+    /// A name that cannot be used.
+    #[error(
+        "a name is 1 to 100 characters without control characters, / and \\, and starts with neither a space nor a dot"
+    )]
+    BadName,
+    /// A token of a tenant must open something.
+    #[error("a token of a tenant needs at least one scope")]
+    NoScope,
+    /// The database failed.
+    #[error("the database failed")]
+    Store(#[from] crate::db::QueryError),
+    /// The database cannot be reached.
+    #[error("the database cannot be reached")]
+    Reach(#[from] crate::db::Error),
+}

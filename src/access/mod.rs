@@ -1,0 +1,24 @@
+//! Who may come in, and to what: tenants, clients, tokens.
+//!
+//! *Comes in:* bearer tokens, and orders of the operator. *Goes out:* [`Identity`]. *Owns:* `tenant`, `client`, `token`.
+//! *Must not know:* HTTP, SCIM, what the scopes open.
+//!
+//! Tokens are random, shown once and kept as SHA-256. A token of a tenant belongs to a [`Client`], which stays when
+//! its tokens are changed; a token without a tenant is the operator's.
+
+mod doorkeeper;
+mod error;
+mod jwt;
+mod name;
+mod scope;
+mod store;
+
+pub use doorkeeper::{ACCESS_CHANNEL, Caller, Denied, Doorkeeper, Identity, Operator};
+pub use error::Error;
+pub use jwt::{Grant, LIFETIME_SECONDS};
+pub use name::Name;
+pub use scope::{BadScope, Scope, Scopes};
+pub use store::{
+    Client, NewToken, Tenant, TokenView, client_for, create_tenant, create_token, find_tenant, revoke_token,
+    tenant_exists, tenants, tokens,
+};

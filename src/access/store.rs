@@ -1,0 +1,411 @@
+//! Tenants, clients and tokens in the database.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl as _;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Error, Name, Scope, Scopes};
+use crate::audit;
+use crate::base::{ClientId, Secret, TenantId, TokenId, digest, random_token};
+use crate::db::{Conn, QueryResult, Statement as _, violated_unique};
+
+crate::statement!(
+    AddTenant: (SqlUuid, Text, Timestamptz) -> () = "INSERT INTO tenant (id, name, created_at) VALUES ($1, $2, $3)"
+);
+crate::statement!(
+    AddChain: (SqlUuid, Binary) -> () =
+    "INSERT INTO change_chain (tenant_id, last_seq, digest) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING"
+);
+crate::statement!(
+    /// A page of tenants in the order of their making.
+    Tenants: (SqlUuid, BigInt) -> (SqlUuid, Text, Timestamptz) =
+    "SELECT id, name, created_at FROM tenant WHERE id > $1 ORDER BY id LIMIT $2"
+);
+crate::statement!(
+    TenantByName: (Text) -> (SqlUuid, Text, Timestamptz) = "SELECT id, name, created_at FROM tenant WHERE name = $1"
+);
+crate::statement!(
+    TenantById: (SqlUuid) -> (SqlUuid, Text, Timestamptz) = "SELECT id, name, created_at FROM tenant WHERE id = $1"
+);
+crate::statement!(
+    /// The client of a name, made when missing; the empty update makes the row that is there come back.
+    ClientFor: (SqlUuid, SqlUuid, Text, Timestamptz) -> (SqlUuid) =
+    "INSERT INTO client (tenant_id, id, name, created_at) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING id"
+);
+crate::statement!(
+    AddToken: (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Text, Binary, Array<Text>, Timestamptz, Nullable<Timestamptz>) -> () =
+    "INSERT INTO token (id, tenant_id, client_id, name, hash, scopes, created_at, expires_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+);
+crate::statement!(
+    /// A page of one tenant's tokens, or with a null tenant of the operator's.
+    Tokens: (Nullable<SqlUuid>, SqlUuid, BigInt) ->
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Text, Array<Text>, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Timestamptz>) =
+    "SELECT id, tenant_id, client_id, name, scopes, created_at, expires_at, revoked_at, last_used_at FROM token
+     WHERE tenant_id IS NOT DISTINCT FROM $1 AND id > $2 ORDER BY id LIMIT $3"
+);
+crate::statement!(
+    /// Revokes a token of one tenant, or with a null tenant one of the operator's; tells every process.
+    Revoke: (Nullable<SqlUuid>, SqlUuid, Timestamptz) -> (Bool, Text) =
+    "UPDATE token SET revoked_at = coalesce(revoked_at, $3) WHERE tenant_id IS NOT DISTINCT FROM $1 AND id = $2
+     RETURNING true, pg_notify('bridge_access', id::text)::text"
+);
+crate::statement!(
+    TokenByHash: (Binary) ->
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>) =
+    "SELECT id, tenant_id, client_id, hash, scopes, expires_at, revoked_at FROM token WHERE hash = $1"
+);
+crate::statement!(
+    TokenById: (SqlUuid) ->
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>) =
+    "SELECT id, tenant_id, client_id, hash, scopes, expires_at, revoked_at FROM token WHERE id = $1"
+);
+crate::statement!(
+    /// Notes the last use of many tokens at once.
+    NoteUse: (Array<SqlUuid>, Array<Timestamptz>) -> () =
+    "UPDATE token SET last_used_at = used.at FROM UNNEST($1, $2) AS used (id, at)
+     WHERE token.id = used.id AND (token.last_used_at IS NULL OR token.last_used_at < used.at)"
+);
+
+/// One customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// When it was made, UTC.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A SCIM client as such: its tokens change, it stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+}
+
+/// A token to be made.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Whose it is; none is the operator.
+    pub tenant: Option<TenantId>,
+    /// Its name, which is also its client's.
+    pub name: Name,
+    /// What it opens; the operator's token opens what is the operator's.
+    pub scopes: Scopes,
+    /// When it ends, UTC.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A token as it is shown: never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenView {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose it is; none is the operator.
+    pub tenant: Option<TenantId>,
+    /// The client that uses it.
+    pub client: Option<ClientId>,
+    /// Its name.
+    pub name: String,
+    /// What it opens.
+    pub scopes: Scopes,
+    /// When it was made, UTC.
+    pub created_at: DateTime<Utc>,
+    /// When it ends, UTC.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked, UTC.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, UTC, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// What the doorkeeper needs to know of a token.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub id: TokenId,
+    pub tenant: Option<TenantId>,
+    pub client: Option<ClientId>,
+    pub hash: Vec<u8>,
+    pub scopes: Scopes,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+type StoredRow = (
+    Uuid,
+    Option<Uuid>,
+    Option<Uuid>,
+    Vec<u8>,
+    Vec<String>,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+);
+
+impl From<StoredRow> for Stored {
+    fn from((id, tenant, client, hash, scopes, expires_at, revoked_at): StoredRow) -> Self {
+        Self {
+            id: id.into(),
+            tenant: tenant.map(Into::into),
+            client: client.map(Into::into),
+            hash,
+            scopes: known(&scopes),
+            expires_at,
+            revoked_at,
+        }
+    }
+}
+
+/// Scopes that a newer program wrote open nothing here.
+fn known(names: &[String]) -> Scopes {
+    names
+        .iter()
+        .filter_map(|name| name.parse::<Scope>().ok())
+        .collect()
+}
+
+fn tenant((id, name, created_at): (Uuid, String, DateTime<Utc>)) -> Tenant {
+    Tenant {
+        id: id.into(),
+        name,
+        created_at,
+    }
+}
+
+/// Makes a tenant and the empty chain of its changes. `actor` as in [`audit::note`].
+///
+/// # Errors
+/// When the name is taken.
+pub async fn create_tenant(
+    conn: &mut Conn,
+    name: &Name,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<Tenant, Error> {
+    let id = TenantId::new();
+    AddTenant::with((id.uuid(), name.as_ref(), now))
+        .execute(conn)
+        .await
+        .map_err(|error| match violated_unique(&error) {
+            Some(_) => Error::NameTaken,
+            None => Error::Store(error),
+        })?;
+    AddChain::with((id.uuid(), digest(id.uuid().as_bytes())))
+        .execute(conn)
+        .await?;
+    audit::note(
+        conn,
+        Some(id),
+        now,
+        actor,
+        "tenant.create",
+        &format!("tenant:{id}"),
+        json!({}),
+    )
+    .await?;
+    Ok(Tenant {
+        id,
+        name: name.to_string(),
+        created_at: now,
+    })
+}
+
+/// Up to `limit` tenants after `after`, in the order of their making.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tenants(conn: &mut Conn, after: Option<TenantId>, limit: i64) -> QueryResult<Vec<Tenant>> {
+    let after = after.map_or_else(Uuid::nil, TenantId::uuid);
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> = Tenants::with((after, limit)).load(conn).await?;
+    Ok(rows.into_iter().map(tenant).collect())
+}
+
+/// The tenant of a name or an id.
+///
+/// # Errors
+/// When there is none.
+pub async fn find_tenant(conn: &mut Conn, which: &str) -> Result<Tenant, Error> {
+    let mut rows: Vec<(Uuid, String, DateTime<Utc>)> = TenantByName::with((which,)).load(conn).await?;
+    if rows.is_empty()
+        && let Ok(id) = Uuid::try_parse(which)
+    {
+        rows = TenantById::with((id,)).load(conn).await?;
+    }
+    rows.pop().map(tenant).ok_or(Error::NoSuchTenant)
+}
+
+/// Whether a tenant exists.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tenant_exists(conn: &mut Conn, id: TenantId) -> QueryResult<bool> {
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> = TenantById::with((id.uuid(),)).load(conn).await?;
+    Ok(!rows.is_empty())
+}
+
+/// The client of that name, made when missing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn client_for(
+    conn: &mut Conn,
+    tenant: TenantId,
+    name: &str,
+    now: DateTime<Utc>,
+) -> QueryResult<Client> {
+    let (id,): (Uuid,) = ClientFor::with((tenant.uuid(), ClientId::new().uuid(), name, now))
+        .get_result(conn)
+        .await?;
+    Ok(Client { id: id.into() })
+}
+
+/// Makes a token and returns it, the only time it is seen.
+///
+/// # Errors
+/// When the tenant does not exist, or its token would open nothing.
+pub async fn create_token(
+    conn: &mut Conn,
+    new: &NewToken,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(TokenView, Secret), Error> {
+    let client = match new.tenant {
+        None => None,
+        Some(_) if new.scopes.is_empty() => return Err(Error::NoScope),
+        Some(tenant) if !tenant_exists(conn, tenant).await? => return Err(Error::NoSuchTenant),
+        Some(tenant) => Some(client_for(conn, tenant, new.name.as_ref(), now).await?.id),
+    };
+    let id = TokenId::new();
+    let prefix = if new.tenant.is_some() { "sb_" } else { "sbo_" };
+    let secret = format!("{prefix}{}", random_token());
+    AddToken::with((
+        id.uuid(),
+        new.tenant.map(TenantId::uuid),
+        client.map(ClientId::uuid),
+        new.name.as_ref(),
+        digest(secret.as_bytes()),
+        new.scopes.names(),
+        now,
+        new.expires_at,
+    ))
+    .execute(conn)
+    .await?;
+    let detail = json!({ "scopes": new.scopes.names(), "expires_at": new.expires_at });
+    audit::note(
+        conn,
+        new.tenant,
+        now,
+        actor,
+        "token.create",
+        &format!("token:{id}"),
+        detail,
+    )
+    .await?;
+    let view = TokenView {
+        id,
+        tenant: new.tenant,
+        client,
+        name: new.name.to_string(),
+        scopes: new.scopes,
+        created_at: now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    Ok((view, Secret::new(secret)))
+}
+
+type ViewRow = (
+    Uuid,
+    Option<Uuid>,
+    Option<Uuid>,
+    String,
+    Vec<String>,
+    DateTime<Utc>,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+);
+
+fn view(row: ViewRow) -> TokenView {
+    let (id, tenant, client, name, scopes, created_at, expires_at, revoked_at, last_used_at) = row;
+    TokenView {
+        id: id.into(),
+        tenant: tenant.map(Into::into),
+        client: client.map(Into::into),
+        name,
+        scopes: known(&scopes),
+        created_at,
+        expires_at,
+        revoked_at,
+        last_used_at,
+    }
+}
+
+/// Up to `limit` tokens of a tenant (none: of the operator) after `after`, in the order of their making.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tokens(
+    conn: &mut Conn,
+    tenant: Option<TenantId>,
+    after: Option<TokenId>,
+    limit: i64,
+) -> QueryResult<Vec<TokenView>> {
+    let after = after.map_or_else(Uuid::nil, TokenId::uuid);
+    let rows: Vec<ViewRow> = Tokens::with((tenant.map(TenantId::uuid), after, limit))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// Revokes a token of a tenant (none: of the operator), in every process within a moment of the commit.
+///
+/// # Errors
+/// When that tenant has no such token.
+pub async fn revoke_token(
+    conn: &mut Conn,
+    tenant: Option<TenantId>,
+    id: TokenId,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let revoked: Vec<(bool, String)> = Revoke::with((tenant.map(TenantId::uuid), id.uuid(), now))
+        .load(conn)
+        .await?;
+    if revoked.is_empty() {
+        return Err(Error::NoSuchToken);
+    }
+    audit::note(
+        conn,
+        tenant,
+        now,
+        actor,
+        "token.revoke",
+        &format!("token:{id}"),
+        json!({}),
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn by_hash(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<Stored>> {
+    let rows: Vec<StoredRow> = TokenByHash::with((hash,)).load(conn).await?;
+    Ok(rows.into_iter().next().map(Into::into))
+}
+
+pub(super) async fn by_id(conn: &mut Conn, id: TokenId) -> QueryResult<Option<Stored>> {
+    let rows: Vec<StoredRow> = TokenById::with((id.uuid(),)).load(conn).await?;
+    Ok(rows.into_iter().next().map(Into::into))
+}
+
+pub(super) async fn note_use(conn: &mut Conn, used: &[(TokenId, DateTime<Utc>)]) -> QueryResult<()> {
+    let ids: Vec<Uuid> = used.iter().map(|(id, _)| id.uuid()).collect();
+    let times: Vec<DateTime<Utc>> = used.iter().map(|(_, at)| *at).collect();
+    NoteUse::with((ids, times)).execute(conn).await?;
+    Ok(())
+}
