@@ -13,3 +13,4 @@ pub mod expression;
 pub mod guard;
 pub mod hr;
 pub mod net;
+pub mod scim;
