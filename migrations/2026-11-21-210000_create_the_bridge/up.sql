@@ -146,10 +146,14 @@ CREATE TABLE source_record (
 COMMENT ON TABLE source_record IS 'An employee as last read. Untouched while the record does not change.';
 COMMENT ON COLUMN source_record.employee IS 'The canonical employee without its sensitive part; null for people outside the filter.';
 COMMENT ON COLUMN source_record.digest IS 'HMAC over record and settings revision: an unchanged record costs one comparison.';
-COMMENT ON COLUMN source_record.outcome IS 'What became of the record: linked, filtered, skipped, review, held.';
+COMMENT ON COLUMN source_record.outcome IS 'What became of the record: linked, filtered, skipped, review, held, unreadable, gone.';
+COMMENT ON COLUMN source_record.outcome_detail IS 'What stands of the record in words ("messages"), and "waits": its manager has no user yet. Null: nothing.';
+COMMENT ON COLUMN source_record.missing_reads IS 'How many complete reads in a row did not have it.';
 COMMENT ON COLUMN source_record.work_email IS 'Folded, for suggestions only.';
 CREATE INDEX source_record_by_person ON source_record (tenant_id, person_id);
 CREATE INDEX source_record_by_number ON source_record (tenant_id, connection_id, entity_key, employee_number) WHERE employee_number IS NOT NULL;
+CREATE INDEX source_record_remarked ON source_record (tenant_id, connection_id) WHERE outcome_detail IS NOT NULL;
+CREATE INDEX source_record_missing ON source_record (tenant_id, connection_id) WHERE missing_reads > 0;
 CREATE INDEX source_record_by_email ON source_record (tenant_id, work_email) WHERE work_email IS NOT NULL;
 
 CREATE TABLE run (
@@ -196,6 +200,8 @@ CREATE TABLE run_outcome (
 );
 COMMENT ON TABLE run_outcome IS 'What a run has to say of single people, only where it differs from the run before, and every skip with its reason.';
 
+CREATE INDEX run_outcome_by_record ON run_outcome (tenant_id, source_id, run_id DESC);
+
 CREATE UNLOGGED TABLE staging_page (
     tenant_id uuid NOT NULL,
     run_id uuid NOT NULL,
@@ -209,12 +215,15 @@ CREATE UNLOGGED TABLE staging_record (
     tenant_id uuid NOT NULL,
     run_id uuid NOT NULL,
     source_id text COLLATE "C" NOT NULL,
-    employee jsonb NOT NULL,
+    employee jsonb,
     sealed bytea,
+    problems jsonb,
     digest bytea NOT NULL,
     PRIMARY KEY (tenant_id, run_id, source_id)
 );
 COMMENT ON TABLE staging_record IS 'Records that a read found new or changed; gone when the run ends.';
+COMMENT ON COLUMN staging_record.employee IS 'Null: the record named itself and could not be read.';
+COMMENT ON COLUMN staging_record.problems IS 'What could not be read of the record, as a list of field and message.';
 
 CREATE TABLE review (
     tenant_id uuid NOT NULL,
