@@ -496,6 +496,7 @@ CREATE TABLE account (
     cause_since timestamptz,
     steps_done smallint NOT NULL DEFAULT 0,
     grouped boolean NOT NULL DEFAULT true,
+    doubtful boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, app_id, resource_id),
     FOREIGN KEY (tenant_id, app_id) REFERENCES app (tenant_id, id) ON DELETE CASCADE
 );
@@ -509,6 +510,7 @@ COMMENT ON COLUMN account.cause IS 'Why the account is being deprovisioned; null
 COMMENT ON COLUMN account.cause_since IS 'When the cause arose: the steps'' waiting times count from here.';
 COMMENT ON COLUMN account.steps_done IS 'Deprovisioning steps done for this cause.';
 COMMENT ON COLUMN account.grouped IS 'False: the account is to be in no group of the app (out of scope, or the step remove_groups).';
+COMMENT ON COLUMN account.doubtful IS 'More than one existing account of the app fits: nothing is created before a human decided.';
 CREATE INDEX account_by_depends ON account USING gin (depends) WHERE depends <> '{}';
 CREATE INDEX account_to_look_at ON account (tenant_id, app_id, priority, due_at) WHERE look;
 CREATE INDEX account_by_resource ON account (tenant_id, resource_id);
