@@ -12,5 +12,6 @@ pub mod db;
 pub mod expression;
 pub mod guard;
 pub mod hr;
+pub mod lifecycle;
 pub mod net;
 pub mod scim;
