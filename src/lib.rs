@@ -14,4 +14,5 @@ pub mod guard;
 pub mod hr;
 pub mod lifecycle;
 pub mod net;
+pub mod provision;
 pub mod scim;

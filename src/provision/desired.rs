@@ -1,0 +1,442 @@
+//! What an app should hold of a user or a group: scope, mapping, references by the app's own ids.
+
+use serde_json::{Map, Value, json};
+
+use super::error::Problem;
+use super::settings::{Policy, Settings};
+use super::target::Target;
+use crate::base::ResourceId;
+use crate::expression::{Expression, Fields, Truth, user_context};
+use crate::scim::{ENTERPRISE, HR, Object};
+
+/// An app's settings with everything compiled and checked.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    settings: Settings,
+    scope: Option<Expression>,
+    lines: Vec<CompiledLine>,
+    reads_manager: bool,
+}
+
+#[derive(Debug, Clone)]
+struct CompiledLine {
+    key: String,
+    target: Target,
+    from: Option<Expression>,
+    policy: Policy,
+}
+
+/// A user with what its desired state may read.
+#[derive(Debug, Clone, Copy)]
+pub struct UserView<'a> {
+    /// Our id: the app's `externalId`.
+    pub id: ResourceId,
+    /// The user as stored.
+    pub object: &'a Object,
+    /// The manager's user as stored, when there is one.
+    pub manager: Option<&'a Object>,
+    /// The manager's id in the app, when the manager has an account there.
+    pub manager_remote: Option<&'a str>,
+}
+
+/// What an app should hold of somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Desired {
+    /// Does not belong into the app.
+    OutOfScope,
+    /// Whether it belongs there, or what should be there, cannot be said; nothing is done, least of all a removal.
+    Unclear(String),
+    /// This, exactly as it would be sent, with `externalId`.
+    Wanted(Object),
+}
+
+/// A value that waits for a human.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldValue {
+    /// The mapping line's key.
+    pub field: String,
+    /// What the app holds.
+    pub old: Option<Value>,
+    /// What we would write.
+    pub new: Option<Value>,
+}
+
+/// Attributes that are never sent from a user as it is: secrets, what the app computes, and what is only ours.
+const NEVER: &[&str] = &["password", "groups", "id", "meta", "schemas", "externalId"];
+
+impl Rules {
+    /// Compiles and checks scope and mapping.
+    ///
+    /// # Errors
+    /// Every problem, with its key, line and column.
+    pub fn compile(settings: Settings) -> Result<Self, Vec<Problem>> {
+        let fields = Fields::user([]);
+        let mut problems = Vec::new();
+        let mut parse = |at: String, text: &str| match Expression::parse(text, &fields) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                problems.push(Problem {
+                    at,
+                    line: error.line,
+                    column: error.column,
+                    message: error.message,
+                });
+                None
+            }
+        };
+        let scope = settings
+            .scope
+            .include
+            .as_deref()
+            .and_then(|text| parse("scope.include".to_owned(), text));
+        let mut lines = Vec::new();
+        let mut unknown = Vec::new();
+        for (key, line) in &settings.mapping {
+            let from = line
+                .from
+                .as_deref()
+                .and_then(|text| parse(format!("mapping.{key}.from"), text));
+            match Target::parse(key) {
+                Some(target)
+                    if !NEVER.contains(&key.as_str()) || (key == "externalId" && line.from.is_none()) =>
+                {
+                    lines.push(CompiledLine {
+                        key: key.clone(),
+                        target,
+                        from,
+                        policy: line.policy,
+                    })
+                }
+                _ => unknown.push(Problem::at(
+                    &format!("mapping.{key}"),
+                    "is no attribute that can be sent",
+                )),
+            }
+        }
+        problems.append(&mut unknown);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let reads_manager = scope
+            .iter()
+            .chain(lines.iter().filter_map(|line| line.from.as_ref()))
+            .any(|expression| expression.text().contains("manager"));
+        Ok(Self {
+            settings,
+            scope,
+            lines,
+            reads_manager,
+        })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether a changed manager may change what the reports' accounts should hold.
+    #[must_use]
+    pub const fn reads_manager(&self) -> bool {
+        self.reads_manager
+    }
+
+    /// Whether the account must never be written.
+    #[must_use]
+    pub fn protects(&self, object: &Object) -> bool {
+        let folded: Vec<String> = self
+            .settings
+            .protect
+            .accounts
+            .iter()
+            .map(|name| name.to_lowercase())
+            .collect();
+        if folded.is_empty() {
+            return false;
+        }
+        let is_named = |text: &str| folded.contains(&text.to_lowercase());
+        object
+            .get("userName")
+            .and_then(Value::as_str)
+            .is_some_and(is_named)
+            || object
+                .get("emails")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|email| email.get("value").and_then(Value::as_str))
+                .any(is_named)
+    }
+
+    /// What the app should hold of a user.
+    #[must_use]
+    pub fn user(&self, view: UserView<'_>) -> Desired {
+        let context = user_context(&readable(view));
+        if let Some(entity) = &self.settings.entity {
+            match entity_of(view.object) {
+                None => {
+                    return Desired::Unclear(
+                        "the user has no legal entity, to which this app is bound".to_owned(),
+                    );
+                }
+                Some(found) if found != entity => return Desired::OutOfScope,
+                Some(_) => {}
+            }
+        }
+        if let Some(scope) = &self.scope {
+            match scope.truth(&context) {
+                Ok(Truth::True) => {}
+                Ok(Truth::False) => return Desired::OutOfScope,
+                Ok(Truth::Undefined) => {
+                    return Desired::Unclear("scope.include reads something that is empty".to_owned());
+                }
+                Err(error) => return Desired::Unclear(format!("scope.include cannot be evaluated: {error}")),
+            }
+        }
+        let mut wanted = sendable(view);
+        for line in &self.lines {
+            let Some(from) = &line.from else { continue };
+            match from.value(&context) {
+                Ok(value) => line.target.set(&mut wanted, value),
+                Err(error) => {
+                    return Desired::Unclear(format!("mapping.{} cannot be evaluated: {error}", line.key));
+                }
+            }
+        }
+        wanted.insert("externalId".to_owned(), json!(view.id.to_string()));
+        Desired::Wanted(wanted)
+    }
+
+    /// What the app should hold of a group, without its members.
+    #[must_use]
+    pub fn group(&self, id: ResourceId, object: &Object) -> Desired {
+        if !self.settings.groups.push {
+            return Desired::OutOfScope;
+        }
+        let mut wanted = Map::new();
+        if let Some(name) = object.get("displayName") {
+            wanted.insert("displayName".to_owned(), name.clone());
+        }
+        wanted.insert("externalId".to_owned(), json!(id.to_string()));
+        Desired::Wanted(wanted)
+    }
+
+    /// Applies the policies: what of `wanted` may be written over `known`, and what waits for a human.
+    /// `is_approved` says whether a human agreed to a value.
+    pub fn settle(
+        &self,
+        mut wanted: Object,
+        known: Option<&Object>,
+        is_approved: impl Fn(&HeldValue) -> bool,
+    ) -> (Object, Vec<HeldValue>) {
+        let mut held = Vec::new();
+        for line in &self.lines {
+            if line.policy == Policy::Overwrite {
+                continue;
+            }
+            let old = known.and_then(|known| line.target.get(known)).cloned();
+            let new = line.target.get(&wanted).cloned();
+            if line.policy == Policy::Ignore {
+                line.target.set(&mut wanted, old);
+                continue;
+            }
+            if old.is_none() || old == new {
+                continue;
+            }
+            let value = HeldValue {
+                field: line.key.clone(),
+                old: old.clone(),
+                new,
+            };
+            if line.policy == Policy::Hold {
+                if is_approved(&value) {
+                    continue;
+                }
+                held.push(value);
+            }
+            line.target.set(&mut wanted, old);
+        }
+        (wanted, held)
+    }
+}
+
+fn entity_of(user: &Object) -> Option<&str> {
+    user.get(HR)?.get("entity")?.get("id")?.as_str()
+}
+
+/// The user as expressions read it: with its id and its manager's name.
+fn readable(view: UserView<'_>) -> Object {
+    let mut user = view.object.clone();
+    user.insert("id".to_owned(), json!(view.id.to_string()));
+    let name = view.manager.and_then(|manager| manager.get("displayName"));
+    if let Some(name) = name
+        && let Some(manager) = user
+            .get_mut(ENTERPRISE)
+            .and_then(|extension| extension.get_mut("manager"))
+            .and_then(Value::as_object_mut)
+    {
+        manager.insert("displayName".to_owned(), name.clone());
+    }
+    user
+}
+
+/// The user as it would be sent without any mapping: core and enterprise attributes, the manager by the app's id.
+fn sendable(view: UserView<'_>) -> Object {
+    let mut wanted: Object = view
+        .object
+        .iter()
+        .filter(|(key, _)| {
+            !NEVER.contains(&key.as_str()) && (!key.starts_with("urn:") || key.as_str() == ENTERPRISE)
+        })
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if let Some(extension) = wanted.get_mut(ENTERPRISE).and_then(Value::as_object_mut) {
+        extension.remove("manager");
+        if let Some(remote) = view.manager_remote {
+            extension.insert("manager".to_owned(), json!({ "value": remote }));
+        }
+        if extension.is_empty() {
+            wanted.remove(ENTERPRISE);
+        }
+    }
+    wanted
+}
+
+/// The user's manager: a user id in the enterprise extension (RFC 7643 §4.3).
+#[must_use]
+pub fn manager_of(user: &Object) -> Option<ResourceId> {
+    user.get(ENTERPRISE)?
+        .get("manager")?
+        .get("value")?
+        .as_str()?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(more: &str) -> Rules {
+        let text = format!("name = \"a\"\nbase_url = \"https://a.example/scim\"\n{more}");
+        Rules::compile(Settings::from_toml(&text).unwrap()).unwrap()
+    }
+
+    fn object(value: Value) -> Object {
+        value.as_object().unwrap().clone()
+    }
+
+    fn anna(manager: ResourceId) -> Object {
+        object(json!({
+            "userName": "anna@x", "title": "CFO", "active": true, "password": "p",
+            "emails": [{"value": "anna@x", "type": "work"}],
+            ENTERPRISE: {"department": "Finance", "manager": {"value": manager.to_string()}},
+            HR: {"entity": {"id": "760"}}
+        }))
+    }
+
+    fn wanted(rules: &Rules, user: &Object, manager: Option<&Object>, remote: Option<&str>) -> Desired {
+        rules.user(UserView {
+            id: ResourceId::from(uuid::Uuid::nil()),
+            object: user,
+            manager,
+            manager_remote: remote,
+        })
+    }
+
+    #[test]
+    fn a_user_is_sent_with_references_by_the_apps_ids_and_without_what_is_ours() {
+        let user = anna(ResourceId::new());
+        let Desired::Wanted(sent) = wanted(&rules(""), &user, None, Some("77")) else {
+            panic!("not wanted");
+        };
+        assert_eq!(
+            Value::Object(sent),
+            json!({
+                "userName": "anna@x", "title": "CFO", "active": true,
+                "emails": [{"value": "anna@x", "type": "work"}],
+                "externalId": "00000000-0000-0000-0000-000000000000",
+                ENTERPRISE: {"department": "Finance", "manager": {"value": "77"}}
+            })
+        );
+        let Desired::Wanted(sent) = wanted(&rules(""), &user, None, None) else {
+            panic!("not wanted");
+        };
+        assert_eq!(
+            sent[ENTERPRISE],
+            json!({"department": "Finance"}),
+            "an unknown manager is left out"
+        );
+    }
+
+    #[test]
+    fn scope_and_entity_decide_and_what_is_empty_holds() {
+        let user = anna(ResourceId::new());
+        let is = |more: &str| wanted(&rules(more), &user, None, None);
+        assert!(matches!(
+            is("[scope]\ninclude = 'user.department == \"Finance\"'"),
+            Desired::Wanted(_)
+        ));
+        assert_eq!(
+            is("[scope]\ninclude = 'user.department == \"Sales\"'"),
+            Desired::OutOfScope
+        );
+        assert!(matches!(
+            is("[scope]\ninclude = 'user.costCenter == \"1\"'"),
+            Desired::Unclear(_)
+        ));
+        assert!(matches!(is("entity = \"760\""), Desired::Wanted(_)));
+        assert_eq!(is("entity = \"761\""), Desired::OutOfScope);
+    }
+
+    #[test]
+    fn mapping_lines_may_read_the_manager() {
+        let rules = rules("[mapping]\nnickName = { from = \"user.manager.displayName\" }");
+        let boss = object(json!({"displayName": "Bo"}));
+        let Desired::Wanted(sent) = wanted(&rules, &anna(ResourceId::new()), Some(&boss), None) else {
+            panic!("not wanted");
+        };
+        assert_eq!(sent["nickName"], json!("Bo"));
+        assert!(rules.reads_manager());
+    }
+
+    #[test]
+    fn policies_decide_what_is_written_over() {
+        let rules = rules(
+            "[mapping]\nemails = { policy = \"hold\" }\ntitle = { policy = \"fill\" }\nnickName = { policy = \"ignore\" }",
+        );
+        let ours =
+            object(json!({"userName": "b", "emails": [{"value": "new"}], "title": "T", "nickName": "N"}));
+        let theirs = object(json!({"userName": "a", "emails": [{"value": "old"}], "title": "S"}));
+        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| false);
+        assert_eq!(
+            Value::Object(settled),
+            json!({"userName": "b", "emails": [{"value": "old"}], "title": "S"})
+        );
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].field, "emails");
+        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| true);
+        assert_eq!(settled["emails"], json!([{"value": "new"}]));
+        assert!(held.is_empty());
+        let (settled, held) = rules.settle(ours, None, |_| false);
+        assert_eq!(
+            Value::Object(settled),
+            json!({"userName": "b", "emails": [{"value": "new"}], "title": "T"})
+        );
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn an_expression_that_reads_unknown_fields_is_refused_with_its_place() {
+        let text =
+            "name = \"a\"\nbase_url = \"https://a.example\"\n[scope]\ninclude = 'user.departmint == \"x\"'";
+        let problems = Rules::compile(Settings::from_toml(text).unwrap()).unwrap_err();
+        assert_eq!(problems[0].at, "scope.include");
+        assert_eq!(problems[0].line, 1);
+        assert!(
+            problems[0].message.contains("departmint"),
+            "{}",
+            problems[0].message
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! Apps: what each should hold of our users and groups, and what to do next about each account.
+//!
+//! *Comes in:* an app file, users and groups as stored, an account as known. *Goes out:* what the app should hold
+//! ([`Rules::user`], [`Rules::group`]), the one next thing to do ([`decide`]), whose an existing account is
+//! ([`Matcher`]), what an answer means ([`sense`]). All that is pure. *Owns:* `app`, and the rows of
+//! `setting_revision` whose owner is an app. *Must not know:* HTTP, the directory's tables.
+//!
+//! Everything is level-triggered: [`decide`] sees only desired and known and is asked again after every answer, so
+//! there is no queue of edits that could get out of order.
+
+mod answer;
+mod desired;
+mod dialect;
+mod error;
+mod matching;
+mod plan;
+mod settings;
+mod store;
+mod target;
+
+pub use answer::{Deed, Ending, QUARANTINE_AFTER, Sense, sense, words};
+pub use desired::{Desired, HeldValue, Rules, UserView, manager_of};
+pub use dialect::Dialect;
+pub use error::{Error, Problem};
+pub use matching::{Fit, Matcher, Ours, Remote, agrees, work_emails};
+pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
+pub use settings::{
+    Ambiguous, Cap, Deprovision, Do, Groups, Guard, Line, MatchBy, Matching, Mode, Pace, Policy, Protect,
+    Scope, Settings, Step, duration,
+};
+pub use store::{App, Revision, app, app_by_id, apps, draft, pause, publish, revision, save_draft};
+pub use target::{merged, ours_of};

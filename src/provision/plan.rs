@@ -1,0 +1,510 @@
+//! Desired minus known: the one next thing to do about an account. Pure; called again after every answer.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::desired::{Desired, HeldValue, Rules, UserView};
+use super::settings::{Deprovision, Do, Step};
+use crate::base::ResourceId;
+use crate::scim::Object;
+
+/// The provisioning state of an account (design: provisioning).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Does not belong into the app and is not there.
+    OutOfScope,
+    /// Nothing is done, and the reason says why.
+    Skipped,
+    /// A human has to decide something.
+    Held,
+    /// Something is still to be done.
+    Pending,
+    /// The app holds what it should.
+    InSync,
+    /// The app refused for good; it is tried again when something changes or somebody says so.
+    Parked,
+    /// The app as a whole keeps failing.
+    Quarantined,
+    /// Disabled in the app.
+    Disabled,
+    /// Removed from the app.
+    Removed,
+    /// The app has it and nobody of ours does.
+    Unmatched,
+}
+
+const STATES: &[(State, &str)] = &[
+    (State::OutOfScope, "out_of_scope"),
+    (State::Skipped, "skipped"),
+    (State::Held, "held"),
+    (State::Pending, "pending"),
+    (State::InSync, "in_sync"),
+    (State::Parked, "parked"),
+    (State::Quarantined, "quarantined"),
+    (State::Disabled, "disabled"),
+    (State::Removed, "removed"),
+    (State::Unmatched, "unmatched"),
+];
+
+impl State {
+    /// The word in tables and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        STATES
+            .iter()
+            .find(|(state, _)| *state == self)
+            .map_or("pending", |(_, word)| word)
+    }
+
+    /// The state of that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        STATES
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(state, _)| *state)
+    }
+
+    /// All words, for messages.
+    #[must_use]
+    pub fn words() -> Vec<&'static str> {
+        STATES.iter().map(|(_, word)| *word).collect()
+    }
+}
+
+/// Why an account is being deprovisioned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The user is not active.
+    Leaver,
+    /// It does not belong into the app.
+    OutOfScope,
+    /// It is no longer there.
+    Missing,
+}
+
+impl Cause {
+    /// The word in tables.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Leaver => "leaver",
+            Self::OutOfScope => "out_of_scope",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// The cause of that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Leaver, Self::OutOfScope, Self::Missing]
+            .into_iter()
+            .find(|cause| cause.word() == word)
+    }
+
+    fn steps(self, all: &Deprovision) -> &[Step] {
+        match self {
+            Self::Leaver => &all.leaver,
+            Self::OutOfScope => &all.out_of_scope,
+            Self::Missing => &all.missing,
+        }
+    }
+
+    const fn said(self) -> &'static str {
+        match self {
+            Self::Leaver => "the user is not active",
+            Self::OutOfScope => "outside the app's scope",
+            Self::Missing => "no longer there",
+        }
+    }
+}
+
+/// An account as known.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// The app's id.
+    pub remote_id: Option<&'a str>,
+    /// What the app last acknowledged, or was read to hold.
+    pub known: Option<&'a Object>,
+    /// Why it is being deprovisioned.
+    pub cause: Option<Cause>,
+    /// Since when.
+    pub cause_since: Option<DateTime<Utc>>,
+    /// How many steps are done.
+    pub steps_done: usize,
+    /// Found and matched, not made by us.
+    pub adopted: bool,
+}
+
+/// What an account is of.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// Deleted.
+    Gone,
+    /// A user.
+    User(UserView<'a>),
+    /// A group.
+    Group(ResourceId, &'a Object),
+}
+
+/// The one next thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Nothing.
+    Rest(State, String),
+    /// Nothing before that instant.
+    Wait(State, String, DateTime<Utc>),
+    /// POST.
+    Create(Object),
+    /// PATCH or PUT from the first to the second.
+    Change(Object, Object),
+    /// `active` becomes false.
+    Disable,
+    /// DELETE.
+    Delete,
+}
+
+/// What was decided about an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The next thing to do.
+    pub next: Next,
+    /// Why it is being deprovisioned, if it is, and since when.
+    pub cause: Option<(Cause, DateTime<Utc>)>,
+    /// Steps done, those counted that need no call.
+    pub steps_done: usize,
+    /// Whether it may be in the app's groups.
+    pub grouped: bool,
+    /// Values that wait for a human.
+    pub held: Vec<HeldValue>,
+}
+
+impl Decision {
+    fn wanted(next: Next) -> Self {
+        Self {
+            next,
+            cause: None,
+            steps_done: 0,
+            grouped: true,
+            held: Vec::new(),
+        }
+    }
+}
+
+/// Decides about one account. `is_approved` tells what humans agreed to.
+pub fn decide(
+    rules: &Rules,
+    account: Account<'_>,
+    subject: Subject<'_>,
+    now: DateTime<Utc>,
+    is_approved: impl Fn(&HeldValue) -> bool,
+) -> Decision {
+    let (desired, is_active, is_user) = match subject {
+        Subject::Gone => return deprovision(rules, account, Cause::Missing, now),
+        Subject::User(view) => (
+            rules.user(view),
+            view.object.get("active") != Some(&Value::Bool(false)),
+            true,
+        ),
+        Subject::Group(id, object) => (rules.group(id, object), true, false),
+    };
+    if let Subject::User(view) = subject
+        && (rules.protects(view.object) || account.known.is_some_and(|known| rules.protects(known)))
+    {
+        return Decision::wanted(Next::Rest(State::Skipped, "a protected account".to_owned()));
+    }
+    match desired {
+        Desired::OutOfScope if is_user => deprovision(rules, account, Cause::OutOfScope, now),
+        Desired::OutOfScope => ungroup(account, now),
+        _ if !is_active => deprovision(rules, account, Cause::Leaver, now),
+        Desired::Unclear(why) => Decision::wanted(Next::Rest(State::Held, why)),
+        Desired::Wanted(object) => want(rules, account, object, is_approved),
+    }
+}
+
+fn want(
+    rules: &Rules,
+    account: Account<'_>,
+    object: Object,
+    is_approved: impl Fn(&HeldValue) -> bool,
+) -> Decision {
+    let known = account.remote_id.and(account.known);
+    let (object, held) = rules.settle(object, known, is_approved);
+    let next = match (account.remote_id, account.known) {
+        (None, _) => Next::Create(object),
+        (Some(_), Some(known)) if *known == object && held.is_empty() => {
+            Next::Rest(State::InSync, String::new())
+        }
+        (Some(_), Some(known)) if *known == object => {
+            let fields: Vec<&str> = held.iter().map(|value| value.field.as_str()).collect();
+            Next::Rest(
+                State::Held,
+                format!("waits for a decision about {}", fields.join(", ")),
+            )
+        }
+        (Some(_), known) => Next::Change(known.cloned().unwrap_or_default(), object),
+    };
+    Decision {
+        held,
+        ..Decision::wanted(next)
+    }
+}
+
+fn deprovision(rules: &Rules, account: Account<'_>, cause: Cause, now: DateTime<Utc>) -> Decision {
+    let since = match (account.cause, account.cause_since) {
+        (Some(before), Some(since)) if before == cause => since,
+        _ => now,
+    };
+    let mut done = if account.cause == Some(cause) {
+        account.steps_done
+    } else {
+        0
+    };
+    let mut grouped = cause == Cause::Leaver;
+    let steps = cause.steps(&rules.settings().deprovision);
+    for step in steps.iter().take(done) {
+        grouped &= step.deed != Do::RemoveGroups;
+    }
+    let decided = |next, steps_done, grouped| Decision {
+        next,
+        cause: Some((cause, since)),
+        steps_done,
+        grouped,
+        held: Vec::new(),
+    };
+    if account.remote_id.is_none() {
+        let (state, reason) = match cause {
+            Cause::Leaver if account.cause.is_some() => (State::Removed, cause.said()),
+            Cause::Leaver => (
+                State::Skipped,
+                "the user is not active and has no account in the app",
+            ),
+            Cause::OutOfScope => (State::OutOfScope, cause.said()),
+            Cause::Missing => (State::Removed, cause.said()),
+        };
+        return decided(Next::Rest(state, reason.to_owned()), done, grouped);
+    }
+    let is_disabled = account.known.and_then(|known| known.get("active")) == Some(&json!(false));
+    let resting = if is_disabled {
+        State::Disabled
+    } else {
+        State::InSync
+    };
+    for step in steps.iter().skip(done) {
+        let wait = TimeDelta::from_std(step.wait()).unwrap_or(TimeDelta::MAX);
+        let due = since.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        if due > now {
+            let reason = format!(
+                "{}; the next step is due {}",
+                cause.said(),
+                due.format("%Y-%m-%d %H:%M UTC")
+            );
+            return decided(Next::Wait(resting, reason, due), done, grouped);
+        }
+        match step.deed {
+            Do::Disable if is_disabled => {}
+            Do::Disable => return decided(Next::Disable, done, grouped),
+            Do::RemoveGroups => grouped = false,
+            Do::Delete => return decided(Next::Delete, done, grouped),
+            Do::Hook => {}
+        }
+        done += 1;
+    }
+    decided(Next::Rest(resting, cause.said().to_owned()), done, grouped)
+}
+
+/// A group that is not to be in the app: ours is deleted, one that was there before us only loses our members.
+fn ungroup(account: Account<'_>, now: DateTime<Utc>) -> Decision {
+    let next = match account.remote_id {
+        Some(_) if !account.adopted => Next::Delete,
+        _ => Next::Rest(State::OutOfScope, Cause::OutOfScope.said().to_owned()),
+    };
+    Decision {
+        next,
+        cause: Some((Cause::OutOfScope, account.cause_since.unwrap_or(now))),
+        steps_done: 0,
+        grouped: false,
+        held: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::Settings;
+
+    fn rules(more: &str) -> Rules {
+        let text = format!("name = \"a\"\nbase_url = \"https://a.example/scim\"\n{more}");
+        Rules::compile(Settings::from_toml(&text).unwrap()).unwrap()
+    }
+
+    fn object(value: Value) -> Object {
+        value.as_object().unwrap().clone()
+    }
+
+    const NEW: Account<'static> = Account {
+        remote_id: None,
+        known: None,
+        cause: None,
+        cause_since: None,
+        steps_done: 0,
+        adopted: false,
+    };
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + hour * 3_600, 0).unwrap()
+    }
+
+    fn next(rules: &Rules, account: Account<'_>, user: &Object, hour: i64) -> Decision {
+        let view = UserView {
+            id: ResourceId::from(uuid::Uuid::nil()),
+            object: user,
+            manager: None,
+            manager_remote: None,
+        };
+        decide(rules, account, Subject::User(view), at(hour), |_| false)
+    }
+
+    #[test]
+    fn a_joiner_is_created_and_then_rests() {
+        let rules = rules("");
+        let user = object(json!({"userName": "a", "active": true}));
+        let Next::Create(sent) = next(&rules, NEW, &user, 0).next else {
+            panic!("not created");
+        };
+        let account = Account {
+            remote_id: Some("7"),
+            known: Some(&sent),
+            ..NEW
+        };
+        assert_eq!(
+            next(&rules, account, &user, 0).next,
+            Next::Rest(State::InSync, String::new())
+        );
+        let mover = object(json!({"userName": "a", "active": true, "title": "T"}));
+        assert!(matches!(next(&rules, account, &mover, 0).next, Next::Change(..)));
+    }
+
+    #[test]
+    fn a_leaver_without_an_account_costs_no_call() {
+        let rules = rules("");
+        let user = object(json!({"userName": "a", "active": false}));
+        assert!(matches!(
+            next(&rules, NEW, &user, 0).next,
+            Next::Rest(State::Skipped, _)
+        ));
+    }
+
+    #[test]
+    fn deprovisioning_goes_step_by_step_and_a_return_cancels_it() {
+        let rules = rules(
+            "[[deprovision.leaver]]\ndo = \"disable\"\n[[deprovision.leaver]]\ndo = \"remove_groups\"\nafter = \"1h\"\n[[deprovision.leaver]]\ndo = \"delete\"\nafter = \"2d\"",
+        );
+        let user = object(json!({"userName": "a", "active": false}));
+        let known = object(json!({"userName": "a", "active": true}));
+        let account = Account {
+            remote_id: Some("7"),
+            known: Some(&known),
+            ..NEW
+        };
+        let first = next(&rules, account, &user, 0);
+        assert_eq!(
+            (&first.next, first.cause),
+            (&Next::Disable, Some((Cause::Leaver, at(0))))
+        );
+        let disabled = object(json!({"userName": "a", "active": false}));
+        let mut account = Account {
+            known: Some(&disabled),
+            cause: Some(Cause::Leaver),
+            cause_since: Some(at(0)),
+            ..account
+        };
+        let second = next(&rules, account, &user, 0);
+        assert!(
+            matches!(second.next, Next::Wait(State::Disabled, _, due) if due == at(1)),
+            "{second:?}"
+        );
+        assert!(second.grouped);
+        account.steps_done = second.steps_done;
+        let third = next(&rules, account, &user, 1);
+        assert!(
+            matches!(third.next, Next::Wait(State::Disabled, _, due) if due == at(48)),
+            "{third:?}"
+        );
+        assert!(!third.grouped);
+        account.steps_done = third.steps_done;
+        assert!(!next(&rules, account, &user, 2).grouped);
+        assert_eq!(next(&rules, account, &user, 48).next, Next::Delete);
+        let back = object(json!({"userName": "a", "active": true}));
+        let returned = next(&rules, account, &back, 3);
+        assert!(matches!(returned.next, Next::Change(..)));
+        assert_eq!((returned.cause, returned.grouped), (None, true));
+    }
+
+    #[test]
+    fn an_undefined_scope_holds_but_never_takes_away() {
+        let rules = rules("[scope]\ninclude = 'user.costCenter == \"1\"'");
+        let known = object(json!({"userName": "a", "active": true}));
+        let account = Account {
+            remote_id: Some("7"),
+            known: Some(&known),
+            ..NEW
+        };
+        assert!(matches!(
+            next(&rules, account, &known, 0).next,
+            Next::Rest(State::Held, _)
+        ));
+    }
+
+    #[test]
+    fn who_leaves_the_scope_is_disabled_and_taken_out_of_groups() {
+        let rules = rules("[scope]\ninclude = 'user.title == \"CFO\"'");
+        let user = object(json!({"userName": "a", "active": true, "title": "CEO"}));
+        let account = Account {
+            remote_id: Some("7"),
+            known: Some(&user),
+            ..NEW
+        };
+        let decision = next(&rules, account, &user, 0);
+        assert_eq!((decision.next, decision.grouped), (Next::Disable, false));
+    }
+
+    #[test]
+    fn protected_accounts_are_left_alone() {
+        let rules = rules("[protect]\naccounts = [\"Root@x\"]");
+        let user = object(json!({"userName": "root@X", "active": true}));
+        assert!(matches!(
+            next(&rules, NEW, &user, 0).next,
+            Next::Rest(State::Skipped, _)
+        ));
+    }
+
+    #[test]
+    fn groups_that_we_made_are_deleted_and_others_only_left() {
+        let rules = rules("");
+        let group = object(json!({"displayName": "G"}));
+        let account = Account {
+            remote_id: Some("7"),
+            known: Some(&group),
+            ..NEW
+        };
+        let id = ResourceId::new();
+        let of = |account| decide(&rules, account, Subject::Group(id, &group), at(0), |_| false).next;
+        assert_eq!(of(account), Next::Delete);
+        assert!(matches!(
+            of(Account {
+                adopted: true,
+                ..account
+            }),
+            Next::Rest(State::OutOfScope, _)
+        ));
+    }
+
+    #[test]
+    fn states_and_their_words_agree() {
+        for (state, word) in STATES {
+            assert_eq!(state.word(), *word);
+            assert_eq!(State::of(word), Some(*state));
+        }
+    }
+}
