@@ -320,6 +320,23 @@ CREATE TABLE frozen (
 );
 COMMENT ON TABLE frozen IS 'What is frozen: an app, a writing client, or the whole tenant (owner_id = tenant_id).';
 
+-- ---------------------------------------------------------------- how texts compare
+CREATE FUNCTION scim_fold(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN octet_length(value) = char_length(value) THEN lower(value COLLATE "C")
+        ELSE translate(lower(upper(translate(value, 'ı', U&'\FDD0') COLLATE "und-x-icu")), 'ς' || U&'\FDD0', 'σı') COLLATE "C"
+    END
+$$;
+COMMENT ON FUNCTION scim_fold IS 'Folds a text as the program does (scim::fold), for attributes whose values are not kept folded. Needs a server with ICU.';
+
+CREATE FUNCTION scim_instant(value text) RETURNS timestamptz LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value ~ '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([.]\d+)?([Zz]|[+-]\d\d:\d\d)$' THEN value::timestamptz
+        WHEN value ~ '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([.]\d+)?$' THEN (value || 'Z')::timestamptz
+    END
+$$;
+COMMENT ON FUNCTION scim_instant IS 'A stored dateTime as an instant; without an offset it is UTC.';
+
 -- ---------------------------------------------------------------- directory
 CREATE TABLE resource (
     tenant_id uuid NOT NULL REFERENCES tenant,
