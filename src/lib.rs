@@ -8,6 +8,7 @@ pub mod access;
 pub mod audit;
 pub mod base;
 pub mod config;
+pub mod connector;
 pub mod db;
 pub mod expression;
 pub mod guard;

@@ -1,0 +1,4 @@
+//! Readers in code, for what the vocabulary of manifests cannot say.
+
+pub(super) mod csv;
+mod table;

@@ -1,0 +1,271 @@
+//! Why an HR system could not be read, and what its owner can do about it.
+
+use std::time::Duration;
+
+/// Why employees could not be read. The text names the connector, paths and codes, never a person's data.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Manifests that cannot be used.
+    #[error("{file}: {problems}")]
+    Manifest {
+        /// The manifest's file name.
+        file: String,
+        /// Each with line and column.
+        problems: ManifestProblems,
+    },
+    /// A folder or file of manifests cannot be read.
+    #[error("{file} cannot be read")]
+    ManifestFile {
+        /// The file or folder.
+        file: String,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A setting is missing or unusable.
+    #[error("setting {setting}: {message}")]
+    Setting {
+        /// The setting's name.
+        setting: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The HR system does not accept the credentials.
+    #[error("{connector} does not accept the credentials (status {status})")]
+    Credentials {
+        /// Key of the connector.
+        connector: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// The credentials are right but may not read this.
+    #[error("{connector} does not allow these credentials to read {what} (status {status})")]
+    Forbidden {
+        /// Key of the connector.
+        connector: String,
+        /// What was read.
+        what: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// There is nothing at the address.
+    #[error("{connector} has nothing at the address of {what} (status {status})")]
+    NotFound {
+        /// Key of the connector.
+        connector: String,
+        /// What was read.
+        what: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// The HR system says that it is not ready yet.
+    #[error("{connector} is not ready yet ({code})")]
+    NotReady {
+        /// Key of the connector.
+        connector: String,
+        /// The HR system's code.
+        code: String,
+    },
+    /// Too many requests, or a failure on the other side that repeating did not cure.
+    #[error("{connector} is busy or failing (status {status})")]
+    Busy {
+        /// Key of the connector.
+        connector: String,
+        /// HTTP status of the last attempt.
+        status: u16,
+        /// How long it asked us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The HR system refuses the request for another reason.
+    #[error("{connector} refuses to give {what} (status {status}{code})")]
+    Refused {
+        /// Key of the connector.
+        connector: String,
+        /// What was read.
+        what: String,
+        /// HTTP status.
+        status: u16,
+        /// The HR system's code with a leading comma, or nothing.
+        code: String,
+    },
+    /// No answer came.
+    #[error("{connector} gave no answer")]
+    Unreachable {
+        /// Key of the connector.
+        connector: String,
+        /// What the client said.
+        #[source]
+        source: crate::net::Error,
+    },
+    /// The answer is no JSON.
+    #[error("page {page} of {connector} is not readable as JSON")]
+    Unreadable {
+        /// Key of the connector.
+        connector: String,
+        /// Page, from 1.
+        page: u32,
+        /// Where it breaks.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Something that always was there is not: the HR system changed, or an attribute is not released.
+    #[error("{connector} no longer delivers {path}, which is read as {field}")]
+    Drift {
+        /// Key of the connector.
+        connector: String,
+        /// Canonical field, or `records`, `next page`, `count`, `token`.
+        field: String,
+        /// Path in the answer.
+        path: String,
+    },
+    /// No record of a page could be read, for one reason.
+    #[error("no record of page {page} of {connector} can be read: {field} {message}")]
+    AllUnreadable {
+        /// Key of the connector.
+        connector: String,
+        /// Page, from 1.
+        page: u32,
+        /// Canonical field.
+        field: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The pages do not come to an end.
+    #[error("page {page} of {connector} leads back to people already read")]
+    Looping {
+        /// Key of the connector.
+        connector: String,
+        /// Page, from 1.
+        page: u32,
+    },
+    /// The pages end before what was announced.
+    #[error("page {page} of {connector} is empty although more was announced")]
+    EndsEarly {
+        /// Key of the connector.
+        connector: String,
+        /// Page, from 1.
+        page: u32,
+    },
+    /// The next page is on another host.
+    #[error("page {page} of {connector} leads to another host")]
+    LeadsAway {
+        /// Key of the connector.
+        connector: String,
+        /// Page, from 1.
+        page: u32,
+    },
+    /// No file has been handed in.
+    #[error("no file has been uploaded yet, and neither url nor server_path is set")]
+    NoFile,
+    /// A file on the server cannot be read.
+    #[error("the file cannot be read")]
+    File {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file on the server lies outside the folder for files.
+    #[error("server_path must name a file below the folder for files")]
+    Outside,
+    /// A column named in `[fields]` is not in the file.
+    #[error("the file has no column {column}; it has {available}")]
+    NoColumn {
+        /// The name in `[fields]`.
+        column: String,
+        /// The file's columns.
+        available: String,
+    },
+    /// The file cannot be read as a table.
+    #[error("the file cannot be read: {message}")]
+    BadFile {
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Whether the same read may succeed later without anybody doing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::NotReady { .. } | Self::Busy { .. } | Self::EndsEarly { .. } | Self::Unreadable { .. } => {
+                true
+            }
+            Self::Unreachable { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// How long the HR system asked us to wait.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// What the connection's owner can do.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Manifest { .. } | Self::ManifestFile { .. } => "correct the manifest",
+            Self::Setting { .. } => "correct the connection's settings",
+            Self::Credentials { .. } => "check the key or secret: it may be mistyped, expired or revoked",
+            Self::Forbidden { .. } => {
+                "give the credentials the permissions that the guide of this connector names"
+            }
+            Self::NotFound { .. } => "check the address, subdomain or company name in the settings",
+            Self::NotReady { .. } => "wait: the HR system still prepares its data, the next run tries again",
+            Self::Busy { .. } => "wait: the next run tries again",
+            Self::Refused { .. } => "compare the settings with the guide of this connector",
+            Self::Unreachable { .. } => {
+                "check the address in the settings and whether it can be reached from here"
+            }
+            Self::Unreadable { .. } => "check that the address is the HR system's API; if it is, try again",
+            Self::Drift { .. } => {
+                "release the attribute to the credentials, or report that the HR system renamed it"
+            }
+            Self::AllUnreadable { .. } => "compare how the field is read with what the HR system delivers",
+            Self::Looping { .. } | Self::EndsEarly { .. } | Self::LeadsAway { .. } => {
+                "try again; if it stays, report it: nobody leaves because of this read"
+            }
+            Self::NoFile => "hand in a file with `scim-bridge sync`",
+            Self::File { .. } | Self::Outside => "check server_path and the rights on the file",
+            Self::NoColumn { .. } => "correct [fields], or the delimiter or encoding setting",
+            Self::BadFile { .. } => "check delimiter, quote and encoding in the settings",
+        }
+    }
+}
+
+/// One thing wrong with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ManifestProblem {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What is wrong with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct ManifestProblems(pub Vec<ManifestProblem>);
+
+impl std::fmt::Display for ManifestProblems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(
+                f,
+                "line {}, column {}: {}",
+                problem.line, problem.column, problem.message
+            )?;
+        }
+        Ok(())
+    }
+}

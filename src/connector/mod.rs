@@ -1,0 +1,38 @@
+//! Reads employees from HR systems, as manifests in a closed vocabulary say.
+//!
+//! *Comes in:* a manifest, a connection's settings, an HTTP client, perhaps a file. *Goes out:* pages of
+//! [`hr::Employee`](crate::hr::Employee), and whether everybody was seen. *Owns:* no table; a vendor's token is kept through
+//! [`TokenCache`]. *Must not know:* SCIM, SQL, tenants, other modules of its floor.
+//!
+//! The way of a read: [`Source::pull`] makes a [`Pull`]; the first [`Pull::next`] signs in, loads the lists that rules join,
+//! and asks for the first page. `ask` sends in the manifest's pace and repeats what repeating can help; `paging` finds the
+//! next page and the end; `map` makes employees by the `way`s that the manifest's rules were made into.
+//!
+//! A read is complete when the page chain closed, every page parsed, every record had its own id, none came twice, and the
+//! source's count agrees where it gives one. Anything else is partial, and nobody leaves because of it.
+//! A file that was cut at the end of a line cannot be told from a whole one: that is for the guard to judge.
+
+mod ask;
+mod auth;
+mod catalogue;
+mod custom;
+mod error;
+mod fields;
+mod manifest;
+mod map;
+mod paging;
+mod path;
+mod pull;
+mod rule;
+mod setting;
+mod source;
+mod template;
+mod validate;
+mod way;
+
+pub use auth::{CachedToken, MemoryTokens, TokenCache};
+pub use catalogue::{Catalogue, FieldView, Manifest, ManifestView, SettingView};
+pub use error::{Error, ManifestProblem, ManifestProblems};
+pub use fields::CsvFields;
+pub use setting::{Form, SettingProblem, Settings};
+pub use source::{CheckStep, Pull, Source};

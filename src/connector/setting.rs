@@ -1,0 +1,220 @@
+//! What a connector asks its owner, and whether the answers will do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::manifest::Ordered;
+use crate::base::Secret;
+
+/// The setting every connector accepts: scheme, host and port that replace those of every address.
+pub(super) const BASE_URL: &str = "base_url";
+
+/// One question.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Setting {
+    /// What to ask, in words.
+    pub ask: String,
+    /// An answer that would do.
+    pub example: Option<String>,
+    /// Taken when nothing is said.
+    pub default: Option<String>,
+    /// Sealed at rest and never shown.
+    pub secret: bool,
+    /// Need not be said.
+    pub optional: bool,
+    /// What the answer must look like.
+    pub form: Form,
+    /// The answers there are, each with the text put in its place.
+    pub choices: Option<BTreeMap<String, String>>,
+}
+
+/// What an answer must look like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Any text without control characters.
+    #[default]
+    Text,
+    /// No blanks, printable ASCII: keys and ids.
+    Word,
+    /// The first part of a host name.
+    Subdomain,
+    /// An http or https address.
+    Url,
+    /// Scheme, host and port.
+    Origin,
+    /// One character, or `tab`.
+    Character,
+}
+
+/// Answers that were checked.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Answers that may be shown.
+    pub plain: BTreeMap<String, Value>,
+    /// Answers that may not.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// An answer that will not do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingProblem {
+    /// The setting.
+    pub setting: String,
+    /// What is wrong with it, and what would do.
+    pub message: String,
+}
+
+impl Settings {
+    /// A setting's text, secret or not.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.plain
+            .get(name)
+            .and_then(Value::as_str)
+            .or_else(|| self.secrets.get(name).map(Secret::expose))
+    }
+}
+
+impl Form {
+    fn problem(self, text: &str) -> Option<&'static str> {
+        let good = match self {
+            Self::Text => !text.chars().any(char::is_control),
+            Self::Word => text.chars().all(|c| c.is_ascii_graphic()),
+            Self::Subdomain => {
+                text.len() <= 63
+                    && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                    && !text.starts_with('-')
+                    && !text.ends_with('-')
+            }
+            Self::Url => is_url(text),
+            Self::Origin => is_url(text) && is_origin(text),
+            Self::Character => text == "tab" || text.len() == 1,
+        };
+        (!good).then_some(match self {
+            Self::Text => "has control characters",
+            Self::Word => "must have no blanks and only plain characters",
+            Self::Subdomain => {
+                "must be only the first part of the host name, such as acme in acme.example.com"
+            }
+            Self::Url => "must be an address that starts with https:// or http://",
+            Self::Origin => "must be scheme, host and port alone, such as http://127.0.0.1:9000",
+            Self::Character => "must be one character, or tab",
+        })
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
+}
+
+fn base_url() -> Setting {
+    Setting {
+        ask: "Scheme, host and port in place of the vendor's, for sandboxes, proxies and tests".into(),
+        example: Some("http://127.0.0.1:9000".into()),
+        optional: true,
+        form: Form::Origin,
+        ..Setting::default()
+    }
+}
+
+/// The questions with `base_url`, which every connector accepts.
+pub(super) fn with_base_url(mut asked: Ordered<Setting>) -> Ordered<Setting> {
+    if asked.get(BASE_URL).is_none() {
+        asked.0.push((BASE_URL.to_owned(), base_url()));
+    }
+    asked
+}
+
+/// Checks answers against the questions. All problems are told, not only the first.
+pub(super) fn check(asked: &Ordered<Setting>, given: &Value) -> Result<Settings, Vec<SettingProblem>> {
+    let empty = serde_json::Map::new();
+    let given = match given {
+        Value::Object(members) => members,
+        Value::Null => &empty,
+        _ => return Err(vec![problem("settings", "must be a table")]),
+    };
+    let mut problems: Vec<SettingProblem> = given
+        .keys()
+        .filter(|name| asked.get(name).is_none())
+        .map(|name| {
+            let known: Vec<&str> = asked.iter().map(|(known, _)| known).collect();
+            problem(
+                name,
+                &format!("is not a setting of this connector; it has {}", known.join(", ")),
+            )
+        })
+        .collect();
+    let mut settings = Settings::default();
+    for (name, setting) in asked.iter() {
+        match answer(setting, given.get(name)) {
+            Ok(None) => {}
+            Ok(Some(text)) if setting.secret => {
+                settings.secrets.insert(name.to_owned(), Secret::new(text));
+            }
+            Ok(Some(text)) => {
+                settings.plain.insert(name.to_owned(), Value::String(text));
+            }
+            Err(message) => problems.push(problem(name, &message)),
+        }
+    }
+    if problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(problems)
+    }
+}
+
+fn answer(setting: &Setting, given: Option<&Value>) -> Result<Option<String>, String> {
+    let text = match given {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(yes)) => yes.to_string(),
+        Some(Value::Null) | None => String::new(),
+        Some(_) => return Err("must be a text".into()),
+    };
+    if text.is_empty() {
+        return match &setting.default {
+            Some(default) => Ok(Some(default.clone())),
+            None if setting.optional => Ok(None),
+            None => Err(format!("is missing: {}", setting.ask)),
+        };
+    }
+    if text.starts_with("env:") || text.starts_with("file:") {
+        return Err("env: and file: are put in by the command line, on the caller's machine".into());
+    }
+    if let Some(choices) = &setting.choices
+        && !choices.contains_key(&text)
+    {
+        let known: Vec<&str> = choices.keys().map(String::as_str).collect();
+        return Err(format!("must be one of {}", known.join(", ")));
+    }
+    match setting.form.problem(&text) {
+        Some(message) => Err(match &setting.example {
+            Some(example) => format!("{message} (example: {example})"),
+            None => message.to_owned(),
+        }),
+        None => Ok(Some(text)),
+    }
+}
+
+fn problem(setting: &str, message: &str) -> SettingProblem {
+    SettingProblem {
+        setting: setting.to_owned(),
+        message: message.to_owned(),
+    }
+}

@@ -1,0 +1,235 @@
+//! What the sync reads: a source with its settings, and the pull of its pages.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use super::auth::TokenCache;
+use super::custom::csv::CsvReader;
+use super::fields::CsvFields;
+use super::pull::ManifestReader;
+use super::{Error, Manifest, Settings};
+use crate::base::{Chain, Clock};
+use crate::hr::{Coverage, Page};
+use crate::net::Net;
+
+/// One connection's HR system with all that is needed to read it.
+#[derive(Clone)]
+pub struct Source<'a> {
+    /// The connector.
+    pub manifest: &'a Manifest,
+    /// The connection's settings.
+    pub settings: &'a Settings,
+    /// Of a connection that reads a file: its columns.
+    pub fields: Option<&'a CsvFields>,
+    /// The optional fields that are read; see [`Manifest::default_optional`].
+    pub chosen: &'a [String],
+    /// The file that was handed in.
+    pub upload: Option<Bytes>,
+    /// The folder below which `server_path` may point: the tenant's own.
+    pub files: Option<&'a Path>,
+    /// The HTTP client.
+    pub net: &'a Net,
+    /// The clock.
+    pub clock: &'a Clock,
+    /// Where the vendor's token is kept.
+    pub tokens: &'a dyn TokenCache,
+}
+
+/// What reads one kind of source, page by page.
+pub(super) trait Reader: Send {
+    /// The next page; `None` when the last one was given.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Page>, Error>>;
+    /// Why somebody may be missing, once the pages have ended; `None` when all were seen.
+    fn doubt(&self) -> Option<String>;
+    /// How many the source says there are.
+    fn expected(&self) -> Option<u64>;
+    /// Fields whose path none of the records so far has.
+    fn absent(&self) -> Vec<&'static str>;
+}
+
+/// A read that is under way.
+pub struct Pull<'a> {
+    reader: Box<dyn Reader + 'a>,
+    state: State,
+}
+
+enum State {
+    Reading,
+    Ended,
+    Broken(String),
+}
+
+impl<'a> Source<'a> {
+    /// Starts a read. Nothing is asked before [`Pull::next`].
+    #[must_use]
+    pub fn pull(self) -> Pull<'a> {
+        let reader: Box<dyn Reader + 'a> = if self.manifest.reads_files() {
+            Box::new(CsvReader::new(self))
+        } else {
+            Box::new(ManifestReader::new(self))
+        };
+        Pull {
+            reader,
+            state: State::Reading,
+        }
+    }
+
+    /// Tries the connection: credentials, one page, the required fields. It stops at the first step that fails.
+    pub async fn check(self) -> Vec<CheckStep> {
+        let required: Vec<String> = self
+            .manifest
+            .fields()
+            .into_iter()
+            .filter(|field| field.required)
+            .map(|field| field.name)
+            .collect();
+        let mut steps = Vec::new();
+        if !self.manifest.reads_files() {
+            let mut reader = ManifestReader::new(self.clone());
+            match reader.sign_in().await {
+                Ok(()) => steps.push(CheckStep::good("credentials", "are there".into())),
+                Err(error) => {
+                    steps.push(CheckStep::bad("credentials", &error));
+                    return steps;
+                }
+            }
+        }
+        let mut pull = self.pull();
+        match pull.next().await {
+            Ok(page) => {
+                let page = page.unwrap_or_default();
+                let read = page.employees.len().saturating_add(page.problems.len());
+                let of = pull
+                    .expected()
+                    .map(|count| format!(" of {count}"))
+                    .unwrap_or_default();
+                steps.push(CheckStep::good(
+                    "employees",
+                    format!("{read}{of} on the first page"),
+                ));
+                steps.push(fields_step(&required, &pull.reader.absent(), &page));
+            }
+            Err(error) => {
+                let name = match error {
+                    Error::Credentials { .. } => "credentials",
+                    Error::Drift { .. } | Error::AllUnreadable { .. } | Error::NoColumn { .. } => "fields",
+                    _ => "employees",
+                };
+                steps.retain(|step| step.name != name);
+                steps.push(CheckStep::bad(name, &error));
+            }
+        }
+        steps
+    }
+}
+
+fn fields_step(required: &[String], absent: &[&'static str], page: &Page) -> CheckStep {
+    let mut notes = Vec::new();
+    if let Some(problem) = page.problems.first() {
+        notes.push(format!(
+            "{} records cannot be read, first: {} {}",
+            page.problems.len(),
+            problem.field,
+            problem.message
+        ));
+    }
+    let missing: Vec<&str> = absent
+        .iter()
+        .copied()
+        .filter(|name| required.iter().any(|known| known == name))
+        .collect();
+    let optional: Vec<&str> = absent
+        .iter()
+        .copied()
+        .filter(|name| !missing.contains(name))
+        .collect();
+    if !missing.is_empty() {
+        notes.push(format!("required and empty everywhere: {}", missing.join(", ")));
+    }
+    if !optional.is_empty() {
+        notes.push(format!("optional and empty everywhere: {}", optional.join(", ")));
+    }
+    let ok = page.problems.is_empty() && !missing.contains(&"source_id") && !missing.contains(&"status");
+    let message = if notes.is_empty() {
+        "all come".to_owned()
+    } else {
+        notes.join("; ")
+    };
+    CheckStep {
+        name: "fields".into(),
+        ok,
+        message,
+    }
+}
+
+impl Pull<'_> {
+    /// The next page; `None` when the last one was given. After an error the read is over and partial.
+    ///
+    /// # Errors
+    /// When a page cannot be read; waiting and repeating were tried before.
+    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        if !matches!(self.state, State::Reading) {
+            return Ok(None);
+        }
+        match self.reader.next().await {
+            Ok(Some(page)) => Ok(Some(page)),
+            Ok(None) => {
+                self.state = State::Ended;
+                Ok(None)
+            }
+            Err(error) => {
+                self.state = State::Broken(Chain(&error).to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether everybody was seen. Before the end: partial.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let reason = match &self.state {
+            State::Reading => Some("the read has not ended".to_owned()),
+            State::Broken(why) => Some(why.clone()),
+            State::Ended => self.reader.doubt(),
+        };
+        reason.map_or(Coverage::Complete, |reason| Coverage::Partial { reason })
+    }
+
+    /// How many records the source says there are, as soon as it is known.
+    #[must_use]
+    pub fn expected(&self) -> Option<u64> {
+        self.reader.expected()
+    }
+}
+
+/// One step of a connection check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckStep {
+    /// `credentials`, `employees` or `fields`.
+    pub name: String,
+    /// Whether it went well.
+    pub ok: bool,
+    /// What was seen, and what to do when it did not.
+    pub message: String,
+}
+
+impl CheckStep {
+    fn good(name: &str, message: String) -> Self {
+        Self {
+            name: name.into(),
+            ok: true,
+            message,
+        }
+    }
+
+    fn bad(name: &str, error: &Error) -> Self {
+        Self {
+            name: name.into(),
+            ok: false,
+            message: format!("{}: {}", Chain(error), error.advice()),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Is a manifest right in itself? Every problem with the line and column where it stands.
+
+use serde_json::Value;
+
+use super::auth::Auth;
+use super::error::ManifestProblem;
+use super::manifest::{Employees, List, Place, Written};
+use super::paging::Paging;
+use super::path::Path;
+use super::setting::Form;
+use super::template::{BadTemplate, fill};
+use super::way::{Base, Paths, ready};
+use crate::hr::field;
+
+/// Facts that may be marked as assumed, beside the fields.
+const FACTS: &[&str] = &["auth", "list", "paging", "pace", "errors", "provable"];
+const MOST_LINES: usize = 120;
+
+/// Line and column (in characters) of a byte offset, both from 1.
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count().saturating_add(1);
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        .saturating_add(1);
+    (line, column)
+}
+
+struct Check<'a> {
+    written: &'a Written,
+    text: &'a str,
+    problems: Vec<ManifestProblem>,
+}
+
+/// Everything that is wrong with a manifest that has the right shape.
+pub(super) fn problems(written: &Written, text: &str) -> Vec<ManifestProblem> {
+    let mut check = Check {
+        written,
+        text,
+        problems: Vec::new(),
+    };
+    check.head();
+    check.settings();
+    check.auth();
+    match (&written.employees, written.connector.custom) {
+        (Some(employees), None) => check.employees(employees),
+        (None, Some(_)) => {}
+        (None, None) => check.near("[connector]", "has neither [employees] nor custom code".into()),
+        (Some(_), Some(_)) => check.near("[employees]", "cannot stand beside custom code".into()),
+    }
+    for (name, list) in written.lists.iter() {
+        check.list(name, list);
+    }
+    for path in [&written.errors.ok, &written.errors.code].into_iter().flatten() {
+        check.path(path);
+    }
+    for (name, why) in &written.assumed {
+        if !FACTS.contains(&name.as_str()) && field(name).is_none() {
+            check.at(
+                why.span().start,
+                format!("{name} is neither a field nor one of {}", FACTS.join(", ")),
+            );
+        }
+    }
+    check.problems
+}
+
+impl Check<'_> {
+    fn at(&mut self, offset: usize, message: String) {
+        let (line, column) = position(self.text, offset);
+        self.problems.push(ManifestProblem {
+            line,
+            column,
+            message,
+        });
+    }
+
+    /// A problem where `needle` first stands.
+    fn near(&mut self, needle: &str, message: String) {
+        self.at(self.text.find(needle).unwrap_or(0), message);
+    }
+
+    fn head(&mut self) {
+        let key = &self.written.connector.key;
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if key.is_empty() || !key.chars().all(good) {
+            self.near("key", "key must be of lower-case letters, digits and _".into());
+        }
+        if self.text.lines().count() > MOST_LINES {
+            self.at(0, format!("a manifest has at most {MOST_LINES} lines"));
+        }
+    }
+
+    fn settings(&mut self) {
+        for (name, setting) in self.written.settings.iter() {
+            if let (Some(default), Some(choices)) = (&setting.default, &setting.choices)
+                && !choices.contains_key(default)
+            {
+                self.near(name, format!("the default of {name} is not among its choices"));
+            }
+            if setting.ask.is_empty() {
+                self.near(name, format!("{name} has no question to ask"));
+            }
+        }
+    }
+
+    fn auth(&mut self) {
+        match &self.written.auth {
+            Auth::None => {}
+            Auth::Header { value, .. } | Auth::Query { value, .. } => self.template(value),
+            Auth::Basic { user, password } => {
+                self.template(user);
+                self.template(password);
+            }
+            Auth::Bearer { token } => self.template(token),
+            Auth::ClientCredentials {
+                token,
+                id,
+                secret,
+                scope,
+                extra,
+                ..
+            } => {
+                self.address(token);
+                for text in [id, secret].into_iter().chain(scope).chain(extra.values()) {
+                    self.template(text);
+                }
+            }
+            Auth::Session { post, body, read, .. } => {
+                self.address(post);
+                self.body(body);
+                self.path(read);
+            }
+        }
+    }
+
+    fn employees(&mut self, employees: &Employees) {
+        self.request("[employees]", employees.get.as_ref(), employees.post.as_ref());
+        for text in employees.query.values().chain(employees.headers.values()) {
+            self.template(text);
+        }
+        if let Some(body) = &employees.body {
+            self.body(body);
+        }
+        self.path(&employees.records);
+        employees.count.iter().for_each(|path| self.path(path));
+        self.paging(&employees.page);
+        if let Some(select) = &employees.select {
+            self.path(&select.below);
+            if select.place == Place::Body {
+                self.path(&select.send);
+            }
+        }
+        if employees
+            .pace
+            .is_some_and(|pace| pace.requests == 0 || pace.per_seconds == 0)
+        {
+            self.near("pace", "pace needs numbers above zero".into());
+        }
+        for name in &employees.required {
+            if employees.map.get(name).is_none() {
+                self.near(name, format!("{name} is required but not mapped"));
+            }
+        }
+        for name in ["source_id", "status"] {
+            if !employees.required.iter().any(|known| known == name) {
+                self.near("required", format!("{name} must be required"));
+            }
+        }
+        self.map(employees);
+    }
+
+    fn map(&mut self, employees: &Employees) {
+        for (name, rules) in employees.map.iter() {
+            let offset = rules.span().start;
+            let Some(known) = field(name) else {
+                self.at(offset, format!("{name} is no canonical field"));
+                continue;
+            };
+            let known_setting = |name: &str| self.written.settings.get(name).map(|_| String::new());
+            match ready(known, rules.get_ref(), Paths::Pointers, &known_setting) {
+                Err(message) => self.at(offset, format!("{name} {message}")),
+                Ok(ready) => {
+                    for way in ready.ways {
+                        if let Base::List { name: list, .. } = way.base
+                            && self.written.lists.get(&list).is_none()
+                        {
+                            self.at(
+                                offset,
+                                format!("{name} joins the list {list}, which is not described"),
+                            );
+                        }
+                    }
+                }
+            }
+            for text in rules
+                .get_ref()
+                .0
+                .iter()
+                .filter_map(|rule| rule.pick.as_ref())
+                .flat_map(|pick| &pick.is)
+            {
+                self.template(text);
+            }
+        }
+    }
+
+    fn list(&mut self, name: &str, list: &List) {
+        self.request(name, list.get.as_ref(), list.post.as_ref());
+        for text in list.query.values().chain(list.headers.values()) {
+            self.template(text);
+        }
+        list.body.iter().for_each(|body| self.body(body));
+        self.path(&list.records);
+        self.path(&list.key);
+        list.count.iter().for_each(|path| self.path(path));
+        self.paging(&list.page);
+    }
+
+    fn paging(&mut self, paging: &Paging) {
+        let (path, sent) = match paging {
+            Paging::None => (None, None),
+            Paging::Page {
+                send, place, pages, ..
+            } => (pages.as_ref(), Some((send, place))),
+            Paging::Offset { send, place } => (None, Some((send, place))),
+            Paging::Cursor {
+                send, place, read, ..
+            } => (Some(read), Some((send, place))),
+            Paging::Link { read } => (read.as_ref(), None),
+        };
+        path.into_iter().for_each(|path| self.path(path));
+        if let Some((send, Place::Body)) = sent {
+            self.path(send);
+        }
+    }
+
+    fn request(&mut self, near: &str, get: Option<&String>, post: Option<&String>) {
+        match (get, post) {
+            (Some(address), None) | (None, Some(address)) => self.address(address),
+            _ => self.near(near, "needs either get or post".into()),
+        }
+    }
+
+    fn path(&mut self, path: &str) {
+        if Path::parse(path).is_none() {
+            self.near(
+                &format!("{path:?}"),
+                format!("{path:?} is no path: paths start with /"),
+            );
+        }
+    }
+
+    fn body(&mut self, body: &Value) {
+        match body {
+            Value::String(text) => self.template(text),
+            Value::Array(items) => items.iter().for_each(|item| self.body(item)),
+            Value::Object(members) => members.values().for_each(|item| self.body(item)),
+            _ => {}
+        }
+    }
+
+    fn template(&mut self, text: &str) {
+        let known = |name: &str| self.written.settings.get(name).map(|_| String::new());
+        match fill(text, &known) {
+            Ok(_) => {}
+            Err(BadTemplate::Open) => self.near(text, format!("{text:?} has {{{{ without }}}}")),
+            Err(BadTemplate::Unknown(name)) => self.near(text, format!("{name} is not among [settings]")),
+        }
+    }
+
+    /// An address: only settings whose form cannot break out of their place may be put in.
+    fn address(&mut self, text: &str) {
+        self.template(text);
+        let written = self.written;
+        let filled = fill(text, &|name| {
+            let setting = written.settings.get(name)?;
+            let safe = setting.choices.is_some() || setting.form == Form::Subdomain;
+            safe.then(|| "x".to_owned())
+        });
+        match filled {
+            Err(BadTemplate::Unknown(name)) if written.settings.get(&name).is_some() => {
+                self.near(
+                    text,
+                    format!("{name} stands in an address: it needs form = \"subdomain\" or choices"),
+                );
+            }
+            Ok(filled) if !filled.starts_with("https://") => {
+                self.near(text, format!("{text:?} is no https address"));
+            }
+            _ => {}
+        }
+    }
+}
