@@ -10,11 +10,17 @@
 //! Where the RFC leaves a choice, the doc of the function says what we chose. What clients send that is no SCIM, but is
 //! read all the same, stands in one table: [`TOLERANCES`].
 
+pub mod diff;
+pub mod discovery;
 mod error;
 pub mod filter;
 mod fold;
+mod key;
 pub mod limits;
+pub mod message;
+pub mod patch;
 mod path;
+mod projection;
 mod read;
 mod registry;
 mod schema;
@@ -23,7 +29,9 @@ mod value;
 
 pub use error::{Error, ScimType};
 pub use fold::fold;
+pub use key::{SortKey, key_of, keys, sort_key, sort_place};
 pub use path::{AttrPath, Place, Target};
+pub use projection::Projection;
 pub use read::{Incoming, Member, read, replace, set_defaults, set_schemas};
 pub use registry::{ENTERPRISE, Extension, GROUP, HR, Registry, ResourceType, USER};
 pub use schema::{Attribute, BadSchema, Mutability, Returned, Schema, Type, Uniqueness};

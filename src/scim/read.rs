@@ -380,22 +380,9 @@ fn member(reader: &mut Reader, element: &Value) -> Result<Member, Error> {
 /// `400 mutability` when an immutable attribute would change.
 pub fn replace(kind: &ResourceType, stored: &Object, incoming: Incoming) -> Result<Object, Error> {
     let mut next = incoming.object;
-    let core = kind.schema.attributes.iter().map(|attribute| (None, attribute));
-    let extended = kind.extensions.iter().flat_map(|extension| {
-        extension
-            .schema
-            .attributes
-            .iter()
-            .map(move |attribute| (Some(extension.schema.clone()), attribute))
-    });
-    for (extension, attribute) in core.chain(extended) {
-        let place = Place {
-            extension,
-            attribute: attribute.clone(),
-            sub: None,
-        };
+    for place in kind.attributes() {
         let Some(old) = place.root(stored) else { continue };
-        let kept = match attribute.mutability {
+        let kept = match place.attribute.mutability {
             Mutability::ReadOnly => true,
             Mutability::Immutable => match place.root(&next) {
                 Some(new) if new != old => {
@@ -408,7 +395,7 @@ pub fn replace(kind: &ResourceType, stored: &Object, incoming: Incoming) -> Resu
         };
         if kept {
             holder(&mut next, &place, |holder| {
-                holder.insert(attribute.name.clone(), old.clone())
+                holder.insert(place.attribute.name.clone(), old.clone())
             });
         } else {
             keep_parts(&place, old, &mut next)?;

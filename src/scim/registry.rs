@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::path::Place;
 use super::schema::{Attribute, BadSchema, Mutability, Returned, Schema, Type, Uniqueness, named};
 
 const SCHEMAS: [&str; 4] = [
@@ -233,6 +234,22 @@ impl ResourceType {
         } else {
             None
         }
+    }
+
+    /// Every attribute of the core schema and of the extensions, in the order of the schemas.
+    pub fn attributes(&self) -> impl Iterator<Item = Place> {
+        let core = std::iter::once((None, &self.schema));
+        let extensions = self
+            .extensions
+            .iter()
+            .map(|extension| (Some(&extension.schema), &extension.schema));
+        core.chain(extensions).flat_map(|(extension, schema)| {
+            schema.attributes.iter().map(move |attribute| Place {
+                extension: extension.cloned(),
+                attribute: attribute.clone(),
+                sub: None,
+            })
+        })
     }
 
     /// Whether attribute `name` of the core schema is kept as rows beside the resource.
