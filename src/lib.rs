@@ -13,6 +13,7 @@ pub mod db;
 pub mod expression;
 pub mod guard;
 pub mod hr;
+pub mod identity;
 pub mod lifecycle;
 pub mod net;
 pub mod provision;

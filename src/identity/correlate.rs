@@ -1,0 +1,657 @@
+//! The decision, for one read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use super::known::{Candidate, Decision, Known, KnownRecord, Traits};
+use super::rules::{Key, Rules};
+use crate::base::PersonId;
+
+/// What became of each record of a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correlated {
+    /// One for each candidate, in their order.
+    pub outcomes: Vec<Correlation>,
+    /// What a human must say, ordered by their records.
+    pub reviews: Vec<Review>,
+    /// How many new people there are: [`Correlation::New`] counts below it.
+    pub new_people: usize,
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Correlation {
+    /// It is a person we know.
+    Linked(PersonId, By),
+    /// It is part of this new person.
+    New(usize),
+    /// Nobody but a human can say; index into [`Correlated::reviews`]. Nothing of it is written.
+    Review(usize),
+}
+
+/// By what a record was recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// By its own key or by that of another record of the same person.
+    Key(Key),
+    /// By a suggestion that name or birth date confirmed.
+    Suggestion(Key),
+    /// A human said so.
+    Decision,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "{key}"),
+            Self::Suggestion(key) => write!(f, "{key}, confirmed by name or birth date"),
+            Self::Decision => f.write_str("decision"),
+        }
+    }
+}
+
+/// Records of which nobody but a human can say whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// Why, without personal data.
+    pub reason: String,
+    /// The records, sorted.
+    pub source_ids: Vec<String>,
+    /// The people they may be, sorted.
+    pub candidates: Vec<PersonId>,
+}
+
+/// Says for each record of a read whose it is. `known` must hold the stored records that share a source id, a key or an
+/// address with a candidate, and all decided reviews of the connection.
+#[must_use]
+pub fn correlate(candidates: &[Candidate], known: &Known, rules: &Rules) -> Correlated {
+    let mut read = Read::new(candidates, known);
+    read.join_decided();
+    for key in &rules.by {
+        read.join_by_key(*key);
+    }
+    for key in &rules.suggest {
+        read.suggest(*key);
+    }
+    read.finish()
+}
+
+/// A record that takes part: of the read, or known and not in the read.
+#[derive(Clone, Copy)]
+struct Node<'a> {
+    source_id: &'a str,
+    traits: &'a Traits,
+    left: bool,
+    /// By its source id.
+    person: Option<PersonId>,
+    /// Of the read; else only known.
+    candidate: bool,
+    /// Of the read, or there in the last one and unchanged since.
+    present: bool,
+    same_connection: bool,
+}
+
+struct Read<'a> {
+    nodes: Vec<Node<'a>>,
+    candidates: usize,
+    /// Union-find over nodes.
+    parent: Vec<usize>,
+    /// Reviews by the nodes they hold.
+    reviews: Vec<(&'static str, BTreeSet<usize>, BTreeSet<PersonId>)>,
+    /// Links that were found for nodes beside their own source id.
+    links: Vec<(usize, PersonId, By)>,
+    known: &'a Known,
+    apart: HashSet<(&'a str, &'a str)>,
+    not_person: HashSet<(&'a str, PersonId)>,
+    decided_one: HashSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Read<'a> {
+    fn new(candidates: &'a [Candidate], known: &'a Known) -> Self {
+        let mut stored: HashMap<&str, &KnownRecord> = HashMap::new();
+        for record in known.records.iter().filter(|record| record.same_connection) {
+            stored.insert(&record.source_id, record);
+        }
+        let own: HashSet<&str> = candidates.iter().map(|one| one.source_id.as_str()).collect();
+        let of_read = candidates.iter().map(|one| Node {
+            source_id: &one.source_id,
+            traits: &one.traits,
+            left: one.left,
+            person: stored
+                .get(one.source_id.as_str())
+                .and_then(|record| record.person),
+            candidate: true,
+            present: true,
+            same_connection: true,
+        });
+        let mut others: Vec<&KnownRecord> = known
+            .records
+            .iter()
+            .filter(|record| !(record.same_connection && own.contains(record.source_id.as_str())))
+            .collect();
+        others.sort_by_key(|record| (!record.same_connection, &record.source_id, record.person));
+        let of_store = others.into_iter().map(|record| Node {
+            source_id: &record.source_id,
+            traits: &record.traits,
+            left: record.left,
+            person: record.person,
+            candidate: false,
+            present: record.present,
+            same_connection: record.same_connection,
+        });
+        let nodes: Vec<Node<'a>> = of_read.chain(of_store).collect();
+        let mut read = Self {
+            parent: (0..nodes.len()).collect(),
+            nodes,
+            candidates: candidates.len(),
+            reviews: Vec::new(),
+            links: Vec::new(),
+            known,
+            apart: HashSet::new(),
+            not_person: HashSet::new(),
+            decided_one: HashSet::new(),
+        };
+        read.join_same_source_ids();
+        read
+    }
+
+    fn node(&self, index: usize) -> Option<&Node<'a>> {
+        self.nodes.get(index)
+    }
+
+    fn root(&self, mut index: usize) -> usize {
+        while let Some(parent) = self.parent.get(index).copied() {
+            if parent == index {
+                break;
+            }
+            index = parent;
+        }
+        index
+    }
+
+    fn union(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        let (low, high) = (a.min(b), a.max(b));
+        if let Some(parent) = self.parent.get_mut(high) {
+            *parent = low;
+        }
+    }
+
+    /// A source that gives an id twice speaks of one record.
+    fn join_same_source_ids(&mut self) {
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for index in 0..self.candidates {
+            let Some(source_id) = self.node(index).map(|node| node.source_id) else {
+                continue;
+            };
+            match first.get(source_id) {
+                Some(earlier) => self.union(*earlier, index),
+                None => {
+                    first.insert(source_id, index);
+                }
+            }
+        }
+    }
+
+    fn join_decided(&mut self) {
+        let known = self.known;
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (index, node) in self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.same_connection)
+        {
+            places.entry(node.source_id).or_insert(index);
+        }
+        for decided in &known.decided {
+            let here: Vec<usize> = decided
+                .source_ids
+                .iter()
+                .filter_map(|source_id| places.get(source_id.as_str()).copied())
+                .collect();
+            let pairs = || {
+                decided
+                    .source_ids
+                    .iter()
+                    .flat_map(|a| decided.source_ids.iter().map(move |b| (a.as_str(), b.as_str())))
+            };
+            match decided.decision {
+                Decision::Separate => {
+                    self.apart.extend(pairs().filter(|(a, b)| a != b));
+                    for source_id in &decided.source_ids {
+                        self.not_person.extend(
+                            decided
+                                .candidates
+                                .iter()
+                                .map(|person| (source_id.as_str(), *person)),
+                        );
+                    }
+                }
+                Decision::OnePerson | Decision::Person(_) => {
+                    self.decided_one.extend(pairs());
+                    for pair in here.windows(2) {
+                        if let [a, b] = pair {
+                            self.union(*a, *b);
+                        }
+                    }
+                    if let Decision::Person(person) = decided.decision {
+                        self.links
+                            .extend(here.iter().map(|index| (*index, person, By::Decision)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nodes by the value of a key, in order.
+    fn buckets(&self, key: Key, keep: impl Fn(&Node<'a>) -> bool) -> Vec<Vec<usize>> {
+        let mut buckets: BTreeMap<(Key, &str, &str), Vec<usize>> = BTreeMap::new();
+        for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| keep(node)) {
+            if let Some(value) = node.traits.key(key) {
+                buckets.entry(value).or_default().push(index);
+            }
+        }
+        buckets
+            .into_values()
+            .filter(|bucket| bucket.len() > 1 && bucket.iter().any(|index| *index < self.candidates))
+            .collect()
+    }
+
+    fn join_by_key(&mut self, key: Key) {
+        for bucket in self.buckets(key, |node| node.same_connection) {
+            // Who was in the last read and is gone now speaks only to records that are new.
+            let (there, gone): (Vec<usize>, Vec<usize>) = bucket
+                .iter()
+                .partition(|index| self.node(**index).is_some_and(|node| node.present));
+            self.join_bucket(&there, key);
+            let new: Vec<usize> = there
+                .into_iter()
+                .filter(|index| self.node(*index).is_some_and(|node| node.person.is_none()))
+                .collect();
+            for new in new {
+                for old in &gone {
+                    self.join_bucket(&[new, *old], key);
+                }
+            }
+        }
+    }
+
+    /// Joins records that share an exact key, unless some of them contradict each other.
+    fn join_bucket(&mut self, bucket: &[usize], key: Key) {
+        if bucket.len() < 2 || !bucket.iter().any(|index| *index < self.candidates) {
+            return;
+        }
+        if self.contradictory(bucket) {
+            self.review(
+                "the records share a key but agree on neither name nor birth date",
+                bucket,
+            );
+            return;
+        }
+        for pair in self.may_join(bucket) {
+            self.union(pair.0, pair.1);
+        }
+        let people: BTreeSet<PersonId> = bucket
+            .iter()
+            .filter_map(|index| self.node(*index)?.person)
+            .collect();
+        if let (1, Some(person)) = (people.len(), people.first()) {
+            let links: Vec<_> = bucket
+                .iter()
+                .filter(|index| !self.barred(**index, *person))
+                .map(|index| (*index, *person, By::Key(key)))
+                .collect();
+            self.links.extend(links);
+        }
+    }
+
+    fn contradictory(&self, bucket: &[usize]) -> bool {
+        // Records that say the same need to be compared once.
+        let mut kinds: Vec<usize> = Vec::new();
+        for index in bucket {
+            let Some(node) = self.node(*index) else { continue };
+            let seen = kinds.iter().filter_map(|kind| self.node(*kind)).any(|kind| {
+                (&kind.traits.name, kind.traits.birth_date) == (&node.traits.name, node.traits.birth_date)
+                    && !self.is_decided(kind.source_id)
+                    && !self.is_decided(node.source_id)
+            });
+            if !seen {
+                kinds.push(*index);
+            }
+        }
+        kinds.iter().enumerate().any(|(place, a)| {
+            kinds
+                .iter()
+                .skip(place + 1)
+                .any(|b| match (self.node(*a), self.node(*b)) {
+                    (Some(a), Some(b)) => {
+                        a.traits.contradicts(b.traits)
+                            && !self.apart.contains(&(a.source_id, b.source_id))
+                            && !self.decided_one.contains(&(a.source_id, b.source_id))
+                            && !self.linked_as_decided(a, b)
+                    }
+                    _ => false,
+                })
+        })
+    }
+
+    fn is_decided(&self, source_id: &str) -> bool {
+        self.known
+            .decided
+            .iter()
+            .any(|decided| decided.source_ids.iter().any(|one| one == source_id))
+    }
+
+    /// One of the two was decided to be the other's person, or not to be.
+    fn linked_as_decided(&self, a: &Node<'a>, b: &Node<'a>) -> bool {
+        let apart = |one: &Node<'a>, other: &Node<'a>| {
+            other
+                .person
+                .is_some_and(|person| self.not_person.contains(&(one.source_id, person)))
+        };
+        let one = |one: &Node<'a>, other: &Node<'a>| {
+            other.person.is_some_and(|person| {
+                self.known.decided.iter().any(|decided| {
+                    decided.decision == Decision::Person(person)
+                        && decided.source_ids.iter().any(|id| id == one.source_id)
+                })
+            })
+        };
+        apart(a, b) || apart(b, a) || one(a, b) || one(b, a)
+    }
+
+    fn barred(&self, index: usize, person: PersonId) -> bool {
+        self.node(index)
+            .is_some_and(|node| self.not_person.contains(&(node.source_id, person)))
+    }
+
+    /// Pairs of a bucket that nobody decided to be two.
+    fn may_join(&self, bucket: &[usize]) -> Vec<(usize, usize)> {
+        let free = |a: &Node<'a>, b: &Node<'a>| {
+            !self.apart.contains(&(a.source_id, b.source_id))
+                && !b
+                    .person
+                    .is_some_and(|person| self.not_person.contains(&(a.source_id, person)))
+                && !a
+                    .person
+                    .is_some_and(|person| self.not_person.contains(&(b.source_id, person)))
+        };
+        let mut pairs = Vec::new();
+        let undecided = self.known.decided.is_empty();
+        for (place, a) in bucket.iter().enumerate() {
+            // Without decisions a chain joins all of them.
+            let reach = if undecided { 1 } else { bucket.len() };
+            for b in bucket.iter().skip(place + 1).take(reach) {
+                if let (Some(one), Some(other)) = (self.node(*a), self.node(*b))
+                    && free(one, other)
+                {
+                    pairs.push((*a, *b));
+                }
+            }
+        }
+        pairs
+    }
+
+    fn review(&mut self, reason: &'static str, nodes: &[usize]) {
+        let people = nodes
+            .iter()
+            .filter_map(|index| self.node(*index)?.person)
+            .collect();
+        self.reviews
+            .push((reason, nodes.iter().copied().collect(), people));
+    }
+
+    /// Whom a component is known to be.
+    fn people(&self) -> HashMap<usize, BTreeSet<PersonId>> {
+        let mut people: HashMap<usize, BTreeSet<PersonId>> = HashMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            if let Some(person) = node.person.filter(|_| node.same_connection) {
+                people.entry(self.root(index)).or_default().insert(person);
+            }
+        }
+        for (index, person, _) in &self.links {
+            people.entry(self.root(*index)).or_default().insert(*person);
+        }
+        people
+    }
+
+    fn suggest(&mut self, key: Key) {
+        let people = self.people();
+        let person_of = |read: &Self, index: usize| -> Option<PersonId> {
+            let own = read.node(index).and_then(|node| node.person);
+            own.or_else(|| {
+                people
+                    .get(&read.root(index))
+                    .and_then(|people| people.first().copied())
+            })
+        };
+        for bucket in self.buckets(key, |_| true) {
+            let (linked, new): (Vec<usize>, Vec<usize>) = bucket
+                .iter()
+                .copied()
+                .partition(|index| person_of(self, *index).is_some());
+            let new: Vec<usize> = new.into_iter().filter(|index| *index < self.candidates).collect();
+            let others: BTreeSet<PersonId> = linked
+                .iter()
+                .filter_map(|index| person_of(self, *index))
+                .collect();
+            match (new.is_empty(), others.len()) {
+                (true, _) => {}
+                (false, 0) => self.suggest_among(&new),
+                (false, 1) => {
+                    for index in &new {
+                        self.suggest_person(*index, &linked, &others, key);
+                    }
+                }
+                (false, _) => self.suggest_several(&new, &others),
+            }
+        }
+    }
+
+    /// New records that share an address.
+    fn suggest_among(&mut self, new: &[usize]) {
+        let roots: BTreeSet<usize> = new.iter().map(|index| self.root(*index)).collect();
+        if roots.len() < 2 {
+            return;
+        }
+        let pairs: Vec<(usize, usize)> = new
+            .iter()
+            .enumerate()
+            .flat_map(|(place, a)| new.iter().skip(place + 1).map(move |b| (*a, *b)))
+            .filter(|(a, b)| self.root(*a) != self.root(*b))
+            .filter(|(a, b)| match (self.node(*a), self.node(*b)) {
+                (Some(a), Some(b)) => !self.apart.contains(&(a.source_id, b.source_id)),
+                _ => false,
+            })
+            .collect();
+        let sure = pairs.iter().all(|(a, b)| match (self.node(*a), self.node(*b)) {
+            (Some(a), Some(b)) => a.traits.agrees(b.traits) && !a.left && !b.left,
+            _ => false,
+        });
+        if pairs.is_empty() {
+            return;
+        }
+        if sure {
+            for (a, b) in pairs {
+                self.union(a, b);
+            }
+        } else {
+            let unsure: BTreeSet<usize> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+            let unsure: Vec<usize> = unsure.into_iter().collect();
+            self.review(
+                "new records share an address; name and birth date do not confirm that they are one",
+                &unsure,
+            );
+        }
+    }
+
+    /// A new record that shares an address with one person.
+    fn suggest_person(&mut self, index: usize, linked: &[usize], others: &BTreeSet<PersonId>, key: Key) {
+        let Some(person) = others
+            .first()
+            .copied()
+            .filter(|person| !self.barred(index, *person))
+        else {
+            return;
+        };
+        let Some(node) = self.node(index).copied() else {
+            return;
+        };
+        let confirmed = linked.iter().filter_map(|other| self.node(*other)).any(|other| {
+            other.traits.agrees(node.traits)
+                && !other.left
+                && !self.apart.contains(&(node.source_id, other.source_id))
+        });
+        if confirmed {
+            self.links.push((index, person, By::Suggestion(key)));
+        } else {
+            let reason =
+                "the record has the address of somebody who has left or whose name and birth date differ";
+            self.reviews
+                .push((reason, BTreeSet::from([index]), others.clone()));
+        }
+    }
+
+    fn suggest_several(&mut self, new: &[usize], others: &BTreeSet<PersonId>) {
+        for index in new {
+            let left: BTreeSet<PersonId> = others
+                .iter()
+                .copied()
+                .filter(|person| !self.barred(*index, *person))
+                .collect();
+            if !left.is_empty() {
+                self.reviews.push((
+                    "the record has an address that several people share",
+                    BTreeSet::from([*index]),
+                    left,
+                ));
+            }
+        }
+    }
+
+    fn finish(mut self) -> Correlated {
+        let people = self.people();
+        // A group that is known as several people cannot be written as one.
+        for (root, several) in people.iter().filter(|(_, people)| people.len() > 1) {
+            let members: BTreeSet<usize> = (0..self.nodes.len())
+                .filter(|index| self.root(*index) == *root)
+                .collect();
+            if members.iter().any(|index| *index < self.candidates) && !self.all_decided(&members) {
+                self.reviews.push((
+                    "the records belong together but are known as several people",
+                    members,
+                    several.clone(),
+                ));
+            }
+        }
+        let reviews = self.joined_reviews();
+        let mut new_people: HashMap<usize, usize> = HashMap::new();
+        let mut order: Vec<(&str, usize)> = (0..self.candidates)
+            .filter_map(|index| Some((self.node(index)?.source_id, index)))
+            .collect();
+        order.sort_unstable();
+        let mut outcomes = vec![Correlation::New(0); self.candidates];
+        for (_, index) in order {
+            let outcome = self.outcome(index, &reviews, &people, &mut new_people);
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = outcome;
+            }
+        }
+        let reviews = reviews.into_iter().map(|(_, review)| review).collect();
+        Correlated {
+            outcomes,
+            reviews,
+            new_people: new_people.len(),
+        }
+    }
+
+    fn all_decided(&self, members: &BTreeSet<usize>) -> bool {
+        members
+            .iter()
+            .filter_map(|index| self.node(*index))
+            .all(|node| self.is_decided(node.source_id))
+    }
+
+    fn outcome(
+        &self,
+        index: usize,
+        reviews: &[(BTreeSet<usize>, Review)],
+        people: &HashMap<usize, BTreeSet<PersonId>>,
+        new_people: &mut HashMap<usize, usize>,
+    ) -> Correlation {
+        if let Some(review) = reviews.iter().position(|(nodes, _)| nodes.contains(&index)) {
+            return Correlation::Review(review);
+        }
+        let decided = self
+            .links
+            .iter()
+            .find(|(at, _, by)| *at == index && *by == By::Decision);
+        if let Some((_, person, by)) = decided {
+            return Correlation::Linked(*person, *by);
+        }
+        if let Some(person) = self.node(index).and_then(|node| node.person) {
+            return Correlation::Linked(person, By::Key(Key::SourceId));
+        }
+        let root = self.root(index);
+        if let Some(person) = people.get(&root).and_then(|people| people.first()) {
+            let by = self
+                .links
+                .iter()
+                .filter(|(at, to, _)| self.root(*at) == root && to == person)
+                .map(|link| link.2)
+                .next();
+            return Correlation::Linked(*person, by.unwrap_or(By::Key(Key::SourceId)));
+        }
+        let next = new_people.len();
+        Correlation::New(*new_people.entry(root).or_insert(next))
+    }
+
+    /// Reviews whose records belong together are one; a group is reviewed as a whole. A record that is linked already
+    /// takes part in a review only when the review is about its own keys.
+    fn joined_reviews(&mut self) -> Vec<(BTreeSet<usize>, Review)> {
+        let mut by_root: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for index in 0..self.nodes.len() {
+            by_root.entry(self.root(index)).or_default().push(index);
+        }
+        let mut joined: Vec<(BTreeSet<usize>, BTreeSet<PersonId>, BTreeSet<&'static str>)> = Vec::new();
+        for (reason, nodes, people) in std::mem::take(&mut self.reviews) {
+            let mut whole: BTreeSet<usize> = nodes
+                .iter()
+                .flat_map(|index| by_root.get(&self.root(*index)).into_iter().flatten().copied())
+                .collect();
+            let (mut all_people, mut reasons) = (people, BTreeSet::from([reason]));
+            let (touching, apart): (Vec<_>, Vec<_>) = joined
+                .into_iter()
+                .partition(|(other, _, _)| !other.is_disjoint(&whole));
+            for (nodes, people, why) in touching {
+                whole.extend(nodes);
+                all_people.extend(people);
+                reasons.extend(why);
+            }
+            joined = apart;
+            joined.push((whole, all_people, reasons));
+        }
+        let mut out: Vec<(BTreeSet<usize>, Review)> = joined
+            .into_iter()
+            .filter(|(nodes, _, _)| nodes.iter().any(|index| *index < self.candidates))
+            .map(|(nodes, mut people, reasons)| {
+                people.extend(nodes.iter().filter_map(|index| self.node(*index)?.person));
+                let ids: BTreeSet<&str> = nodes
+                    .iter()
+                    .filter_map(|index| self.node(*index))
+                    .filter(|node| node.candidate || (node.same_connection && node.present))
+                    .map(|node| node.source_id)
+                    .collect();
+                let review = Review {
+                    reason: reasons.into_iter().collect::<Vec<_>>().join("; "),
+                    source_ids: ids.into_iter().map(str::to_owned).collect(),
+                    candidates: people.into_iter().collect(),
+                };
+                (nodes, review)
+            })
+            .collect();
+        out.sort_by(|(_, a), (_, b)| a.source_ids.cmp(&b.source_ids));
+        out
+    }
+}

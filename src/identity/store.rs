@@ -1,0 +1,15 @@
+//! People, their records and the open questions about them, in batches.
+//!
+//! Every function names the tenant first, takes the caller's connection or transaction, and runs a constant number of
+//! statements whatever the size of the batch. Batches of a few hundred to a few thousand are meant.
+
+mod people;
+mod records;
+mod reviews;
+
+pub use people::{Person, Standing, create_people, due, people, set_standing, set_users};
+pub use records::{
+    KnownKeys, NewRecord, Seen, Stored, absent, known, managers, mark_missing, mark_returned, of_people,
+    save, seen, set_outcomes, source_ids, stored, unlink,
+};
+pub use reviews::{Opened, ReviewRow, decide, decided, reviews, set_reviews};
