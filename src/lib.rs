@@ -5,8 +5,10 @@
 //! table). The way of the data: `connector` → `identity` → `translate` → `directory` → `provision` → `delivery`.
 
 pub mod access;
+pub mod app;
 pub mod audit;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod db;
@@ -18,3 +20,5 @@ pub mod lifecycle;
 pub mod net;
 pub mod provision;
 pub mod scim;
+pub mod web;
+pub mod worker;

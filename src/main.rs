@@ -1,3 +1,25 @@
 //! The command `scim-bridge`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use scim_bridge::base::Chain;
+use scim_bridge::cli;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("scim-bridge: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(cli::run(arguments)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("scim-bridge: {}", Chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -17,6 +17,9 @@ pub enum Error {
         "a name is 1 to 100 characters without control characters, / and \\, and starts with neither a space nor a dot"
     )]
     BadName,
+    /// A lifetime that cannot be read.
+    #[error("a lifetime is a number and m, h or d, such as 90d, of at most 10 years")]
+    BadLifetime,
     /// A token of a tenant must open something.
     #[error("a token of a tenant needs at least one scope")]
     NoScope,

@@ -9,6 +9,7 @@
 mod doorkeeper;
 mod error;
 mod jwt;
+mod lifetime;
 mod name;
 mod scope;
 mod store;
@@ -16,9 +17,10 @@ mod store;
 pub use doorkeeper::{ACCESS_CHANNEL, Caller, Denied, Doorkeeper, Identity, Operator};
 pub use error::Error;
 pub use jwt::{Grant, LIFETIME_SECONDS};
+pub use lifetime::end_of;
 pub use name::Name;
 pub use scope::{BadScope, Scope, Scopes};
 pub use store::{
-    Client, NewToken, Tenant, TokenView, client_for, create_tenant, create_token, find_tenant, revoke_token,
-    tenant_exists, tenants, tokens,
+    Client, NewToken, Tenant, TokenView, client_for, create_tenant, create_token, find_tenant,
+    revoke_any_token, revoke_token, tenant_exists, tenants, tokens,
 };

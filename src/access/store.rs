@@ -393,6 +393,20 @@ pub async fn revoke_token(
     Ok(())
 }
 
+/// Revokes a token, whoever it belongs to: for whoever sits at the database.
+///
+/// # Errors
+/// When there is no such token.
+pub async fn revoke_any_token(
+    conn: &mut Conn,
+    id: TokenId,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let stored = by_id(conn, id).await?.ok_or(Error::NoSuchToken)?;
+    revoke_token(conn, stored.tenant, id, actor, now).await
+}
+
 pub(super) async fn by_hash(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<Stored>> {
     let rows: Vec<StoredRow> = TokenByHash::with((hash,)).load(conn).await?;
     Ok(rows.into_iter().next().map(Into::into))

@@ -1,3 +1,13 @@
 //! Tests from outside: HTTP in, HTTP out, rows in Postgres. The only integration-test binary.
 
-fn main() {}
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests"
+)]
+
+mod access;
+mod kit;
+mod migrations;
+mod stub;

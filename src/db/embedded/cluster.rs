@@ -1,7 +1,9 @@
 //! The cluster: made, started, adopted, used, stopped.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -401,6 +403,7 @@ impl Folders {
             .append(!long)
             .write(true)
             .truncate(long)
+            .mode(0o600)
             .open(&self.log)
             .map_err(Error::file("cannot open the log", &self.log))
     }

@@ -1,0 +1,146 @@
+//! The server: database, background tasks, HTTP; and its orderly end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
+
+use super::{Database, Error};
+use crate::access::Doorkeeper;
+use crate::config::Config;
+use crate::db::embedded::Role;
+use crate::web::{self, Metrics, State};
+use crate::worker::{Context, Worker};
+
+/// Whether background tasks run by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Background {
+    /// As in life.
+    Running,
+    /// Stepped by the caller: tests.
+    ByHand,
+}
+
+/// A running program.
+#[derive(Debug)]
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its handlers work with.
+    pub state: State,
+    /// What its background tasks work with.
+    pub context: Context,
+    server: web::Running,
+    worker: Option<Worker>,
+    database: Database,
+}
+
+/// Starts everything and returns when requests are served.
+///
+/// # Errors
+/// When a setting, the database or the address cannot be used.
+#[tracing::instrument(name = "app.server.start", skip_all)]
+pub async fn serve(config: &Config, background: Background) -> Result<App, Error> {
+    let clock = config.clock()?;
+    let database = Database::open(config, Role::Server).await?;
+    match start(config, clock, &database, background) {
+        Ok((address, state, context, server, worker)) => {
+            tracing::info!(%address, "serving");
+            Ok(App {
+                address,
+                state,
+                context,
+                server,
+                worker,
+                database,
+            })
+        }
+        Err(error) => {
+            database.close().await;
+            Err(error)
+        }
+    }
+}
+
+type Parts = (SocketAddr, State, Context, web::Running, Option<Worker>);
+
+fn start(
+    config: &Config,
+    clock: crate::base::Clock,
+    database: &Database,
+    background: Background,
+) -> Result<Parts, Error> {
+    let sealer = config.sealer()?;
+    let db = database.db.clone();
+    let listen = |source| Error::Listen {
+        address: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => Url::parse(&format!("http://{address}")).map_err(|_| Error::PublicUrl { address })?,
+    };
+    let doorkeeper = Doorkeeper::new(db.clone(), clock.clone(), &sealer);
+    let metrics = Arc::new(Metrics::default());
+    let context = Context {
+        db: db.clone(),
+        clock: clock.clone(),
+        doorkeeper: doorkeeper.clone(),
+    };
+    let state = State {
+        db,
+        clock,
+        sealer,
+        doorkeeper,
+        public_url: Arc::new(public_url),
+        metrics,
+    };
+    let server = web::start(listener, state.clone()).map_err(Error::Http)?;
+    let worker = (background == Background::Running).then(|| {
+        let mut worker = Worker::default();
+        state.metrics.register(|registry| worker.count_in(registry));
+        worker.start(&context);
+        worker
+    });
+    Ok((address, state, context, server, worker))
+}
+
+impl App {
+    /// Ends in an orderly way: no new requests, requests under way finish, tasks finish the step they are at,
+    /// the embedded Postgres stops.
+    #[tracing::instrument(name = "app.server.stop", skip_all)]
+    pub async fn stop(self) {
+        let Self {
+            state,
+            context,
+            server,
+            worker,
+            database,
+            ..
+        } = self;
+        server.stop().await;
+        if let Some(worker) = worker {
+            worker.stop().await;
+        }
+        drop((state, context));
+        database.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Until the operating system or the terminal asks the program to end (SIGTERM, SIGINT).
+///
+/// # Errors
+/// When signals cannot be waited for.
+pub async fn until_told_to_stop() -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The arguments, and who answers them.
+
+use clap::{Parser, Subcommand};
+
+use super::{Error, Exit, Output, migrate, serve, tenant, token};
+
+/// Pulls employees from HR systems, keeps them as SCIM Users and Groups, and provisions downstream apps.
+#[derive(Debug, Parser)]
+#[command(
+    name = "scim-bridge",
+    version,
+    max_term_width = 100,
+    after_help = "serve, demo, migrate, tenant and token work on the database: DATABASE_URL, or without it a Postgres of \
+                  their own in SCIM_BRIDGE_DATA_DIR. All others call the server at SCIM_BRIDGE_URL (default \
+                  http://127.0.0.1:8080) with SCIM_BRIDGE_TOKEN.\n\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 a plan awaits approval, 4 the read was partial."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: SCIM, API, background tasks
+    Serve,
+    /// Run the database migrations and leave
+    Migrate,
+    /// Create and list tenants (customers)
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Create, list and revoke tokens
+    #[command(subcommand)]
+    Token(token::Command),
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+/// When it fails; the caller prints it and exits with 1.
+pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
+    let output = Output { json: arguments.json };
+    match arguments.command {
+        Command::Serve => serve::run().await,
+        Command::Migrate => migrate::run(output).await,
+        Command::Tenant(command) => tenant::run(command, output).await,
+        Command::Token(command) => token::run(command, output).await,
+    }
+}

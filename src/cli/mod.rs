@@ -1,0 +1,19 @@
+//! The command line: one file for each family of commands.
+//!
+//! *Comes in:* arguments. *Goes out:* text for people, JSON with `--json`, exit codes; messages go to stderr.
+//! *Owns:* no table. *Must not know:* SQL. `serve`, `demo`, `migrate`, `tenant` and `token` work on the database; the
+//! others are clients of the management API.
+
+mod client;
+mod command;
+mod error;
+mod migrate;
+mod output;
+mod serve;
+mod tenant;
+mod token;
+
+pub use client::Client;
+pub use command::{Arguments, run};
+pub use error::{Error, Exit};
+pub use output::Output;

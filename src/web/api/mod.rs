@@ -1,0 +1,12 @@
+//! The management API under `/api/v1`: JSON in, JSON out, problem details when not.
+//!
+//! One file for each family of paths: its bodies, its handlers, its part of the OpenAPI document, its `routes`.
+
+mod caller;
+pub mod document;
+mod list;
+pub mod tenants;
+pub mod tokens;
+
+pub use caller::{Admin, ApiCaller, ApiOperator, ProvisioningRead, ScimRead, ScopeKind};
+pub use list::{List, PageQuery};

@@ -1,0 +1,123 @@
+//! What is counted, for Prometheus.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use super::{Problem, State};
+
+/// Of which kind a request was. The route is its pattern, so that there are few of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+/// What is counted. Modules register their own under `bridge_`.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<Request, Counter>,
+    durations: Histogram,
+    connections: Gauge,
+    connections_lent: Gauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("bridge");
+        let requests = Family::<Request, Counter>::default();
+        let durations = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
+        let (connections, connections_lent) = (Gauge::default(), Gauge::default());
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time until a request was answered",
+            durations.clone(),
+        );
+        registry.register(
+            "database_connections",
+            "Connections in the pool",
+            connections.clone(),
+        );
+        registry.register(
+            "database_connections_lent",
+            "Connections of the pool in use",
+            connections_lent.clone(),
+        );
+        Self {
+            registry: Mutex::new(registry),
+            requests,
+            durations,
+            connections,
+            connections_lent,
+        }
+    }
+}
+
+impl Metrics {
+    /// Lets a module register what it counts.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Counts a request.
+    pub(super) fn served(&self, method: &str, route: Option<String>, status: u16, took: Duration) {
+        let method = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+            .into_iter()
+            .find(|known| *known == method)
+            .unwrap_or("other");
+        let route = route.unwrap_or_else(|| "none".to_owned());
+        self.requests
+            .get_or_create(&Request {
+                method,
+                route,
+                status,
+            })
+            .inc();
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(
+            &mut text,
+            &self.registry.lock().unwrap_or_else(PoisonError::into_inner),
+        )?;
+        Ok(text)
+    }
+}
+
+/// Everything that is counted, in the OpenMetrics text format. Holds no tenant's data, so it needs no token.
+#[get("/metrics")]
+pub async fn metrics(state: Data<State>) -> Result<HttpResponse, Problem> {
+    let (held, lent) = state.db.lent();
+    state
+        .metrics
+        .connections
+        .set(i64::try_from(held).unwrap_or(i64::MAX));
+    state
+        .metrics
+        .connections_lent
+        .set(i64::try_from(lent).unwrap_or(i64::MAX));
+    let text = state.metrics.text().map_err(|error| Problem::internal(&error))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(text))
+}

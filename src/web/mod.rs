@@ -1,0 +1,22 @@
+//! Everything that answers HTTP: SCIM (`scim`), the management API (`api`), health, metrics, OAuth.
+//!
+//! *Comes in:* requests. *Goes out:* answers; the only place that turns errors into HTTP. *Owns:* no table.
+//! *Must not know:* SQL, the background tasks. Handlers extract (parsed and allowed already), call once, answer.
+
+pub mod api;
+mod auth;
+mod error;
+mod health;
+mod metrics;
+mod oauth;
+mod routes;
+mod server;
+mod span;
+mod state;
+
+pub use auth::{AuthFailure, authenticate, caller_with, operator};
+pub use error::Problem;
+pub use metrics::Metrics;
+pub use routes::{SCIM_PREFIXES, routes};
+pub use server::{Running, start};
+pub use state::State;

@@ -1,0 +1,32 @@
+//! The one list of routes.
+
+use actix_web::web::{JsonConfig, PathConfig, QueryConfig, ServiceConfig};
+
+use super::{Problem, api, health, metrics, oauth};
+
+/// Where SCIM is served: by the token's tenant, and by a tenant that the path names and the token must belong to.
+pub const SCIM_PREFIXES: [&str; 2] = ["/scim/v2", "/t/{tenant}/scim/v2"];
+
+/// The largest JSON body of the management API, in bytes.
+const LARGEST_JSON: usize = 2 * 1024 * 1024;
+
+/// Every route.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.app_data(
+        JsonConfig::default()
+            .limit(LARGEST_JSON)
+            .error_handler(|error, _| Problem::bad_request("invalid-json", error.to_string()).into()),
+    )
+    .app_data(PathConfig::default().error_handler(|_, _| Problem::not_found("there is nothing here").into()))
+    .app_data(
+        QueryConfig::default()
+            .error_handler(|error, _| Problem::bad_request("invalid-query", error.to_string()).into()),
+    )
+    .service(health::healthz)
+    .service(health::readyz)
+    .service(metrics::metrics)
+    .configure(oauth::routes)
+    .configure(api::document::routes)
+    .configure(api::tenants::routes)
+    .configure(api::tokens::routes);
+}

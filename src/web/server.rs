@@ -1,0 +1,94 @@
+//! The HTTP server.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::{Server, ServerHandle, Service as _};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpServer, ResponseError as _};
+use tracing_actix_web::TracingLogger;
+
+use super::span::RequestSpan;
+use super::{Problem, State, routes};
+
+/// How long requests under way get when the server stops.
+const DRAIN_SECONDS: u64 = 30;
+/// How long a client may take to send its head.
+const SLOWEST_HEAD: Duration = Duration::from_secs(10);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Running {
+    handle: ServerHandle,
+    task: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    /// Takes no more connections, lets requests under way finish, ends.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        if let Ok(Err(error)) = self.task.await {
+            tracing::error!(error = %error, "the HTTP server ended badly");
+        }
+    }
+}
+
+/// Serves on a listener that is bound already.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn start(listener: TcpListener, state: State) -> io::Result<Running> {
+    let server = serve(listener, state)?;
+    let handle = server.handle();
+    let task = tokio::spawn(server);
+    Ok(Running { handle, task })
+}
+
+fn serve(listener: TcpListener, state: State) -> io::Result<Server> {
+    let state = Data::new(state);
+    let server = HttpServer::new(move || {
+        let metrics = std::sync::Arc::clone(&state.metrics);
+        App::new()
+            .app_data(Data::clone(&state))
+            .configure(routes)
+            .default_service(web::to(|| async {
+                Problem::not_found("there is nothing here").error_response()
+            }))
+            .wrap_fn(move |request, service| {
+                let metrics = std::sync::Arc::clone(&metrics);
+                let begun = Instant::now();
+                let method = request.method().clone();
+                let answered = service.call(request);
+                async move {
+                    let answer = answered.await?;
+                    let route = answer.request().match_pattern();
+                    metrics.served(method.as_str(), route, answer.status().as_u16(), begun.elapsed());
+                    Ok(answer)
+                }
+            })
+            .wrap(from_fn(no_sniffing))
+            .wrap(TracingLogger::<RequestSpan>::new())
+    })
+    .disable_signals()
+    .client_request_timeout(SLOWEST_HEAD)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+async fn no_sniffing(
+    request: actix_web::dev::ServiceRequest,
+    next: actix_web::middleware::Next<impl actix_web::body::MessageBody + 'static>,
+) -> Result<actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>, actix_web::Error> {
+    use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+    let mut answer = next.call(request).await?;
+    let headers = answer.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(answer)
+}

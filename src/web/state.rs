@@ -1,0 +1,35 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Metrics;
+use crate::access::Doorkeeper;
+use crate::base::{Clock, Sealer};
+use crate::db::Db;
+
+/// What handlers work with; one per process, cheap to clone, got as `web::Data<State>`.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The database.
+    pub db: Db,
+    /// The clock that was handed in.
+    pub clock: Clock,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Knows whose a token is.
+    pub doorkeeper: Doorkeeper,
+    /// How the outside reaches us, without a slash at the end.
+    pub public_url: Arc<Url>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl State {
+    /// The public address of a path that starts with a slash.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+}

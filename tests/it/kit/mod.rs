@@ -1,0 +1,17 @@
+//! What tests are made with: a real server on a free port, a database of its own, stubs for the other sides.
+//!
+//! All tests share one throw-away Postgres cluster. The first test process starts it, the others find it; it goes on
+//! running after the tests (`target/test-postgres`; for root, when nobody else may enter that folder, below
+//! `/var/tmp`), so that the next run starts at once. It is adopted or recovered whatever became of it, and nothing is
+//! lost with it: `fsync` is off, and each test has a database of its own, copied from a template that is migrated once
+//! for each set of migrations, and dropped when the test ends.
+
+mod bridge;
+mod clock;
+mod database;
+mod stub;
+
+pub use bridge::{Bridge, Settings, answer, good, http_client, with_json};
+pub use clock::TestClock;
+pub use database::{TestDatabase, client};
+pub use stub::{Answer, Stub};
