@@ -118,6 +118,7 @@ values!(1 A SA, 2 B SB, 3 C SC, 4 D SD, 5 E SE, 6 F SF, 7 G SG, 8 H SH, 9 I SI, 
 values!(1 A SA, 2 B SB, 3 C SC, 4 D SD, 5 E SE, 6 F SF, 7 G SG, 8 H SH, 9 I SI, 10 J SJ, 11 K SK, 12 L SL, 13 M SM, 14 N SN);
 values!(1 A SA, 2 B SB, 3 C SC, 4 D SD, 5 E SE, 6 F SF, 7 G SG, 8 H SH, 9 I SI, 10 J SJ, 11 K SK, 12 L SL, 13 M SM, 14 N SN, 15 O SO);
 values!(1 A SA, 2 B SB, 3 C SC, 4 D SD, 5 E SE, 6 F SF, 7 G SG, 8 H SH, 9 I SI, 10 J SJ, 11 K SK, 12 L SL, 13 M SM, 14 N SN, 15 O SO, 16 P SP);
+values!(1 A SA, 2 B SB, 3 C SC, 4 D SD, 5 E SE, 6 F SF, 7 G SG, 8 H SH, 9 I SI, 10 J SJ, 11 K SK, 12 L SL, 13 M SM, 14 N SN, 15 O SO, 16 P SP, 17 Q SQ);
 
 /// Declares a [`Statement`]: documentation, name, SQL types in, SQL types out, text.
 ///

@@ -1,0 +1,402 @@
+//! What SCIM clients write: POST, PUT, PATCH.
+
+use serde_json::{Value, json};
+
+use super::log::{self, Entry};
+use super::member::{self, Delta};
+use super::resource::{Answer, Expected, Found, Want};
+use super::row::{self, Columns, Missing};
+use super::store::{self, Beside, Note};
+use super::{Cause, Directory, Error};
+use crate::base::{ClientId, ResourceId, TenantId};
+use crate::db::Conn;
+use crate::scim::patch::{self, MemberChange};
+use crate::scim::{self, ENTERPRISE, Incoming, Member, Object, ResourceType};
+
+/// How often a change is computed anew because others were faster.
+const TRIES: u32 = 8;
+
+/// The attributes and the rest that a request wants a resource to have.
+struct Wish {
+    object: Object,
+    external_id: Option<String>,
+    members: Vec<MemberChange>,
+    tolerated: Vec<scim::Shape>,
+}
+
+impl Directory {
+    /// Makes a resource (RFC 7644 §3.3). One statement, and one more for a manager; with members it wants the
+    /// caller's transaction.
+    ///
+    /// # Errors
+    /// [`Error::Uniqueness`], [`Error::UnknownReference`], or the database failed.
+    #[tracing::instrument(name = "directory.resource.create", skip_all)]
+    pub async fn create(
+        &self,
+        conn: &mut Conn,
+        tenant: TenantId,
+        kind: &ResourceType,
+        incoming: Incoming,
+        cause: &Cause,
+    ) -> Result<Answer, Error> {
+        let Incoming {
+            mut object,
+            external_id,
+            members,
+            tolerated,
+            ..
+        } = incoming;
+        let holds = object.get("active") == Some(&Value::Bool(false));
+        let disabled_by = row::holds_after(&[], &cause.party(), holds);
+        row::settle(kind, &mut object, &disabled_by, Missing::True);
+        let manager = known_manager(conn, tenant, &object).await?;
+        let mut lines = log::differences(kind, &Object::new(), &object);
+        if let Some(external) = &external_id {
+            lines.push(log::line("externalId", None, Some(external.as_str().into())));
+        }
+        let id = ResourceId::new();
+        let entry = Entry::of(lines.into());
+        let note = Note {
+            now: cause.now,
+            origin: &cause.origin,
+            entry: &entry,
+        };
+        let columns = row::columns(tenant, kind, &object);
+        let external = (cause.client, external_id.as_deref());
+        let target = (tenant, id, kind.name.as_str());
+        if !store::insert_one(conn, target, &columns, &disabled_by, external, &note).await? {
+            return Err(Error::Uniqueness {
+                attribute: "userName",
+            });
+        }
+        let mut found = Found {
+            id,
+            kind: kind.name.clone(),
+            body: columns.body,
+            version: 1,
+            created: cause.now,
+            last_modified: cause.now,
+            person: None,
+            disabled_by,
+            own_external_id: external_id,
+            hr_external_id: None,
+            manager,
+            groups: Vec::new(),
+            members: Vec::new(),
+        };
+        if let Some(members) = members.filter(|members| !members.is_empty()) {
+            let delta = change(
+                conn,
+                ((tenant, id), kind),
+                vec![MemberChange::Add(members)],
+                cause,
+            )
+            .await?;
+            if member::finish(conn, (tenant, id), delta, cause)
+                .await?
+                .1
+                .is_some()
+            {
+                let want = Want {
+                    members: true,
+                    groups: false,
+                };
+                found = store::find(conn, target, cause.client, want)
+                    .await?
+                    .ok_or(Error::NotFound)?;
+            }
+        }
+        Ok(Answer {
+            found,
+            changed: true,
+            tolerated,
+        })
+    }
+
+    /// Replaces a resource (RFC 7644 §3.5.1). With members it wants the caller's transaction.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::VersionMismatch`], [`Error::Uniqueness`], [`Error::UnknownReference`],
+    /// [`Error::Scim`], [`Error::Busy`], or the database failed.
+    #[tracing::instrument(name = "directory.resource.replace", skip_all, fields(resource.id = %id))]
+    pub async fn replace(
+        &self,
+        conn: &mut Conn,
+        (tenant, id, kind): (TenantId, ResourceId, &ResourceType),
+        incoming: &Incoming,
+        (expected, want): (&Expected, Want),
+        cause: &Cause,
+    ) -> Result<Answer, Error> {
+        let wish = |view: &Object, _: Option<&str>| {
+            let members = incoming.members.clone().unwrap_or_default();
+            Ok(Wish {
+                object: scim::replace(kind, view, incoming.clone())?,
+                external_id: incoming.external_id.clone(),
+                members: vec![MemberChange::Replace(members)],
+                tolerated: incoming.tolerated.clone(),
+            })
+        };
+        revise(conn, (tenant, id, kind), wish, (expected, want), cause).await
+    }
+
+    /// Changes some attributes of a resource (RFC 7644 §3.5.2): two statements for a user, one more for a new
+    /// manager. For types with members it wants the caller's transaction.
+    ///
+    /// # Errors
+    /// As [`Directory::replace`].
+    #[tracing::instrument(name = "directory.resource.patch", skip_all, fields(resource.id = %id))]
+    pub async fn patch(
+        &self,
+        conn: &mut Conn,
+        (tenant, id, kind): (TenantId, ResourceId, &ResourceType),
+        request: &patch::Request,
+        (expected, want): (&Expected, Want),
+        cause: &Cause,
+    ) -> Result<Answer, Error> {
+        let wish = |view: &Object, external: Option<&str>| {
+            let patched = patch::apply(kind, view, external, request)?;
+            Ok(Wish {
+                object: patched.object,
+                external_id: patched.external_id,
+                members: patched.members,
+                tolerated: patched.tolerated,
+            })
+        };
+        revise(conn, (tenant, id, kind), wish, (expected, want), cause).await
+    }
+}
+
+/// Reads, computes and writes, again when others were faster; types with members are held still instead.
+async fn revise(
+    conn: &mut Conn,
+    (tenant, id, kind): (TenantId, ResourceId, &ResourceType),
+    wish: impl Fn(&Object, Option<&str>) -> Result<Wish, Error>,
+    (expected, want): (&Expected, Want),
+    cause: &Cause,
+) -> Result<Answer, Error> {
+    let has_members = kind.membership().is_some();
+    if has_members && !store::lock(conn, tenant, id, &kind.name).await? {
+        return Err(Error::NotFound);
+    }
+    let target = (tenant, id, kind.name.as_str());
+    for _ in 0..TRIES {
+        // Members are read after the change, or not at all.
+        let first = Want {
+            members: false,
+            ..want
+        };
+        let found = store::find(conn, target, cause.client, first)
+            .await?
+            .ok_or(Error::NotFound)?;
+        if !expected.admits(found.version) {
+            return Err(Error::VersionMismatch);
+        }
+        let Some((mut answer, members)) = attempt(conn, (tenant, kind), &wish, found, cause).await? else {
+            continue;
+        };
+        if has_members {
+            let delta = change(conn, ((tenant, id), kind), members, cause).await?;
+            let moved = member::finish(conn, (tenant, id), delta, cause).await?.1;
+            answer.changed |= moved.is_some();
+            if moved.is_some() || want.members {
+                answer.found = store::find(conn, target, cause.client, want)
+                    .await?
+                    .ok_or(Error::NotFound)?;
+            }
+        }
+        return Ok(answer);
+    }
+    Err(Error::Busy)
+}
+
+/// Writes the attributes once; `None` when others were faster.
+async fn attempt(
+    conn: &mut Conn,
+    (tenant, kind): (TenantId, &ResourceType),
+    wish: &impl Fn(&Object, Option<&str>) -> Result<Wish, Error>,
+    mut found: Found,
+    cause: &Cause,
+) -> Result<Option<(Answer, Vec<MemberChange>)>, Error> {
+    let stored: Object = serde_json::from_str(&found.body).unwrap_or_default();
+    let party = cause.party();
+    let view = as_party_sees_it(&stored, &found.disabled_by, &party);
+    let Wish {
+        mut object,
+        external_id,
+        members,
+        tolerated,
+    } = wish(&view, found.own_external_id.as_deref())?;
+    let holds = object.get("active") == Some(&Value::Bool(false));
+    let disabled_by = row::holds_after(&found.disabled_by, &party, holds);
+    row::settle(kind, &mut object, &disabled_by, Missing::Missing);
+
+    let mut lines = log::differences(kind, &stored, &object);
+    let renamed = external_id != found.own_external_id;
+    if renamed {
+        let (before, after) = (found.own_external_id.clone(), external_id.clone());
+        lines.push(log::line(
+            "externalId",
+            before.map(Value::from),
+            after.map(Value::from),
+        ));
+    }
+    if disabled_by != found.disabled_by {
+        lines.push(log::line(
+            "disabledBy",
+            Some(json!(found.disabled_by)),
+            Some(json!(disabled_by)),
+        ));
+    }
+    if lines.is_empty() {
+        return Ok(Some((
+            Answer {
+                found,
+                changed: false,
+                tolerated,
+            },
+            members,
+        )));
+    }
+    if manager_of(&object) != manager_of(&stored) {
+        found.manager = known_manager(conn, tenant, &object).await?;
+    }
+    let columns = row::columns(tenant, kind, &object);
+    let entry = Entry::of(lines.into());
+    let note = Note {
+        now: cause.now,
+        origin: &cause.origin,
+        entry: &entry,
+    };
+    let beside = beside(
+        (tenant, kind),
+        &stored,
+        &columns,
+        cause.client,
+        external_id.as_deref(),
+        renamed,
+    );
+    let row = (tenant, found.id, found.version);
+    let Some(version) = store::update_one(conn, row, &columns, &disabled_by, beside, &note).await? else {
+        return Ok(None);
+    };
+    found.version = version;
+    found.last_modified = cause.now;
+    found.body = columns.body;
+    found.disabled_by = disabled_by;
+    found.own_external_id = external_id;
+    Ok(Some((
+        Answer {
+            found,
+            changed: true,
+            tolerated,
+        },
+        members,
+    )))
+}
+
+fn beside<'a>(
+    (tenant, kind): (TenantId, &ResourceType),
+    stored: &Object,
+    columns: &Columns,
+    client: Option<ClientId>,
+    external_id: Option<&'a str>,
+    renamed: bool,
+) -> Beside<'a> {
+    if renamed || super::key::keys(tenant, kind, stored) != columns.keys {
+        Beside::KeysAnd(client, external_id)
+    } else {
+        Beside::Nothing
+    }
+}
+
+/// A resource with `active` as far as one party is concerned: what that party says next is judged against its own
+/// hold, not against those of others. So `active: true` lifts its own hold and no other, and `active: false` adds its
+/// own although somebody else holds the user disabled already.
+fn as_party_sees_it(stored: &Object, disabled_by: &[String], party: &str) -> Object {
+    let mut view = stored.clone();
+    if let Some(active) = view.get_mut("active") {
+        *active = Value::Bool(!disabled_by.iter().any(|holder| holder == party));
+    }
+    view
+}
+
+fn manager_of(object: &Object) -> Option<&str> {
+    object.get(ENTERPRISE)?.get("manager")?.get("value")?.as_str()
+}
+
+/// The manager's display name. A manager named by an id must be a user of the tenant; free text (Okta maps a name
+/// there) is kept as it is.
+async fn known_manager(conn: &mut Conn, tenant: TenantId, object: &Object) -> Result<Option<String>, Error> {
+    let Some(id) = manager_of(object).and_then(|value| value.parse::<ResourceId>().ok()) else {
+        return Ok(None);
+    };
+    let name = store::name_of(conn, tenant, id).await?;
+    let path = "manager.value";
+    name.map(Some).ok_or(Error::UnknownReference { path })
+}
+
+/// Carries out member changes one after the other.
+async fn change(
+    conn: &mut Conn,
+    (group, kind): ((TenantId, ResourceId), &ResourceType),
+    changes: Vec<MemberChange>,
+    cause: &Cause,
+) -> Result<Delta, Error> {
+    let mut delta = Delta::default();
+    let origin = cause.party();
+    for change in changes {
+        match change {
+            MemberChange::Add(members) => {
+                let ids = known_members(conn, group, &members).await?;
+                delta.add(member::add(conn, group, &ids, &origin, cause.now).await?);
+            }
+            MemberChange::Replace(members) => {
+                let ids = known_members(conn, group, &members).await?;
+                delta.remove(member::remove_all_but(conn, group, &ids).await?);
+                delta.add(member::add(conn, group, &ids, &origin, cause.now).await?);
+            }
+            MemberChange::Remove(values) => {
+                let ids: Vec<ResourceId> = values.iter().filter_map(|value| value.parse().ok()).collect();
+                delta.remove(member::remove(conn, group, &ids, None).await?);
+            }
+            MemberChange::RemoveWhere(filter) => {
+                delta.remove(member::remove_where(conn, group, kind, &filter).await?);
+            }
+            MemberChange::Clear => delta.remove(member::remove_all_but(conn, group, &[]).await?),
+        }
+    }
+    Ok(delta)
+}
+
+/// The ids of members that all exist in the tenant and do not contain the group.
+async fn known_members(
+    conn: &mut Conn,
+    (tenant, group): (TenantId, ResourceId),
+    members: &[Member],
+) -> Result<Vec<ResourceId>, Error> {
+    let unknown = || Error::UnknownReference {
+        path: "members.value",
+    };
+    let mut ids = members
+        .iter()
+        .map(|member| member.value.parse().map_err(|_| unknown()))
+        .collect::<Result<Vec<ResourceId>, _>>()?;
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    let known = member::kinds_of(conn, tenant, &ids).await?;
+    if known.len() != ids.len() {
+        return Err(unknown());
+    }
+    let groups: Vec<ResourceId> = known
+        .iter()
+        .filter(|row| row.kind == "Group")
+        .map(|row| row.id)
+        .collect();
+    if !groups.is_empty() && member::holds_cycle(conn, (tenant, group), &groups).await? {
+        return Err(Error::Cycle);
+    }
+    Ok(ids)
+}

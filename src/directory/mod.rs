@@ -1,0 +1,64 @@
+//! The SCIM store: resources of every type, who is in which group, what each client calls them, and the log of
+//! every change.
+//!
+//! *Comes in:* whole resources from runs ([`Directory::put_many`]), requests of SCIM clients
+//! ([`Directory::create`], [`Directory::replace`], [`Directory::patch`], [`Directory::delete`]), members
+//! ([`Directory::change_members`]). *Goes out:* single resources, pages of a search, and rows of `change`.
+//! *Owns:* `resource`, `resource_key`, `external_id`, `membership`, `change`, `walk`; reads `resource_total`.
+//! *Must not know:* HR, apps, HTTP.
+//!
+//! Three rules hold for every write, whoever causes it:
+//! - The change row (before and after per attribute path, origin, salt, digest) commits with the state it tells of;
+//!   what changes nothing writes nothing.
+//! - `active` follows from who holds the user disabled (`resource.disabled_by`): the parties are `hr`, `admin`,
+//!   `client:<id>` and `app:<id>`; a party takes away only its own hold. Without any hold, `active` is true.
+//! - Values of `password` and of every other attribute that is never returned are dropped at the door.
+//!
+//! Writes of a single user by a client are one statement each, guarded by the version that was read, so they need no
+//! transaction of their own; everything that changes members, deletes, or comes in batches wants the caller's.
+
+mod batch;
+mod cause;
+mod client;
+mod delete;
+mod error;
+mod filter_sql;
+mod key;
+mod log;
+mod member;
+mod read;
+mod resource;
+mod row;
+mod search;
+mod store;
+
+pub use cause::{Actor, Cause};
+pub use error::Error;
+pub use log::{MembersDelta, digest_of};
+pub use member::MembersWritten;
+pub use resource::{Answer, Expected, Found, GroupRef, MemberRow, Put, Stored, Want, Written};
+pub use search::{Page, Reader, Search};
+
+use std::sync::Arc;
+
+use crate::scim::Registry;
+
+/// The door to the store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    registry: Arc<Registry>,
+}
+
+impl Directory {
+    /// A door that knows the resource types of `registry`.
+    #[must_use]
+    pub const fn new(registry: Arc<Registry>) -> Self {
+        Self { registry }
+    }
+
+    /// The resource types it knows.
+    #[must_use]
+    pub const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+}

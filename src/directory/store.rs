@@ -1,0 +1,481 @@
+//! Every statement that reads and writes single resources, batches and the change log.
+
+use chrono::{DateTime, Utc};
+use diesel::OptionalExtension;
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::log::Entry;
+use super::resource::{Found, GroupRef, MemberRow, Stored, Want};
+use super::row::{self, Columns};
+use crate::base::{ClientId, PersonId, ResourceId, TenantId};
+use crate::db::{self, Conn, Statement};
+use crate::statement;
+
+/// What the database says when it fails.
+pub type Failure = db::QueryError;
+
+/// A failure of the database in the directory's words.
+pub(super) fn explain(failure: Failure) -> Error {
+    let attribute = match db::violated_unique(&failure) {
+        Some("resource_user_name") => "userName",
+        Some("external_id_pkey") => "externalId",
+        _ => return Error::Store(failure),
+    };
+    Error::Uniqueness { attribute }
+}
+
+/// The columns of [`FoundRow`] from `resource r` and [`joins!`].
+macro_rules! columns {
+    () => {
+        "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
+            x.value, CASE WHEN x.value IS NULL THEN (
+                SELECT e.value FROM external_id e JOIN connection c ON c.tenant_id = e.tenant_id AND c.id = e.client_id
+                WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id ORDER BY e.client_id LIMIT 1) END,
+            (SELECT coalesce(m.body->>'displayName', m.body->>'userName') FROM resource m
+              WHERE m.tenant_id = r.tenant_id AND m.kind = 'User' AND m.id = CASE
+                WHEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}'
+                     ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+                THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid
+                END),
+            g.ids, g.names, m.ids, m.labels"
+    };
+}
+
+/// What a reader's resource is joined with: its externalId under client $4, its groups if $5, its members if $6.
+macro_rules! joins {
+    () => {
+        "LEFT JOIN external_id x ON x.tenant_id = r.tenant_id AND x.resource_id = r.id AND x.client_id = $4
+     LEFT JOIN LATERAL (
+        SELECT array_agg(s.group_id ORDER BY s.group_id) AS ids,
+               array_agg(coalesce(o.body->>'displayName', '') ORDER BY s.group_id) AS names
+        FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
+        WHERE $5 AND s.tenant_id = r.tenant_id AND s.member_id = r.id) g ON true
+     LEFT JOIN LATERAL (
+        SELECT array_agg(s.member_id ORDER BY s.member_id) AS ids,
+               array_agg(s.member_kind || ' ' || coalesce(o.body->>'displayName', o.body->>'userName', '')
+                         ORDER BY s.member_id) AS labels
+        FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id
+        WHERE $6 AND s.tenant_id = r.tenant_id AND s.group_id = r.id) m ON true"
+    };
+}
+pub(super) use {columns, joins};
+
+/// SQL types of a [`FoundRow`].
+pub(super) type FoundColumns = (
+    SqlUuid,
+    Text,
+    Text,
+    BigInt,
+    Timestamptz,
+    Timestamptz,
+    Nullable<SqlUuid>,
+    Array<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Array<SqlUuid>>,
+    Nullable<Array<Text>>,
+    Nullable<Array<SqlUuid>>,
+    Nullable<Array<Text>>,
+);
+
+/// A [`statement!`] that reads what a reader gets.
+macro_rules! finding {
+    ($(#[$doc:meta])* $name:ident, $by:ty, $where:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        struct $name;
+        impl Statement for $name {
+            const SQL: &'static str = concat!("SELECT ", columns!(), " FROM resource r ", joins!(), " WHERE ", $where);
+            type Binds = (SqlUuid, $by, Text, Nullable<SqlUuid>, Bool, Bool);
+            type Columns = FoundColumns;
+        }
+    };
+}
+pub(super) use finding;
+
+finding!(
+    /// One resource by its id.
+    Find, SqlUuid, "r.tenant_id = $1 AND r.id = $2 AND r.kind = $3"
+);
+
+pub(super) type FoundRow = (
+    Uuid,
+    String,
+    String,
+    i64,
+    DateTime<Utc>,
+    DateTime<Utc>,
+    Option<Uuid>,
+    Vec<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<Vec<Uuid>>,
+    Option<Vec<String>>,
+    Option<Vec<Uuid>>,
+    Option<Vec<String>>,
+);
+
+pub(super) fn found(row: FoundRow) -> Found {
+    let (id, kind, body, version, created, last_modified, person, disabled_by, own, hr, manager, g, n, m, k) =
+        row;
+    let pairs = |ids: Option<Vec<Uuid>>, texts: Option<Vec<String>>| {
+        ids.unwrap_or_default().into_iter().zip(texts.unwrap_or_default())
+    };
+    Found {
+        id: id.into(),
+        kind,
+        body,
+        version,
+        created,
+        last_modified,
+        person: person.map(PersonId::from),
+        disabled_by,
+        own_external_id: own,
+        hr_external_id: hr,
+        manager,
+        groups: pairs(g, n)
+            .map(|(id, display)| GroupRef {
+                id: id.into(),
+                display,
+            })
+            .collect(),
+        members: pairs(m, k)
+            .map(|(id, label)| MemberRow::labelled(id.into(), &label))
+            .collect(),
+    }
+}
+
+pub(super) async fn find(
+    conn: &mut Conn,
+    (tenant, id, kind): (TenantId, ResourceId, &str),
+    client: Option<ClientId>,
+    want: Want,
+) -> Result<Option<Found>, Failure> {
+    let values = (
+        tenant.uuid(),
+        id.uuid(),
+        kind,
+        client.map(ClientId::uuid),
+        want.groups,
+        want.members,
+    );
+    let row = Find::with(values).get_result::<FoundRow>(conn).await.optional()?;
+    Ok(row.map(found))
+}
+
+statement!(
+    /// Holds a resource still until the end of the transaction.
+    Lock: (SqlUuid, SqlUuid, Text) -> (BigInt,) =
+    "SELECT version FROM resource WHERE tenant_id = $1 AND id = $2 AND kind = $3 FOR NO KEY UPDATE"
+);
+
+/// Holds a resource still; `false` when there is none.
+pub(super) async fn lock(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ResourceId,
+    kind: &str,
+) -> Result<bool, Failure> {
+    let row = Lock::with((tenant.uuid(), id.uuid(), kind))
+        .get_result::<(i64,)>(conn)
+        .await
+        .optional()?;
+    Ok(row.is_some())
+}
+
+type StoredRow = (
+    Uuid,
+    String,
+    Value,
+    i64,
+    Option<bool>,
+    Option<Uuid>,
+    Vec<String>,
+    DateTime<Utc>,
+    DateTime<Utc>,
+    Option<String>,
+);
+
+statement!(
+    /// Resources by id.
+    Load: (SqlUuid, Array<SqlUuid>) -> (
+        SqlUuid, Text, Jsonb, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
+    ) =
+    "SELECT id, kind, body, version, active, person_id, disabled_by, created, last_modified, NULL::text
+     FROM resource WHERE tenant_id = $1 AND id = ANY($2)"
+);
+
+statement!(
+    /// Resources by id, held still in the order of their ids, each with what the client beside it calls it.
+    LoadLocked: (SqlUuid, Array<SqlUuid>, Array<Nullable<SqlUuid>>) -> (
+        SqlUuid, Text, Jsonb, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
+    ) =
+    "SELECT r.id, r.kind, r.body, r.version, r.active, r.person_id, r.disabled_by, r.created, r.last_modified,
+            (SELECT e.value FROM external_id e
+              WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND e.client_id = u.client)
+     FROM unnest($2, $3) AS u(id, client) JOIN resource r ON r.tenant_id = $1 AND r.id = u.id
+     ORDER BY r.id FOR NO KEY UPDATE OF r"
+);
+
+fn stored(row: StoredRow) -> (Stored, Option<String>) {
+    let (id, kind, body, version, active, person, disabled_by, created, last_modified, external_id) = row;
+    let stored = Stored {
+        id: id.into(),
+        kind,
+        object: row::object(body),
+        version,
+        active,
+        person: person.map(PersonId::from),
+        disabled_by,
+        created,
+        last_modified,
+    };
+    (stored, external_id)
+}
+
+pub(super) async fn load(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ids: &[ResourceId],
+) -> Result<Vec<Stored>, Failure> {
+    let rows = Load::with((tenant.uuid(), bare(ids)))
+        .load::<StoredRow>(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| stored(row).0).collect())
+}
+
+pub(super) async fn load_locked(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ids: &[ResourceId],
+    clients: &[Option<ClientId>],
+) -> Result<Vec<(Stored, Option<String>)>, Failure> {
+    let clients: Vec<Option<Uuid>> = clients.iter().map(|client| client.map(ClientId::uuid)).collect();
+    let rows = LoadLocked::with((tenant.uuid(), bare(ids), clients))
+        .load::<StoredRow>(conn)
+        .await?;
+    Ok(rows.into_iter().map(stored).collect())
+}
+
+pub(super) fn bare(ids: &[ResourceId]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.uuid()).collect()
+}
+
+statement!(
+    /// Makes one resource with its keys, its externalId and its change. No row: its userName is in use.
+    InsertOne: (
+        SqlUuid, SqlUuid, Text, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
+        Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>, Jsonb, Jsonb, Bytea, Bytea,
+    ) -> (SqlUuid,) =
+    "WITH r AS (
+        INSERT INTO resource (tenant_id, id, kind, user_name, display_name, active, created, last_modified, version,
+                              disabled_by, body)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1, $8, $9::jsonb) ON CONFLICT DO NOTHING RETURNING id),
+     k AS (INSERT INTO resource_key (tenant_id, id, keys) SELECT $1, id, $10 FROM r),
+     e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id)
+           SELECT $1, $11, $3, $12, id FROM r WHERE $12 IS NOT NULL),
+     c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, delta, origin, salt, digest)
+           SELECT $1, $7, id, $3, 'create', 1, $13, $14, $15, $16 FROM r)
+     SELECT id FROM r"
+);
+
+/// What is written beside the columns.
+#[derive(Debug)]
+pub(super) struct Note<'a> {
+    pub now: DateTime<Utc>,
+    pub origin: &'a Value,
+    pub entry: &'a Entry,
+}
+
+/// Makes one resource; `false` when its userName is in use.
+pub(super) async fn insert_one(
+    conn: &mut Conn,
+    (tenant, id, kind): (TenantId, ResourceId, &str),
+    columns: &Columns,
+    disabled_by: &[String],
+    external: (Option<ClientId>, Option<&str>),
+    note: &Note<'_>,
+) -> Result<bool, Failure> {
+    let row = InsertOne::with((
+        tenant.uuid(),
+        id.uuid(),
+        kind,
+        &columns.user_name,
+        &columns.display_name,
+        columns.active,
+        note.now,
+        disabled_by,
+        &columns.body,
+        &columns.keys,
+        external.0.map(ClientId::uuid),
+        external.1,
+        &note.entry.delta,
+        note.origin,
+        &note.entry.salt,
+        &note.entry.digest,
+    ))
+    .get_result::<(Uuid,)>(conn)
+    .await
+    .optional()?;
+    Ok(row.is_some())
+}
+
+statement!(
+    /// Changes one resource whose keys and externalId stay, if it is still at the version that was read.
+    UpdateOne: (
+        SqlUuid, SqlUuid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
+        Jsonb, Jsonb, Bytea, Bytea,
+    ) -> (BigInt,) =
+    "WITH r AS (
+        UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
+               body = $9::jsonb, version = version + 1
+        WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING kind, version, person_id),
+     c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
+           SELECT $1, $7, $2, kind, 'update', version, person_id, $10, $11, $12, $13 FROM r)
+     SELECT version FROM r"
+);
+
+statement!(
+    /// Changes one resource with its keys and what one client calls it, if it is still at the version that was read.
+    UpdateWhole: (
+        SqlUuid, SqlUuid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
+        Jsonb, Jsonb, Bytea, Bytea, Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>,
+    ) -> (BigInt,) =
+    "WITH r AS (
+        UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
+               body = $9::jsonb, version = version + 1
+        WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING kind, version, person_id),
+     k AS (INSERT INTO resource_key (tenant_id, id, keys) SELECT $1, $2, $14 FROM r
+           ON CONFLICT (tenant_id, id) DO UPDATE SET keys = EXCLUDED.keys WHERE resource_key.keys <> EXCLUDED.keys),
+     x AS (DELETE FROM external_id e USING r
+           WHERE e.tenant_id = $1 AND e.resource_id = $2 AND e.client_id = $15 AND $16 IS NULL),
+     e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id)
+           SELECT $1, $15, kind, $16, $2 FROM r WHERE $15 IS NOT NULL AND $16 IS NOT NULL
+           ON CONFLICT (tenant_id, resource_id, client_id) DO UPDATE SET value = EXCLUDED.value
+           WHERE external_id.value <> EXCLUDED.value),
+     c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
+           SELECT $1, $7, $2, kind, 'update', version, person_id, $10, $11, $12, $13 FROM r)
+     SELECT version FROM r"
+);
+
+/// What an update writes beside the columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Beside<'a> {
+    /// Nothing: the keys and the externalId stay.
+    Nothing,
+    /// The keys, and what the client calls it now (`None`: nothing).
+    KeysAnd(Option<ClientId>, Option<&'a str>),
+}
+
+/// Changes one resource; `None` when it has moved from `version`.
+pub(super) async fn update_one(
+    conn: &mut Conn,
+    (tenant, id, version): (TenantId, ResourceId, i64),
+    columns: &Columns,
+    disabled_by: &[String],
+    beside: Beside<'_>,
+    note: &Note<'_>,
+) -> Result<Option<i64>, Failure> {
+    let (tenant, id) = (tenant.uuid(), id.uuid());
+    let Columns {
+        user_name,
+        display_name,
+        active,
+        keys,
+        body,
+    } = columns;
+    let Entry { delta, salt, digest } = note.entry;
+    let row = match beside {
+        Beside::Nothing => {
+            UpdateOne::with((
+                tenant,
+                id,
+                version,
+                user_name,
+                display_name,
+                *active,
+                note.now,
+                disabled_by,
+                body,
+                delta,
+                note.origin,
+                salt,
+                digest,
+            ))
+            .get_result::<(i64,)>(conn)
+            .await
+        }
+        Beside::KeysAnd(client, external) => {
+            UpdateWhole::with((
+                tenant,
+                id,
+                version,
+                user_name,
+                display_name,
+                *active,
+                note.now,
+                disabled_by,
+                body,
+                delta,
+                note.origin,
+                salt,
+                digest,
+                keys,
+                client.map(ClientId::uuid),
+                external,
+            ))
+            .get_result::<(i64,)>(conn)
+            .await
+        }
+    };
+    Ok(row.optional()?.map(|(version,)| version))
+}
+
+statement!(
+    /// The display name of a user.
+    NameOf: (SqlUuid, SqlUuid) -> (Nullable<Text>,) =
+    "SELECT coalesce(body->>'displayName', body->>'userName') FROM resource
+     WHERE tenant_id = $1 AND id = $2 AND kind = 'User'"
+);
+
+/// The display name of a user: `None` when there is no such user.
+pub(super) async fn name_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ResourceId,
+) -> Result<Option<String>, Failure> {
+    let row = NameOf::with((tenant.uuid(), id.uuid()))
+        .get_result::<(Option<String>,)>(conn)
+        .await
+        .optional()?;
+    Ok(row.map(|(name,)| name.unwrap_or_default()))
+}
+
+statement!(
+    /// Deletes a resource with all that hangs on it.
+    Delete: (SqlUuid, SqlUuid) -> () =
+    "DELETE FROM resource WHERE tenant_id = $1 AND id = $2"
+);
+
+pub(super) async fn delete(conn: &mut Conn, tenant: TenantId, id: ResourceId) -> Result<(), Failure> {
+    Delete::with((tenant.uuid(), id.uuid())).execute(conn).await?;
+    Ok(())
+}
+
+statement!(
+    /// The resources that have a key.
+    Having: (SqlUuid, BigInt) -> (SqlUuid,) =
+    "SELECT id FROM resource_key WHERE tenant_id = $1 AND keys @> ARRAY[$2]"
+);
+
+/// The resources that may have the value of this key (to be rechecked).
+pub(super) async fn having(conn: &mut Conn, tenant: TenantId, key: i64) -> Result<Vec<ResourceId>, Failure> {
+    let rows = Having::with((tenant.uuid(), key)).load::<(Uuid,)>(conn).await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
