@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod db;
+pub mod demo;
 pub mod directory;
 pub mod expression;
 pub mod guard;

@@ -10,4 +10,5 @@
 mod access;
 mod kit;
 mod migrations;
+mod sandbox;
 mod stub;
