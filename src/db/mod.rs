@@ -8,8 +8,10 @@
 
 pub mod embedded;
 mod error;
+mod listen;
 mod migrate;
 mod pool;
+mod sequencer;
 mod signal;
 mod statement;
 mod target;
@@ -19,7 +21,9 @@ pub use diesel::QueryResult;
 pub use diesel::result::Error as QueryError;
 pub use diesel_async::AsyncConnection as Transactional;
 pub use error::{Error, is_transient, violated_unique};
+pub use listen::listen;
 pub use migrate::{MIGRATIONS, Migration, migrate, migrations_digest, pending, revert_all};
 pub use pool::{Conn, Db, PooledConn, Settings};
+pub use sequencer::{CHANGE_CHANNEL, Chain, check_chain, number_changes};
 pub use signal::Signals;
 pub use statement::{Bound, Statement, Values};

@@ -5,7 +5,7 @@
 pub enum Error {
     /// The database refused or is gone.
     #[error("the store of people cannot be used")]
-    Store(#[from] diesel::result::Error),
+    Store(#[from] crate::db::QueryError),
     /// A sealed part cannot be opened or sealed.
     #[error("the sensitive part of a record cannot be opened")]
     Seal(#[from] crate::base::Unsealable),

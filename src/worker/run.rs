@@ -14,13 +14,17 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::{Context, tasks};
+use crate::access::ACCESS_CHANNEL;
 use crate::base::Chain;
+use crate::db;
 
 /// Why a step failed. It is logged with its causes and tried again later.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Step = Pin<Box<dyn Future<Output = Result<bool, Failure>> + Send>>;
 type Waking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// What other processes tell this one.
+const CHANNELS: &[&str] = &[db::CHANGE_CHANNEL, ACCESS_CHANNEL];
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a step under way may take when the program ends; the next start takes up what it leaves.
@@ -119,6 +123,19 @@ impl Worker {
             let running = tokio::spawn(run(task, self.steps.clone(), stop).instrument(span));
             self.running.push((name, running));
         }
+        let (context, mut stop) = (context.clone(), self.stop.subscribe());
+        let listening = tokio::spawn(async move {
+            let heard = |channel: &str| match channel {
+                db::CHANGE_CHANNEL => context.db.signals().numbered(),
+                _ => context.doorkeeper.forget(),
+            };
+            let told = async {
+                // An error means that nobody can tell us to stop any more.
+                drop(stop.wait_for(|stop| *stop).await);
+            };
+            db::listen(&context.db, CHANNELS, heard, told).await;
+        });
+        self.running.push(("db.listen", listening));
     }
 
     /// Lets every task finish the step it is at.

@@ -2,21 +2,43 @@
 
 use std::time::Duration;
 
-use super::{Context, Task};
+use uuid::Uuid;
 
-/// Every task. `step` returns whether there was something to do.
+use super::{Context, Task};
+use crate::db;
+
+/// How long the sequencer lets changes gather: one batch, one NOTIFY.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Every task. A step returns whether there was something to do.
 #[must_use]
 pub fn tasks(context: &Context) -> Vec<Task> {
+    vec![note_use_of_tokens(context), number_changes(context)]
+}
+
+fn note_use_of_tokens(context: &Context) -> Task {
     let doorkeeper = context.doorkeeper.clone();
-    vec![Task::every(
-        "access.use.note",
-        Duration::from_secs(15),
-        move || {
-            let doorkeeper = doorkeeper.clone();
-            async move {
-                doorkeeper.note_use().await?;
-                Ok(false)
-            }
-        },
-    )]
+    Task::every("access.use.note", Duration::from_secs(15), move || {
+        let doorkeeper = doorkeeper.clone();
+        async move {
+            doorkeeper.note_use().await?;
+            Ok(false)
+        }
+    })
+}
+
+fn number_changes(context: &Context) -> Task {
+    let (db, owner) = (context.db.clone(), Uuid::now_v7());
+    let signals = db.signals().clone();
+    Task::every("db.change.number", Duration::from_secs(1), move || {
+        let db = db.clone();
+        async move { Ok(db::number_changes(&db, owner).await? > 0) }
+    })
+    .or_when(move || {
+        let signals = signals.clone();
+        async move {
+            signals.until_changed().await;
+            tokio::time::sleep(GATHER).await;
+        }
+    })
 }

@@ -8,7 +8,9 @@
 )]
 
 mod access;
+mod architecture;
 mod kit;
 mod migrations;
 mod sandbox;
+mod sequencer;
 mod stub;

@@ -1,0 +1,134 @@
+//! The sequencer: what follows the log misses nothing.
+
+use scim_bridge::base::{TenantId, digest};
+use scim_bridge::db::{self, Chain};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::kit::{Bridge, client};
+
+const ADD: &str =
+    "INSERT INTO change (tenant_id, at, resource_id, kind, action, version, origin, salt, digest)
+                   VALUES ($1, now(), $2, $3, $4, 1, '{}', '', $5)";
+
+async fn add(rows: &Client, tenant: TenantId, kind: &str, action: &str) {
+    let what = digest(Uuid::now_v7().as_bytes());
+    rows.execute(ADD, &[&tenant.uuid(), &Uuid::now_v7(), &kind, &action, &what])
+        .await
+        .unwrap();
+}
+
+async fn numbers(rows: &Client, tenant: TenantId) -> Vec<Option<i64>> {
+    let rows = rows
+        .query(
+            "SELECT seq FROM change WHERE tenant_id = $1 ORDER BY id",
+            &[&tenant.uuid()],
+        )
+        .await
+        .unwrap();
+    rows.into_iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn changes_are_numbered_per_tenant_after_commit_and_totals_kept() {
+    let bridge = Bridge::spawn().await;
+    let other = bridge.make_tenant("other").await;
+    let rows = bridge.rows().await;
+    for action in ["create", "create", "update", "delete"] {
+        add(&rows, bridge.tenant, "User", action).await;
+    }
+    add(&rows, other, "Group", "create").await;
+    bridge.drain().await;
+    assert_eq!(
+        numbers(&rows, bridge.tenant).await,
+        [Some(1), Some(2), Some(3), Some(4)]
+    );
+    assert_eq!(numbers(&rows, other).await, [Some(1)]);
+    let total = "SELECT total FROM resource_total WHERE tenant_id = $1 AND kind = $2";
+    let users: i64 = rows
+        .query_one(total, &[&bridge.tenant.uuid(), &"User"])
+        .await
+        .unwrap()
+        .get(0);
+    let groups: i64 = rows
+        .query_one(total, &[&other.uuid(), &"Group"])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!((users, groups), (1, 1));
+}
+
+#[tokio::test]
+async fn a_change_that_commits_late_gets_a_later_number_and_none_is_skipped() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    let mut late = client(bridge.database_url()).await;
+    let under_way = late.transaction().await.unwrap();
+    let what = digest(b"late");
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&bridge.tenant.uuid(), &Uuid::now_v7(), &"User", &"create", &what];
+    under_way.execute(ADD, &values).await.unwrap();
+    add(&rows, bridge.tenant, "User", "create").await;
+    bridge.drain().await;
+    under_way.commit().await.unwrap();
+    bridge.drain().await;
+    assert_eq!(numbers(&rows, bridge.tenant).await, [Some(2), Some(1)]);
+}
+
+#[tokio::test]
+async fn the_chain_tells_when_a_change_is_altered_or_gone() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    let tenant = bridge.tenant.uuid();
+    for _ in 0..5 {
+        add(&rows, bridge.tenant, "User", "create").await;
+    }
+    bridge.drain().await;
+    let mut conn = bridge.conn().await;
+    assert_eq!(db::check_chain(&mut conn, tenant).await.unwrap(), Chain::Whole(5));
+    rows.execute("UPDATE change SET delta = NULL, salt = '' WHERE seq = 2", &[])
+        .await
+        .unwrap();
+    assert_eq!(
+        db::check_chain(&mut conn, tenant).await.unwrap(),
+        Chain::Whole(5),
+        "an erase keeps the chain"
+    );
+    rows.execute("UPDATE change SET digest = '\\x00' WHERE seq = 3", &[])
+        .await
+        .unwrap();
+    assert_eq!(
+        db::check_chain(&mut conn, tenant).await.unwrap(),
+        Chain::Broken(5)
+    );
+    rows.execute("DELETE FROM change WHERE seq = 4", &[])
+        .await
+        .unwrap();
+    assert_eq!(
+        db::check_chain(&mut conn, tenant).await.unwrap(),
+        Chain::Broken(4)
+    );
+}
+
+#[tokio::test]
+async fn sequencers_of_several_processes_never_give_a_number_twice() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    for _ in 0..40 {
+        add(&rows, bridge.tenant, "User", "create").await;
+    }
+    let db = &bridge.app.state.db;
+    let (a, b, c) = tokio::join!(
+        db::number_changes(db, Uuid::now_v7()),
+        db::number_changes(db, Uuid::now_v7()),
+        db::number_changes(db, Uuid::now_v7()),
+    );
+    assert_eq!(a.unwrap() + b.unwrap() + c.unwrap(), 40);
+    let mut seen: Vec<i64> = numbers(&rows, bridge.tenant)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=40).collect::<Vec<_>>());
+}
