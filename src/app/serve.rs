@@ -10,6 +10,8 @@ use super::{Database, Error};
 use crate::access::Doorkeeper;
 use crate::config::Config;
 use crate::db::embedded::Role;
+use crate::directory::Directory;
+use crate::scim::Registry;
 use crate::web::{self, Metrics, State};
 use crate::worker::{Context, Worker};
 
@@ -94,8 +96,10 @@ fn start(
         db,
         clock,
         sealer,
+        directory: Directory::new(Registry::builtin()),
         doorkeeper,
         public_url: Arc::new(public_url),
+        public_url_is_set: config.public_url.is_some(),
         metrics,
     };
     let server = web::start(listener, state.clone()).map_err(Error::Http)?;

@@ -1,6 +1,6 @@
 //! What caused a write, as it is kept in the log.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use serde_json::{Value, json};
 
 use crate::base::{ClientId, ConnectionId, RunId, TokenId};
@@ -40,7 +40,7 @@ pub struct Cause {
     pub client: Option<ClientId>,
     /// As it goes into `change.origin`.
     pub origin: Value,
-    /// Now.
+    /// Now, in whole milliseconds: what is shown is what is stored.
     pub now: DateTime<Utc>,
 }
 
@@ -52,7 +52,7 @@ impl Cause {
             actor: Actor::Hr { connection, run },
             client: Some(ClientId::from(connection.uuid())),
             origin: json!({ "by": "run", "connection": connection, "run": run, "revision": revision }),
-            now,
+            now: now.trunc_subsecs(3),
         }
     }
 
@@ -63,7 +63,7 @@ impl Cause {
             actor: Actor::Client { client, token },
             client: Some(client),
             origin: json!({ "by": "client", "client": client, "token": token }),
-            now,
+            now: now.trunc_subsecs(3),
         }
     }
 
@@ -74,7 +74,7 @@ impl Cause {
             actor: Actor::Admin { token },
             client: None,
             origin: json!({ "by": "admin", "token": token }),
-            now,
+            now: now.trunc_subsecs(3),
         }
     }
 
@@ -85,7 +85,7 @@ impl Cause {
             actor: Actor::Due,
             client: None,
             origin: json!({ "by": "due", "rule": rule }),
-            now,
+            now: now.trunc_subsecs(3),
         }
     }
 

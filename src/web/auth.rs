@@ -76,9 +76,11 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Identity, AuthFailure
     let token = header
         .to_str()
         .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
+        .and_then(|value| match value.trim().split_once(' ') {
+            Some((scheme, token)) => scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()),
+            // Okta's header mode sends the token alone.
+            None => Some(value.trim()),
+        })
         .ok_or(AuthFailure::Missing)?;
     let state = request.app_data::<Data<State>>().ok_or(AuthFailure::Missing)?;
     Ok(state.doorkeeper.identify(token).await?)

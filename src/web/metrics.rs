@@ -24,11 +24,18 @@ struct Request {
     status: u16,
 }
 
+/// A shape that SCIM does not have, but that was read all the same (`scim::TOLERANCES`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Shape {
+    shape: &'static str,
+}
+
 /// What is counted. Modules register their own under `bridge_`.
 pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Request, Counter>,
     durations: Histogram,
+    tolerated: Family<Shape, Counter>,
     connections: Gauge,
     connections_lent: Gauge,
 }
@@ -44,6 +51,12 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("bridge");
         let requests = Family::<Request, Counter>::default();
         let durations = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
+        let tolerated = Family::<Shape, Counter>::default();
+        registry.register(
+            "scim_tolerated_shapes",
+            "SCIM requests with a shape that is no SCIM and was read all the same",
+            tolerated.clone(),
+        );
         let (connections, connections_lent) = (Gauge::default(), Gauge::default());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
@@ -65,6 +78,7 @@ impl Default for Metrics {
             registry: Mutex::new(registry),
             requests,
             durations,
+            tolerated,
             connections,
             connections_lent,
         }
@@ -92,6 +106,11 @@ impl Metrics {
             })
             .inc();
         self.durations.observe(took.as_secs_f64());
+    }
+
+    /// Counts a shape that is no SCIM.
+    pub(super) fn tolerated(&self, shape: &'static str) {
+        self.tolerated.get_or_create(&Shape { shape }).inc();
     }
 
     fn text(&self) -> Result<String, fmt::Error> {

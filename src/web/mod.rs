@@ -10,6 +10,7 @@ mod health;
 mod metrics;
 mod oauth;
 mod routes;
+pub mod scim;
 mod server;
 mod span;
 mod state;

@@ -2,7 +2,7 @@
 
 use actix_web::web::{JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
-use super::{Problem, api, health, metrics, oauth};
+use super::{Problem, api, health, metrics, oauth, scim};
 
 /// Where SCIM is served: by the token's tenant, and by a tenant that the path names and the token must belong to.
 pub const SCIM_PREFIXES: [&str; 2] = ["/scim/v2", "/t/{tenant}/scim/v2"];
@@ -28,5 +28,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(oauth::routes)
     .configure(api::document::routes)
     .configure(api::tenants::routes)
-    .configure(api::tokens::routes);
+    .configure(api::tokens::routes)
+    .configure(scim::routes);
 }

@@ -8,6 +8,7 @@ use super::Metrics;
 use crate::access::Doorkeeper;
 use crate::base::{Clock, Sealer};
 use crate::db::Db;
+use crate::directory::Directory;
 
 /// What handlers work with; one per process, cheap to clone, got as `web::Data<State>`.
 #[derive(Debug, Clone)]
@@ -18,10 +19,14 @@ pub struct State {
     pub clock: Clock,
     /// Seals secrets.
     pub sealer: Sealer,
+    /// The SCIM store.
+    pub directory: Directory,
     /// Knows whose a token is.
     pub doorkeeper: Doorkeeper,
     /// How the outside reaches us, without a slash at the end.
     pub public_url: Arc<Url>,
+    /// Whether that was configured; if not, the address that a request came in by is as good.
+    pub public_url_is_set: bool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }

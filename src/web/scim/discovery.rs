@@ -1,0 +1,75 @@
+//! What the server says of itself (RFC 7644 §4). Open to everybody: there is no tenant's data in it.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
+
+use super::super::State;
+use super::refusal::Refusal;
+use super::{LIMITS, media, session};
+use crate::scim::discovery;
+use crate::scim::message::ListResponse;
+use actix_web::http::StatusCode;
+
+/// What is supported and how much.
+pub async fn config(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    let base = session::base(&request, &state);
+    shown(&request, &discovery::service_provider_config(&LIMITS, &base))
+}
+
+/// All resource types.
+pub async fn resource_types(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    let base = session::base(&request, &state);
+    all(
+        &request,
+        discovery::resource_types(state.directory.registry(), &base),
+    )
+}
+
+/// One resource type.
+pub async fn resource_type(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    let base = session::base(&request, &state);
+    let name = request.match_info().get("id").unwrap_or_default();
+    let kind = state
+        .directory
+        .registry()
+        .kind(name)
+        .ok_or_else(Refusal::not_found)?;
+    shown(&request, &discovery::resource_type(kind, &base))
+}
+
+/// All schemas.
+pub async fn schemas(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    let base = session::base(&request, &state);
+    all(&request, discovery::schemas(state.directory.registry(), &base))
+}
+
+/// One schema.
+pub async fn schema(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    let base = session::base(&request, &state);
+    let urn = request.match_info().get("id").unwrap_or_default();
+    let schema = state
+        .directory
+        .registry()
+        .schema(urn)
+        .ok_or_else(Refusal::not_found)?;
+    shown(&request, &discovery::schema(schema, &base))
+}
+
+/// A filter on discovery is refused; sorting, paging and projection are ignored (RFC 7644 §4).
+fn all(request: &HttpRequest, resources: Vec<Value>) -> Result<HttpResponse, Refusal> {
+    let filtered = url::form_urlencoded::parse(request.query_string().as_bytes())
+        .any(|(name, _)| name.eq_ignore_ascii_case("filter"));
+    if filtered {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "filters are not served here"));
+    }
+    let total = u64::try_from(resources.len()).unwrap_or(u64::MAX);
+    let list = serde_json::to_value(ListResponse::indexed(total, 1, resources)).unwrap_or_default();
+    shown(request, &list)
+}
+
+fn shown(request: &HttpRequest, body: &Value) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok()
+        .content_type(media::wanted(request)?)
+        .body(body.to_string()))
+}

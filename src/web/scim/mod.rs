@@ -1,0 +1,44 @@
+//! SCIM 2.0 over HTTP (RFC 7644), under `/scim/v2` and `/t/{tenant}/scim/v2`.
+//!
+//! *Comes in:* requests of SCIM clients. *Goes out:* answers with SCIM bodies, also for every refusal. *Owns:*
+//! nothing. *Must not know:* SQL; which resource types there are (they are data of the registry).
+//!
+//! Handlers extract (a [`session::Session`] is a client with the scope), call the directory once, and render. A
+//! resource that nobody asked to be cut goes from the row to the wire as text: only what is computed is spliced in.
+
+mod body;
+mod condition;
+mod discovery;
+mod list;
+mod media;
+mod refusal;
+mod render;
+mod resource;
+mod routes;
+mod session;
+
+pub use routes::routes;
+
+use crate::scim::discovery::Limits;
+
+/// Resources in one answer when the client does not say.
+const PAGE_DEFAULT: u64 = 100;
+/// Resources in one answer at most.
+const PAGE_MAX: u64 = 1_000;
+/// Bytes of a body: 100,000 members fit.
+const BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// What is served and how much; ServiceProviderConfig is made of it.
+const LIMITS: Limits = Limits {
+    patch: true,
+    bulk: false,
+    bulk_operations: 1_000,
+    payload_bytes: 8 * 1024 * 1024,
+    page_max: PAGE_MAX,
+    page_default: PAGE_DEFAULT,
+    sort: true,
+    etag: true,
+    change_password: false,
+    cursor: false,
+    cursor_seconds: 0,
+};

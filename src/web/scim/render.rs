@@ -1,0 +1,232 @@
+//! Resources as JSON text. Without a projection the stored text is passed through, and only what is computed is
+//! written around it.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::condition::etag;
+use crate::directory::{Found, Want};
+use crate::scim::{ENTERPRISE, Object, Projection, ResourceType, Returned};
+
+/// Which computed attributes an answer needs.
+pub fn want(kind: &ResourceType, projection: &Projection) -> Want {
+    Want {
+        groups: projection.wants(kind, "groups"),
+        members: projection.wants(kind, "members"),
+    }
+}
+
+/// The address of a resource.
+pub fn location(base: &str, kind: &ResourceType, found: &Found) -> String {
+    format!("{base}{}/{}", kind.endpoint, found.id)
+}
+
+/// A resource as the client is to see it.
+pub fn resource(base: &str, kind: &ResourceType, found: &Found, projection: &Projection) -> String {
+    if projection.is_default()
+        && shows_all(kind)
+        && let Some(text) = spliced(base, kind, found)
+    {
+        return text;
+    }
+    let mut object = whole(base, kind, found);
+    projection.apply(kind, &mut object);
+    Value::Object(object).to_string()
+}
+
+/// Whether everything that is stored is given out unasked.
+fn shows_all(kind: &ResourceType) -> bool {
+    let asked_for = |returned: Returned| returned == Returned::Request;
+    let core = kind.schema.attributes.iter();
+    let extended = kind
+        .extensions
+        .iter()
+        .flat_map(|extension| &extension.schema.attributes);
+    !core
+        .chain(extended)
+        .any(|one| asked_for(one.returned) || one.sub_attributes.iter().any(|sub| asked_for(sub.returned)))
+}
+
+/// The stored text with the rest around it; `None` when it has an unexpected form.
+fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
+    let body = found.body.strip_prefix('{')?.strip_suffix('}')?;
+    let mut text = String::with_capacity(body.len() + 512);
+    let _ = write!(text, "{{\"id\":\"{}\"", found.id);
+    if let Some(external) = found.external_id() {
+        text.push_str(",\"externalId\":");
+        text.push_str(&Value::from(external).to_string());
+    }
+    if !body.is_empty() {
+        text.push(',');
+    }
+    match &found.manager {
+        None => text.push_str(body),
+        Some(name) => with_manager(&mut text, base, body, name)?,
+    }
+    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found))] {
+        if let Some(list) = list {
+            let _ = write!(text, ",\"{name}\":{list}");
+        }
+    }
+    let _ = write!(text, ",\"meta\":{}}}", meta(base, kind, found));
+    Some(text)
+}
+
+/// Writes the body with address and name of the manager. The stored manager has a `value` and nothing else.
+fn with_manager(text: &mut String, base: &str, body: &str, name: &str) -> Option<()> {
+    let needle = ["\"manager\": {\"value\": \"", "\"manager\":{\"value\":\""]
+        .into_iter()
+        .find(|needle| body.contains(needle))?;
+    let (before, rest) = body.split_once(needle)?;
+    let (id, after) = rest.split_once('"')?;
+    let after = after.strip_prefix('}')?;
+    if before.contains("\"manager\"") || after.contains("\"manager\"") {
+        return None;
+    }
+    let manager = json!({ "value": id, "$ref": format!("{base}/Users/{id}"), "displayName": name });
+    text.push_str(before);
+    let _ = write!(text, "\"manager\":{manager}");
+    text.push_str(after);
+    Some(())
+}
+
+/// The whole resource as an object.
+fn whole(base: &str, kind: &ResourceType, found: &Found) -> Object {
+    let mut object: Object = serde_json::from_str(&found.body).unwrap_or_default();
+    object.insert("id".to_owned(), json!(found.id));
+    if let Some(external) = found.external_id() {
+        object.insert("externalId".to_owned(), Value::from(external));
+    }
+    if let Some(name) = &found.manager
+        && let Some(Value::Object(manager)) =
+            object.get_mut(ENTERPRISE).and_then(|urn| urn.get_mut("manager"))
+        && let Some(id) = manager.get("value").and_then(Value::as_str).map(str::to_owned)
+    {
+        manager.insert("$ref".to_owned(), Value::from(format!("{base}/Users/{id}")));
+        manager.insert("displayName".to_owned(), Value::from(name.as_str()));
+    }
+    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found))] {
+        if let Some(list) = list {
+            object.insert(name.to_owned(), list);
+        }
+    }
+    object.insert("meta".to_owned(), meta(base, kind, found));
+    object
+}
+
+fn groups(base: &str, found: &Found) -> Option<Value> {
+    let list: Vec<Value> = found
+        .groups
+        .iter()
+        .map(|group| {
+            json!({
+                "value": group.id,
+                "$ref": format!("{base}/Groups/{}", group.id),
+                "display": group.display,
+                "type": "direct",
+            })
+        })
+        .collect();
+    (!list.is_empty()).then_some(Value::Array(list))
+}
+
+fn members(base: &str, found: &Found) -> Option<Value> {
+    let list: Vec<Value> = found
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "value": member.id,
+                "$ref": format!("{base}/{}s/{}", member.kind, member.id),
+                "display": member.display,
+                "type": member.kind,
+            })
+        })
+        .collect();
+    (!list.is_empty()).then_some(Value::Array(list))
+}
+
+fn meta(base: &str, kind: &ResourceType, found: &Found) -> Value {
+    json!({
+        "resourceType": kind.name,
+        "created": instant(found.created),
+        "lastModified": instant(found.last_modified),
+        "location": location(base, kind, found),
+        "version": etag(found.version),
+    })
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ResourceId;
+    use crate::directory::{GroupRef, MemberRow};
+    use crate::scim::Registry;
+
+    fn found(body: &str) -> Found {
+        let at = DateTime::parse_from_rfc3339("2026-12-01T08:00:00.25Z")
+            .unwrap()
+            .to_utc();
+        Found {
+            id: ResourceId::new(),
+            kind: "User".to_owned(),
+            body: body.to_owned(),
+            version: 3,
+            created: at,
+            last_modified: at,
+            person: None,
+            disabled_by: Vec::new(),
+            own_external_id: None,
+            hr_external_id: Some("p \"1\"".to_owned()),
+            manager: None,
+            groups: vec![GroupRef {
+                id: ResourceId::new(),
+                display: "Ops \\".to_owned(),
+            }],
+            members: vec![MemberRow {
+                id: ResourceId::new(),
+                kind: "User".to_owned(),
+                display: "é".to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn spliced_text_says_what_the_whole_object_says() {
+        let registry = Registry::builtin();
+        let kind = registry.kind("User").unwrap();
+        let urn = ENTERPRISE;
+        let bodies = [
+            ("{}".to_owned(), None),
+            (
+                "{\"userName\": \"ann\", \"title\": \"\\\"manager\\\"\"}".to_owned(),
+                None,
+            ),
+            (
+                format!("{{\"{urn}\": {{\"manager\": {{\"value\": \"7\"}}, \"department\": \"x\"}}}}"),
+                Some("Bo \"B\""),
+            ),
+            (
+                format!("{{\"{urn}\":{{\"manager\":{{\"value\":\"7\"}}}},\"title\":\"x\"}}"),
+                Some("Bo"),
+            ),
+        ];
+        for (body, manager) in bodies {
+            let mut found = found(&body);
+            found.manager = manager.map(str::to_owned);
+            let text = spliced("http://x/scim/v2", kind, &found).unwrap();
+            let read: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                read,
+                Value::Object(whole("http://x/scim/v2", kind, &found)),
+                "{body}"
+            );
+        }
+    }
+}

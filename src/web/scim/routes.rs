@@ -1,0 +1,123 @@
+//! The addresses of the SCIM end points.
+
+use actix_web::web::{Data, ServiceConfig, delete, get, patch, post, put, resource, scope, to};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::super::routes::SCIM_PREFIXES;
+use super::super::{State, caller_with};
+use super::refusal::Refusal;
+use super::{discovery, list, resource as one};
+use crate::access::Scope;
+
+/// All of them, below both prefixes.
+pub fn routes(cfg: &mut ServiceConfig) {
+    for prefix in SCIM_PREFIXES {
+        cfg.service(scope(prefix).configure(end_points).default_service(to(nothing)));
+    }
+}
+
+fn end_points(cfg: &mut ServiceConfig) {
+    cfg.service(
+        resource("/ServiceProviderConfig")
+            .route(get().to(discovery::config))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/ResourceTypes")
+            .route(get().to(discovery::resource_types))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/ResourceTypes/{id}")
+            .route(get().to(discovery::resource_type))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/Schemas")
+            .route(get().to(discovery::schemas))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/Schemas/{id}")
+            .route(get().to(discovery::schema))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/Bulk")
+            .route(post().to(bulk))
+            .default_service(to(only_post)),
+    )
+    .service(resource("/Me").default_service(to(me)))
+    .service(
+        resource("/.search")
+            .route(post().to(list::search_all))
+            .default_service(to(only_post)),
+    )
+    .service(
+        resource("")
+            .route(get().to(list::list_all))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/")
+            .route(get().to(list::list_all))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/{endpoint}/.search")
+            .route(post().to(list::search))
+            .default_service(to(only_post)),
+    )
+    .service(
+        resource("/{endpoint}/{id}")
+            .route(get().to(one::get))
+            .route(put().to(one::put))
+            .route(patch().to(one::patch))
+            .route(delete().to(one::delete))
+            .default_service(to(not_on_one)),
+    )
+    .service(
+        resource("/{endpoint}")
+            .route(get().to(list::list))
+            .route(post().to(one::post))
+            .default_service(to(not_on_all)),
+    );
+}
+
+async fn nothing() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::not_found())
+}
+
+async fn only_get() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::method("GET"))
+}
+
+async fn only_post() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::method("POST"))
+}
+
+async fn not_on_one(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    known(&request, &state)?;
+    Err(Refusal::method("GET, PUT, PATCH, DELETE"))
+}
+
+async fn not_on_all(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    known(&request, &state)?;
+    Err(Refusal::method("GET, POST"))
+}
+
+fn known(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
+    let endpoint = request.match_info().get("endpoint").unwrap_or_default();
+    let kind = state.directory.registry().by_endpoint(endpoint);
+    kind.map(|_| ()).ok_or_else(Refusal::not_found)
+}
+
+async fn me(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    caller_with(&request, Scope::ScimRead).await?;
+    Err(Refusal::not_built("/Me"))
+}
+
+async fn bulk(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    caller_with(&request, Scope::ScimWrite).await?;
+    Err(Refusal::not_built("Bulk"))
+}

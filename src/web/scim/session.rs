@@ -1,0 +1,136 @@
+//! Who calls, under which address, and in which media type the answer goes: the first argument of a handler.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
+use super::super::{AuthFailure, State, caller_with};
+use super::media;
+use super::refusal::Refusal;
+use crate::access::{Caller, Scope};
+use crate::base::{ResourceId, TenantId};
+use crate::db::PooledConn;
+use crate::directory::{Cause, Directory};
+use crate::scim::ResourceType;
+
+/// A scope as a type.
+pub trait Needs: 'static {
+    const SCOPE: Scope;
+}
+
+/// Needs `scim:read`.
+#[derive(Debug)]
+pub struct Reads;
+
+impl Needs for Reads {
+    const SCOPE: Scope = Scope::ScimRead;
+}
+
+/// Needs `scim:write`.
+#[derive(Debug)]
+pub struct Writes;
+
+impl Needs for Writes {
+    const SCOPE: Scope = Scope::ScimWrite;
+}
+
+/// A client of a tenant that may do what `S` says.
+#[derive(Debug)]
+pub struct Session<S> {
+    pub caller: Caller,
+    pub state: Data<State>,
+    /// The address of the SCIM end points as the client sees it, without a slash at the end.
+    pub base: String,
+    /// The media type of the answer.
+    pub media: &'static str,
+    scope: PhantomData<S>,
+}
+
+impl<S: Needs> FromRequest for Session<S> {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let caller = caller_with(&request, S::SCOPE).await?;
+            let tenant = request.match_info().get("tenant");
+            if tenant.is_some_and(|tenant| tenant.parse::<TenantId>().ok() != Some(caller.tenant)) {
+                return Err(AuthFailure::OtherTenant.into());
+            }
+            let state = request
+                .app_data::<Data<State>>()
+                .cloned()
+                .ok_or(AuthFailure::Missing)?;
+            Ok(Self {
+                caller,
+                base: base(&request, &state),
+                media: media::wanted(&request)?,
+                state,
+                scope: PhantomData,
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl<S> Session<S> {
+    pub fn directory(&self) -> &Directory {
+        &self.state.directory
+    }
+
+    pub async fn conn(&self) -> Result<PooledConn, Refusal> {
+        Ok(self.state.db.conn().await?)
+    }
+
+    /// The resource type that the path names.
+    pub fn kind(&self, request: &HttpRequest) -> Result<Arc<ResourceType>, Refusal> {
+        let endpoint = request.match_info().get("endpoint").unwrap_or_default();
+        self.directory()
+            .registry()
+            .by_endpoint(endpoint)
+            .cloned()
+            .ok_or_else(Refusal::not_found)
+    }
+
+    pub fn cause(&self) -> Cause {
+        Cause::client(self.caller.client, self.caller.token, self.state.clock.now())
+    }
+}
+
+/// The id that the path names. Ids have one spelling; anything else is nobody's.
+pub fn id(request: &HttpRequest) -> Result<ResourceId, Refusal> {
+    let text = request.match_info().get("id").unwrap_or_default();
+    text.parse::<ResourceId>()
+        .ok()
+        .filter(|id| id.to_string() == text)
+        .ok_or_else(Refusal::not_found)
+}
+
+/// The address of the SCIM end points as the client sees it: below the configured public address, else below the one
+/// that the request came in by.
+pub fn base(request: &HttpRequest, state: &State) -> String {
+    let prefix = match request.match_info().get("tenant") {
+        Some(tenant) => format!("/t/{tenant}/scim/v2"),
+        None => "/scim/v2".to_owned(),
+    };
+    if state.public_url_is_set {
+        return state.link(&prefix);
+    }
+    match request.headers().get("host").and_then(|host| host.to_str().ok()) {
+        Some(host) if is_host(host) => format!("http://{host}{prefix}"),
+        _ => state.link(&prefix),
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'))
+}
