@@ -11,6 +11,12 @@ pub enum Error {
     /// The database does not run or cannot be reached.
     #[error("the database cannot be used")]
     Database(#[from] crate::db::Error),
+    /// A manifest cannot be used.
+    #[error("the connectors cannot be used")]
+    Connectors(#[from] crate::connector::Error),
+    /// The HTTP client cannot be made.
+    #[error("outgoing requests cannot be made")]
+    Net(#[from] crate::net::Error),
     /// The address is taken or not ours.
     #[error("cannot listen on {address}")]
     Listen {

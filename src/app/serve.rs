@@ -9,8 +9,10 @@ use url::Url;
 use super::{Database, Error};
 use crate::access::Doorkeeper;
 use crate::config::Config;
+use crate::connector::Catalogue;
 use crate::db::embedded::Role;
 use crate::directory::Directory;
+use crate::net::Net;
 use crate::scim::Registry;
 use crate::web::{self, Metrics, State};
 use crate::worker::{Context, Worker};
@@ -85,11 +87,15 @@ fn start(
         Some(url) => url.clone(),
         None => Url::parse(&format!("http://{address}")).map_err(|_| Error::PublicUrl { address })?,
     };
+    let catalogue = Arc::new(Catalogue::load(config.connectors_dir.as_deref())?);
+    let net = Net::new(config.allow_private_targets, clock.clone())?;
     let doorkeeper = Doorkeeper::new(db.clone(), clock.clone(), &sealer);
     let metrics = Arc::new(Metrics::default());
     let context = Context {
         db: db.clone(),
         clock: clock.clone(),
+        catalogue: Arc::clone(&catalogue),
+        net: net.clone(),
         doorkeeper: doorkeeper.clone(),
     };
     let state = State {
@@ -97,6 +103,8 @@ fn start(
         clock,
         sealer,
         directory: Directory::new(Registry::builtin()),
+        catalogue,
+        net,
         doorkeeper,
         public_url: Arc::new(public_url),
         public_url_is_set: config.public_url.is_some(),

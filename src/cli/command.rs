@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{Error, Exit, Output, migrate, serve, tenant, token};
+use super::{Error, Exit, Output, connector, migrate, serve, tenant, token};
 
 /// Pulls employees from HR systems, keeps them as SCIM Users and Groups, and provisions downstream apps.
 #[derive(Debug, Parser)]
@@ -29,6 +29,9 @@ enum Command {
     Serve,
     /// Run the database migrations and leave
     Migrate,
+    /// List, show and check connectors: the HR systems that can be read
+    #[command(subcommand)]
+    Connector(connector::Command),
     /// Create and list tenants (customers)
     #[command(subcommand)]
     Tenant(tenant::Command),
@@ -46,6 +49,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
     match arguments.command {
         Command::Serve => serve::run().await,
         Command::Migrate => migrate::run(output).await,
+        Command::Connector(command) => connector::run(command, output).await,
         Command::Tenant(command) => tenant::run(command, output).await,
         Command::Token(command) => token::run(command, output).await,
     }

@@ -40,6 +40,9 @@ pub enum Error {
     /// The database cannot be reached.
     #[error("the database cannot be used")]
     Database(#[from] db::Error),
+    /// The connectors cannot be read.
+    #[error(transparent)]
+    Connector(#[from] crate::connector::Error),
     /// Refused.
     #[error(transparent)]
     Access(#[from] access::Error),

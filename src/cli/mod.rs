@@ -6,6 +6,7 @@
 
 mod client;
 mod command;
+mod connector;
 mod error;
 mod migrate;
 mod output;

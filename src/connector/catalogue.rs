@@ -5,6 +5,7 @@ use std::path::Path as FilePath;
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::error::{ManifestProblem, ManifestProblems};
@@ -259,7 +260,7 @@ impl Manifest {
 }
 
 /// A connector as shown to people.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ManifestView {
     /// Short name in connection files.
     pub key: String,
@@ -282,7 +283,7 @@ pub struct ManifestView {
 }
 
 /// A question as shown to people.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SettingView {
     /// Name in `[settings]`.
     pub name: String,
@@ -306,7 +307,7 @@ pub struct SettingView {
 }
 
 /// A field as shown to people.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FieldView {
     /// Canonical name.
     pub name: String,

@@ -33,7 +33,7 @@ pub(super) struct Setting {
 }
 
 /// What an answer must look like.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// Any text without control characters.

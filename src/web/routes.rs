@@ -26,6 +26,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(health::readyz)
     .service(metrics::metrics)
     .configure(oauth::routes)
+    .configure(api::connectors::routes)
     .configure(api::document::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)

@@ -7,8 +7,10 @@ use url::Url;
 use super::Metrics;
 use crate::access::Doorkeeper;
 use crate::base::{Clock, Sealer};
+use crate::connector::Catalogue;
 use crate::db::Db;
 use crate::directory::Directory;
+use crate::net::Net;
 
 /// What handlers work with; one per process, cheap to clone, got as `web::Data<State>`.
 #[derive(Debug, Clone)]
@@ -21,6 +23,10 @@ pub struct State {
     pub sealer: Sealer,
     /// The SCIM store.
     pub directory: Directory,
+    /// The HR systems we can read.
+    pub catalogue: Arc<Catalogue>,
+    /// The HTTP client, for what a request asks at once of an HR system or an app.
+    pub net: Net,
     /// Knows whose a token is.
     pub doorkeeper: Doorkeeper,
     /// How the outside reaches us, without a slash at the end.

@@ -1,8 +1,12 @@
 //! What tasks work with.
 
+use std::sync::Arc;
+
 use crate::access::Doorkeeper;
 use crate::base::Clock;
+use crate::connector::Catalogue;
 use crate::db::Db;
+use crate::net::Net;
 
 /// What tasks work with; cheap to clone.
 #[derive(Debug, Clone)]
@@ -11,6 +15,10 @@ pub struct Context {
     pub db: Db,
     /// The clock that was handed in.
     pub clock: Clock,
+    /// The HR systems we can read.
+    pub catalogue: Arc<Catalogue>,
+    /// The HTTP client.
+    pub net: Net,
     /// Notes when tokens were used.
     pub doorkeeper: Doorkeeper,
 }

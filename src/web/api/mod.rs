@@ -3,6 +3,7 @@
 //! One file for each family of paths: its bodies, its handlers, its part of the OpenAPI document, its `routes`.
 
 mod caller;
+pub mod connectors;
 pub mod document;
 mod list;
 pub mod tenants;

@@ -1,0 +1,217 @@
+//! `connector`: the catalogue of the server, or without a token that of this program.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{Client, Error, Exit, Output};
+use crate::config::{Config, ServerAddress};
+use crate::connector::{self, Catalogue, Manifest};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the HR systems that can be read
+    List,
+    /// Show what a connector asks, what it can read, and where to click in the HR system
+    Show {
+        /// Its key, such as personio
+        key: String,
+    },
+    /// Check a manifest on this machine, or without a file all that this machine has
+    Check {
+        /// The manifest, a TOML file
+        file: Option<PathBuf>,
+    },
+}
+
+pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
+    match command {
+        Command::List => list(output).await,
+        Command::Show { key } => show(&key, output).await,
+        Command::Check { file } => check(file.as_deref(), output),
+    }
+}
+
+/// The server's client, when there is a token to call it with.
+fn server() -> Result<Option<Client>, Error> {
+    if ServerAddress::from_env()?.token.is_none() {
+        return Ok(None);
+    }
+    Client::from_env().map(Some)
+}
+
+fn local() -> Result<Catalogue, Error> {
+    let config = Config::from_env()?;
+    Ok(Catalogue::load(config.connectors_dir.as_deref())?)
+}
+
+fn text<'v>(value: &'v Value, member: &str) -> &'v str {
+    value.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn truth(value: &Value, member: &str) -> bool {
+    value.get(member).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn items<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(member).and_then(Value::as_array).into_iter().flatten()
+}
+
+async fn list(output: Output) -> Result<Exit, Error> {
+    let connectors = match server()? {
+        Some(client) => client.all("/connectors", &[]).await?,
+        None => local()?.iter().map(|manifest| json!(manifest.view())).collect(),
+    };
+    let rows: Vec<Vec<String>> = connectors
+        .iter()
+        .map(|connector| {
+            let aliases: Vec<&str> = items(connector, "aliases").filter_map(Value::as_str).collect();
+            vec![
+                text(connector, "key").to_owned(),
+                text(connector, "name").to_owned(),
+                aliases.join(", "),
+            ]
+        })
+        .collect();
+    output.table(&json!({ "items": connectors }), &["key", "name", "also"], &rows)?;
+    Ok(Exit::Done)
+}
+
+async fn show(key: &str, output: Output) -> Result<Exit, Error> {
+    let unknown = || {
+        Error::Usage(format!(
+            "there is no connector {key}: see `scim-bridge connector list`"
+        ))
+    };
+    let connector = match server()? {
+        Some(client) if is_key(key) => client.get(&format!("/connectors/{key}"), &[]).await?,
+        Some(_) => return Err(unknown()),
+        None => json!(local()?.get(key).map(Manifest::view).ok_or_else(unknown)?),
+    };
+    output.show(&connector, || page(&connector))?;
+    Ok(Exit::Done)
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// A connector for people to read.
+fn page(connector: &Value) -> String {
+    let mut page = format!(
+        "{} ({})\n{}\n\n{}\n\nSettings\n",
+        text(connector, "name"),
+        text(connector, "key"),
+        text(connector, "docs"),
+        text(connector, "guide").trim()
+    );
+    for setting in items(connector, "settings") {
+        let mut notes = Vec::new();
+        if truth(setting, "required") {
+            notes.push("required".to_owned());
+        }
+        if truth(setting, "secret") {
+            notes.push("secret".to_owned());
+        }
+        let choices: Vec<&str> = items(setting, "choices").filter_map(Value::as_str).collect();
+        if !choices.is_empty() {
+            notes.push(format!("one of {}", choices.join(", ")));
+        }
+        for (member, word) in [("default", "default"), ("example", "such as")] {
+            if let Some(value) = setting.get(member).and_then(Value::as_str) {
+                notes.push(format!("{word} {value}"));
+            }
+        }
+        let notes = if notes.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", notes.join("; "))
+        };
+        page.push_str(&format!(
+            "  {:<24} {}{notes}\n",
+            text(setting, "name"),
+            text(setting, "ask")
+        ));
+    }
+    let named = |wanted: fn(&Value) -> bool| {
+        let names: Vec<&str> = items(connector, "fields")
+            .filter(|field| wanted(field))
+            .map(|field| text(field, "name"))
+            .collect();
+        names.join(", ")
+    };
+    let groups = [
+        ("Always read", named(|field| truth(field, "required"))),
+        (
+            "May be deselected",
+            named(|field| !truth(field, "required") && !truth(field, "sensitive")),
+        ),
+        (
+            "Sensitive, read only by choice",
+            named(|field| truth(field, "sensitive")),
+        ),
+    ];
+    for (title, names) in groups.into_iter().filter(|(_, names)| !names.is_empty()) {
+        page.push_str(&format!("\n{title}\n  {names}\n"));
+    }
+    let assumed = connector
+        .get("assumed")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let fields =
+        items(connector, "fields").filter_map(|field| Some((text(field, "name"), field.get("assumed")?)));
+    let assumed: Vec<String> = assumed
+        .map(|(name, why)| (name.as_str(), why))
+        .chain(fields)
+        .filter_map(|(name, why)| Some(format!("  {name}: {}", why.as_str()?)))
+        .collect();
+    if !assumed.is_empty() {
+        page.push_str(&format!("\nNot confirmed\n{}\n", assumed.join("\n")));
+    }
+    page.trim_end().to_owned()
+}
+
+fn check(file: Option<&Path>, output: Output) -> Result<Exit, Error> {
+    let found = match file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| Error::Usage(format!("{} cannot be read: {error}", file.display())))?;
+            Manifest::parse(&file.display().to_string(), &text)
+                .map(|manifest| vec![manifest.key().to_owned()])
+        }
+        None => {
+            let config = Config::from_env()?;
+            Catalogue::load(config.connectors_dir.as_deref()).map(|catalogue| {
+                catalogue
+                    .iter()
+                    .map(|manifest| manifest.key().to_owned())
+                    .collect()
+            })
+        }
+    };
+    match found {
+        Ok(keys) => {
+            output.show(&json!({"ok": true, "connectors": keys}), || {
+                format!("Good: {}.", keys.join(", "))
+            })?;
+            Ok(Exit::Done)
+        }
+        Err(connector::Error::Manifest { file, problems }) => {
+            output.show(&json!({"ok": false, "file": file, "problems": problems}), || {
+                let lines: Vec<String> = problems
+                    .0
+                    .iter()
+                    .map(|problem| format!("{file}:{}:{}: {}", problem.line, problem.column, problem.message))
+                    .collect();
+                lines.join("\n")
+            })?;
+            Ok(Exit::Failed)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
