@@ -113,6 +113,7 @@ pub fn to_patch(kind: &ResourceType, before: &Object, after: &Object) -> Vec<Pat
         let path = place.path();
         match (old, new) {
             (Some(_), None) => operations.push(PatchOp::remove(path)),
+            (None, Some(Value::Array(new))) => operations.extend(list(&path, &[], &new)),
             (None, Some(new)) => operations.push(PatchOp::set(path, false, new)),
             (Some(Value::Array(old)), Some(Value::Array(new))) => operations.extend(list(&path, &old, &new)),
             (Some(Value::Object(old)), Some(Value::Object(new))) if !is_reference(&place.attribute) => {
@@ -218,21 +219,22 @@ fn parts(path: &str, old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<
         .iter()
         .filter(|(name, value)| !same(old.get(*name), Some(value)))
         .map(|(name, value)| PatchOp::set(format!("{path}.{name}"), old.contains_key(name), value.clone()));
-    removed.chain(set).collect()
+    set.chain(removed).collect()
 }
 
 fn list(path: &str, old: &[Value], new: &[Value]) -> Vec<PatchOp> {
-    if let Some(operations) = typed(path, old, new) {
+    if !old.is_empty()
+        && let Some(operations) = typed(path, old, new)
+    {
         return operations;
     }
-    let gone = lacks(new, old);
     let more = lacks(old, new);
     let clashes = more.iter().any(|element| {
-        element.get("primary").is_some()
+        (element.get("primary").is_some() && !old.is_empty())
             || old.iter().any(|other| is_like(other, element))
             || more.iter().filter(|other| is_like(other, element)).count() > 1
     });
-    if gone.is_empty() && !clashes {
+    if lacks(new, old).is_empty() && !clashes {
         return vec![PatchOp::set(path.to_owned(), false, Value::Array(more))];
     }
     vec![PatchOp::set(path.to_owned(), true, Value::Array(new.to_vec()))]
@@ -351,3 +353,6 @@ fn unknown(kind: &ResourceType, before: &Object, after: &Object) -> Vec<Unknown>
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

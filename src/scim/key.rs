@@ -157,3 +157,6 @@ pub fn sort_key(place: &Place, object: &Object) -> Option<SortKey> {
         _ => Some(SortKey::Text(fold(value.as_str()?))),
     }
 }
+
+#[cfg(test)]
+mod tests;

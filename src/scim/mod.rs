@@ -23,6 +23,8 @@ mod path;
 mod projection;
 mod read;
 mod registry;
+#[cfg(test)]
+mod sample;
 mod schema;
 mod tolerated;
 mod value;

@@ -211,3 +211,6 @@ fn touches(target: &Target, place: &Place) -> bool {
         Target::Place(named) => same_attribute(named, place),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -431,3 +431,6 @@ fn keep_parts(place: &Place, old: &Value, next: &mut Object) -> Result<(), Error
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

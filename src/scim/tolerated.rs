@@ -93,3 +93,6 @@ tolerances! {
     UnquotedFilterValue, "unquoted_filter_value", "authentik (old)", "a single word in a filter is a text", "unquoted_filter_value";
     EmptyForNone, "empty_for_none", "Entra ID (manager)", "\"\" takes a reference away", "empty_for_none";
 }
+
+#[cfg(test)]
+mod tests;

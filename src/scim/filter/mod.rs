@@ -5,6 +5,8 @@ mod bind;
 mod matches;
 mod parse;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 pub use bind::{Bound, Operand, bind, bind_elements, bind_loosely};
 pub use parse::{PatchTarget, parse, parse_target};

@@ -1,6 +1,6 @@
 //! What one operation does to the elements of a multi-valued attribute.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::scim::error::Error;
 use crate::scim::filter::{Bound, Filter, Op, Operand, bind_elements};
@@ -129,12 +129,14 @@ impl Step<'_> {
             if sub.required {
                 return Err(Error::mutability(format!("{path} is required")));
             }
-            for element in elements.iter_mut().filter(|element| meets(element)) {
-                if let Some(parts) = element.as_object_mut() {
-                    parts.remove(&sub.name);
-                }
-            }
-            elements.retain(|element| !is_hollow(element));
+            elements.retain_mut(|element| {
+                let gone = meets(element)
+                    && element
+                        .as_object_mut()
+                        .is_some_and(|parts| parts.remove(&sub.name).is_some());
+                // Without its value, an element that only says what kind it was is gone too.
+                !(gone && (sub.name == "value" || element == &json!({})) && is_hollow(element))
+            });
             return Ok(());
         };
         if bound.is_none() && elements.len() > 1 {

@@ -6,6 +6,8 @@
 mod apply;
 mod element;
 mod members;
+#[cfg(test)]
+mod model;
 mod request;
 #[cfg(test)]
 mod tests;
