@@ -36,6 +36,7 @@ impl Step<'_> {
         }
         self.unchanged_parts(&before, &elements)?;
         one_primary(&before, &mut elements, &self.place.path())?;
+        once(&mut elements);
         Ok(elements)
     }
 
@@ -105,7 +106,6 @@ impl Step<'_> {
                 overlay(element, value.clone());
             }
         }
-        once(elements);
         Ok(())
     }
 
@@ -157,7 +157,6 @@ impl Step<'_> {
         for element in elements.iter_mut().filter(|element| meets(element)) {
             *element = with(element.take(), sub, value.clone());
         }
-        once(elements);
         Ok(())
     }
 
@@ -295,17 +294,19 @@ fn once(elements: &mut Vec<Value>) {
 
 /// At most one element is primary: the one that has just become so (RFC 7644 §3.5.2).
 fn one_primary(before: &[Value], elements: &mut [Value], path: &str) -> Result<(), Error> {
-    let count = elements.iter().filter(|element| is_primary(element)).count();
-    if count < 2 {
+    let primary = |elements: &[Value]| -> Vec<usize> {
+        let all = elements.iter().enumerate();
+        all.filter(|(_, element)| is_primary(element))
+            .map(|(at, _)| at)
+            .collect()
+    };
+    // Elements keep their places but for a list that is replaced, and such a list has been checked.
+    let was = primary(before);
+    let now = primary(elements);
+    let new: Vec<usize> = now.iter().copied().filter(|at| !was.contains(at)).collect();
+    if now.len() < 2 || new.is_empty() {
         return Ok(());
     }
-    let was = |element: &Value| is_primary(element) && before.contains(element);
-    let new: Vec<usize> = elements
-        .iter()
-        .enumerate()
-        .filter(|(_, element)| is_primary(element) && !was(element))
-        .map(|(at, _)| at)
-        .collect();
     let [new] = new.as_slice() else {
         return Err(Error::value(format!(
             "{path} would have more than one primary element"
