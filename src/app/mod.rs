@@ -11,4 +11,4 @@ mod serve;
 pub use database::Database;
 pub use error::Error;
 pub use logging::log_as;
-pub use serve::{App, Background, serve, until_told_to_stop};
+pub use serve::{App, Background, Stop, serve};

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use super::{Database, Error};
@@ -143,16 +143,31 @@ impl App {
     }
 }
 
-/// Until the operating system or the terminal asks the program to end (SIGTERM, SIGINT).
-///
-/// # Errors
-/// When signals cannot be waited for.
-pub async fn until_told_to_stop() -> Result<(), Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The wish of the operating system or the terminal that the program end (SIGTERM, SIGINT). Heard from the moment it is
+/// made, so make it before anything is started.
+#[derive(Debug)]
+pub struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// Begins to hear.
+    ///
+    /// # Errors
+    /// When signals cannot be waited for.
+    pub fn hear() -> Result<Self, Error> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(Error::Signals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Error::Signals)?,
+        })
     }
-    Ok(())
+
+    /// Until the program is asked to end.
+    pub async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

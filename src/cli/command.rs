@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{Error, Exit, Output, connector, migrate, serve, tenant, token};
+use super::{Error, Exit, Output};
 
 /// Pulls employees from HR systems, keeps them as SCIM Users and Groups, and provisions downstream apps.
 #[derive(Debug, Parser)]
@@ -27,17 +27,19 @@ pub struct Arguments {
 enum Command {
     /// Run the server: SCIM, API, background tasks
     Serve,
+    /// Exit 0 if the server of this machine is ready, else 1
+    Healthcheck,
     /// Run the database migrations and leave
     Migrate,
     /// List, show and check connectors: the HR systems that can be read
     #[command(subcommand)]
-    Connector(connector::Command),
+    Connector(super::connector::Command),
     /// Create and list tenants (customers)
     #[command(subcommand)]
-    Tenant(tenant::Command),
+    Tenant(super::tenant::Command),
     /// Create, list and revoke tokens
     #[command(subcommand)]
-    Token(token::Command),
+    Token(super::token::Command),
 }
 
 /// Does what the arguments say.
@@ -47,10 +49,11 @@ enum Command {
 pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let output = Output { json: arguments.json };
     match arguments.command {
-        Command::Serve => serve::run().await,
-        Command::Migrate => migrate::run(output).await,
-        Command::Connector(command) => connector::run(command, output).await,
-        Command::Tenant(command) => tenant::run(command, output).await,
-        Command::Token(command) => token::run(command, output).await,
+        Command::Serve => super::serve::run().await,
+        Command::Healthcheck => super::healthcheck::run().await,
+        Command::Migrate => super::migrate::run(output).await,
+        Command::Connector(command) => super::connector::run(command, output).await,
+        Command::Tenant(command) => super::tenant::run(command, output).await,
+        Command::Token(command) => super::token::run(command, output).await,
     }
 }

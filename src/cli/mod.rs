@@ -8,6 +8,7 @@ mod client;
 mod command;
 mod connector;
 mod error;
+mod healthcheck;
 mod migrate;
 mod output;
 mod serve;

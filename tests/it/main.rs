@@ -4,11 +4,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "these are tests"
 )]
 
 mod access;
 mod architecture;
+mod embedded;
 mod kit;
 mod migrations;
 mod sandbox;
