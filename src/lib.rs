@@ -22,5 +22,6 @@ pub mod lifecycle;
 pub mod net;
 pub mod provision;
 pub mod scim;
+pub mod translate;
 pub mod web;
 pub mod worker;

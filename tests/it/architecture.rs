@@ -32,7 +32,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("access", &["base", "net", "db", "audit"]),
     ("notice", &["base", "expression", "net", "db"]),
-    ("translate", &["base", "hr", "scim", "expression", "identity"]),
+    (
+        "translate",
+        &["base", "hr", "lifecycle", "scim", "expression", "identity"],
+    ),
     (
         "delivery",
         &[
