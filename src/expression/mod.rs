@@ -34,6 +34,9 @@ mod logic;
 mod names;
 mod scan;
 
+/// What an expression is run against: made by [`employee_context`] or [`user_context`].
+pub use minijinja::Value as Context;
+
 pub use compile::{Expression, MAX_OUTPUT, MAX_TEXT};
 pub use context::{employee_context, user_context};
 pub use error::Error;

@@ -7,7 +7,7 @@ use super::error::Missing;
 use super::hr_facts;
 use super::mapping::{Compiled, Mapped, Mapping};
 use super::target::Target;
-use crate::expression::employee_context;
+use crate::expression::{Context, employee_context};
 use crate::hr::{Employee, Problem};
 use crate::identity::Resolved;
 use crate::lifecycle::{State, Verdict};
@@ -98,7 +98,7 @@ pub fn user(
     })
 }
 
-fn require(compiled: &Compiled, context: &minijinja::Value) -> Result<(), Missing> {
+fn require(compiled: &Compiled, context: &Context) -> Result<(), Missing> {
     let missing: Vec<String> = compiled
         .required
         .iter()
@@ -127,7 +127,7 @@ struct Waiting<'m> {
 }
 
 impl<'m> Work<'m> {
-    fn apply(&mut self, line: &'m Mapped, context: &minijinja::Value, source_id: &str) {
+    fn apply(&mut self, line: &'m Mapped, context: &Context, source_id: &str) {
         if line.policy == Policy::Ignore {
             return;
         }
