@@ -1,5 +1,7 @@
 //! The difference between two states of a resource: attribute by attribute, and as the smallest PATCH.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -135,14 +137,16 @@ pub fn to_patch(kind: &ResourceType, before: &Object, after: &Object) -> Vec<Pat
 }
 
 /// The attributes that are compared: all that are kept in the resource, and `externalId`.
-fn compared(kind: &ResourceType) -> impl Iterator<Item = Place> {
+fn compared(kind: &ResourceType) -> impl Iterator<Item = Cow<'_, Place>> {
     let external_id = kind.core("externalId").map(|attribute| Place {
         extension: None,
         attribute: attribute.clone(),
         sub: None,
     });
     kind.attributes()
-        .chain(external_id)
+        .iter()
+        .map(Cow::Borrowed)
+        .chain(external_id.map(Cow::Owned))
         .filter(|place| place.extension.is_some() || !kind.is_membership(&place.attribute.name))
 }
 

@@ -19,22 +19,59 @@ use super::value::{instant, is_primary};
 /// kept in the resource. If `eq` holds, the key is there; the reverse needs a check where case matters.
 #[must_use]
 pub fn keys(kind: &ResourceType, object: &Object) -> Vec<(String, String)> {
-    let mut keys = Vec::new();
-    for place in leaves(kind) {
-        if !is_keyed(kind, &place) {
-            continue;
-        }
-        for value in place.values(object) {
-            let Some(value) = key_value(place.leaf(), value) else {
-                continue;
-            };
-            let key = (place.path(), value);
-            if !keys.contains(&key) {
-                keys.push(key);
+    let mut keys: Vec<(String, String)> = Vec::new();
+    for keyed in kind.keyed() {
+        for element in keyed.attribute.elements(object) {
+            for (place, path) in &keyed.leaves {
+                let value = place
+                    .within(element)
+                    .and_then(|value| key_value(place.leaf(), value));
+                let Some(value) = value else { continue };
+                if !keys.iter().any(|(other, known)| other == path && *known == value) {
+                    keys.push((path.clone(), value));
+                }
             }
         }
     }
     keys
+}
+
+/// An attribute whose values have keys.
+#[derive(Debug, Clone)]
+pub(super) struct Keyed {
+    attribute: Place,
+    /// The places of its plain values, each with its path.
+    leaves: Vec<(Place, String)>,
+}
+
+/// What of a resource type has keys; worked out once.
+pub(super) fn keyed(kind: &ResourceType) -> Vec<Keyed> {
+    let leaves = |place: &Place| -> Vec<Place> {
+        let subs = place.attribute.sub_attributes.iter();
+        let subs: Vec<Place> = subs
+            .map(|sub| Place {
+                sub: Some(sub.clone()),
+                ..place.clone()
+            })
+            .collect();
+        if subs.is_empty() {
+            vec![place.clone()]
+        } else {
+            subs
+        }
+    };
+    kind.attributes()
+        .iter()
+        .map(|place| Keyed {
+            attribute: place.clone(),
+            leaves: leaves(place)
+                .into_iter()
+                .filter(|leaf| is_keyed(kind, leaf))
+                .map(|leaf| (leaf.clone(), leaf.path()))
+                .collect(),
+        })
+        .filter(|keyed| !keyed.leaves.is_empty())
+        .collect()
 }
 
 /// The key that every resource has for which `place eq operand` holds; `None` if such values have no keys.
@@ -51,22 +88,6 @@ pub fn key_of(kind: &ResourceType, place: &Place, operand: &Operand) -> Option<(
         Operand::Boolean(_) => return None,
     };
     Some((place.path(), value))
-}
-
-/// All attributes that hold plain values: of complex ones the sub-attributes.
-fn leaves(kind: &ResourceType) -> impl Iterator<Item = Place> {
-    kind.attributes().flat_map(|place| {
-        let subs: Vec<Place> = place
-            .attribute
-            .sub_attributes
-            .iter()
-            .map(|sub| Place {
-                sub: Some(sub.clone()),
-                ..place.clone()
-            })
-            .collect();
-        if subs.is_empty() { vec![place] } else { subs }
-    })
 }
 
 fn is_keyed(kind: &ResourceType, place: &Place) -> bool {

@@ -394,11 +394,11 @@ pub fn replace(kind: &ResourceType, stored: &Object, incoming: Incoming) -> Resu
             Mutability::WriteOnly => false,
         };
         if kept {
-            holder(&mut next, &place, |holder| {
+            holder(&mut next, place, |holder| {
                 holder.insert(place.attribute.name.clone(), old.clone())
             });
         } else {
-            keep_parts(&place, old, &mut next)?;
+            keep_parts(place, old, &mut next)?;
         }
     }
     set_schemas(kind, &mut next);

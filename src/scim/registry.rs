@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::key::{self, Keyed};
 use super::path::Place;
 use super::schema::{Attribute, BadSchema, Mutability, Returned, Schema, Type, Uniqueness, named};
 
@@ -50,6 +51,9 @@ pub struct ResourceType {
     pub extensions: Vec<Extension>,
     /// What every resource has: `schemas`, `id`, `externalId`, `meta` (RFC 7643 §3.1).
     pub common: Vec<Arc<Attribute>>,
+    // What every request needs is worked out once.
+    attributes: Vec<Place>,
+    keyed: Vec<Keyed>,
 }
 
 /// A schema that extends a resource type.
@@ -157,7 +161,7 @@ impl Registry {
                     schema: urn.to_owned(),
                 })
         };
-        let extensions = read
+        let extensions: Vec<Extension> = read
             .schema_extensions
             .iter()
             .map(|extension| {
@@ -167,14 +171,19 @@ impl Registry {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(ResourceType {
-            schema: find(&read.schema)?,
+        let schema = find(&read.schema)?;
+        let mut kind = ResourceType {
+            attributes: places(&schema, &extensions),
+            schema,
             extensions,
             name: read.name,
             endpoint: read.endpoint,
             description: read.description,
             common: common(),
-        })
+            keyed: Vec::new(),
+        };
+        kind.keyed = key::keyed(&kind);
+        Ok(kind)
     }
 
     /// The resource type of this name: `User`.
@@ -237,25 +246,36 @@ impl ResourceType {
     }
 
     /// Every attribute of the core schema and of the extensions, in the order of the schemas.
-    pub fn attributes(&self) -> impl Iterator<Item = Place> {
-        let core = std::iter::once((None, &self.schema));
-        let extensions = self
-            .extensions
-            .iter()
-            .map(|extension| (Some(&extension.schema), &extension.schema));
-        core.chain(extensions).flat_map(|(extension, schema)| {
-            schema.attributes.iter().map(move |attribute| Place {
-                extension: extension.cloned(),
-                attribute: attribute.clone(),
-                sub: None,
-            })
-        })
+    #[must_use]
+    pub fn attributes(&self) -> &[Place] {
+        &self.attributes
+    }
+
+    /// The look-up keys of each attribute that has some (see [`keys`](super::keys)).
+    pub(super) fn keyed(&self) -> &[Keyed] {
+        &self.keyed
     }
 
     /// Whether attribute `name` of the core schema is kept as rows beside the resource.
     pub(super) fn is_membership(&self, name: &str) -> bool {
         self.membership().is_some_and(|attribute| attribute.name == name)
     }
+}
+
+fn places(core: &Arc<Schema>, extensions: &[Extension]) -> Vec<Place> {
+    let extended = extensions
+        .iter()
+        .map(|extension| (Some(&extension.schema), &extension.schema));
+    let places = std::iter::once((None, core))
+        .chain(extended)
+        .flat_map(|(extension, schema)| {
+            schema.attributes.iter().map(move |attribute| Place {
+                extension: extension.cloned(),
+                attribute: attribute.clone(),
+                sub: None,
+            })
+        });
+    places.collect()
 }
 
 /// `schemas`, `id`, `externalId` and `meta` (RFC 7643 §3 and §3.1); no schema lists them.

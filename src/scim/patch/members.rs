@@ -92,3 +92,6 @@ fn ids(bound: &Bound) -> Option<Vec<String>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
