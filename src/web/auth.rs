@@ -1,11 +1,17 @@
 //! From a request to whoever sent it: the same for every API; each says "no" in its own words.
 
-use actix_web::HttpRequest;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _};
 
-use super::State;
+use super::{Problem, State};
 use crate::access::{self, Caller, Denied, Identity, Operator, Scope};
+
+/// The one path of the management API that needs no token: the description of all the others.
+const OPEN: &str = "/api/v1/openapi.json";
 
 /// Why a request is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +73,33 @@ impl From<Denied> for AuthFailure {
     }
 }
 
+/// Lets nobody into the management API without a good token, before anything of the request's body is read.
+pub(super) async fn at_the_door(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    if request.path().starts_with("/api/v1/") && request.path() != OPEN {
+        match authenticate(request.request()).await {
+            Ok(identity) => {
+                request.extensions_mut().insert(identity);
+            }
+            Err(failure) => {
+                let refused = Problem::from(failure).error_response();
+                return Ok(request.into_response(refused).map_into_right_body());
+            }
+        }
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
 /// Whoever sent the request (RFC 6750 §2.1: tokens come in the header only, never in the query).
 ///
 /// # Errors
 /// When there is no token or it is not good.
 pub async fn authenticate(request: &HttpRequest) -> Result<Identity, AuthFailure> {
+    if let Some(identity) = request.extensions().get::<Identity>() {
+        return Ok(*identity);
+    }
     let header = request.headers().get(AUTHORIZATION).ok_or(AuthFailure::Missing)?;
     let token = header
         .to_str()
@@ -86,25 +114,41 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Identity, AuthFailure
     Ok(state.doorkeeper.identify(token).await?)
 }
 
-/// The tenant's client that sent the request, if its token has the scope.
+/// The client that `at_the_door` let in, if its token has the scope.
 ///
 /// # Errors
 /// When it may not.
-pub async fn caller_with(request: &HttpRequest, scope: Scope) -> Result<Caller, AuthFailure> {
-    match authenticate(request).await? {
+pub(super) fn caller_let_in(request: &HttpRequest, scope: Scope) -> Result<Caller, AuthFailure> {
+    match request.extensions().get::<Identity>() {
+        Some(identity) => allowed(*identity, scope),
+        None => Err(AuthFailure::Missing),
+    }
+}
+
+/// The operator, if `at_the_door` let it in.
+///
+/// # Errors
+/// When it was somebody else.
+pub(super) fn operator_let_in(request: &HttpRequest) -> Result<Operator, AuthFailure> {
+    match request.extensions().get::<Identity>() {
+        Some(Identity::Operator(operator)) => Ok(*operator),
+        Some(Identity::Caller(_)) => Err(AuthFailure::NotTheOperator),
+        None => Err(AuthFailure::Missing),
+    }
+}
+
+const fn allowed(identity: Identity, scope: Scope) -> Result<Caller, AuthFailure> {
+    match identity {
         Identity::Caller(caller) if caller.may(scope) => Ok(caller),
         Identity::Caller(_) => Err(AuthFailure::Scope(scope)),
         Identity::Operator(_) => Err(AuthFailure::NotATenant),
     }
 }
 
-/// The operator, if it sent the request.
+/// The tenant's client that sent the request, if its token has the scope.
 ///
 /// # Errors
-/// When somebody else did.
-pub async fn operator(request: &HttpRequest) -> Result<Operator, AuthFailure> {
-    match authenticate(request).await? {
-        Identity::Operator(operator) => Ok(operator),
-        Identity::Caller(_) => Err(AuthFailure::NotTheOperator),
-    }
+/// When it may not.
+pub async fn caller_with(request: &HttpRequest, scope: Scope) -> Result<Caller, AuthFailure> {
+    allowed(authenticate(request).await?, scope)
 }

@@ -15,7 +15,7 @@ mod server;
 mod span;
 mod state;
 
-pub use auth::{AuthFailure, authenticate, caller_with, operator};
+pub use auth::{AuthFailure, authenticate, caller_with};
 pub use error::Problem;
 pub use metrics::Metrics;
 pub use routes::{SCIM_PREFIXES, routes};

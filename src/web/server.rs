@@ -10,6 +10,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer, ResponseError as _};
 use tracing_actix_web::TracingLogger;
 
+use super::auth::at_the_door;
 use super::span::RequestSpan;
 use super::{Problem, State, routes};
 
@@ -56,6 +57,7 @@ fn serve(listener: TcpListener, state: State) -> io::Result<Server> {
             .default_service(web::to(|| async {
                 Problem::not_found("there is nothing here").error_response()
             }))
+            .wrap(from_fn(at_the_door))
             .wrap_fn(move |request, service| {
                 let metrics = std::sync::Arc::clone(&metrics);
                 let begun = Instant::now();

@@ -13,6 +13,8 @@ mod architecture;
 mod embedded;
 mod kit;
 mod migrations;
+mod routes;
 mod sandbox;
 mod sequencer;
+mod server;
 mod stub;

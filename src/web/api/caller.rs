@@ -1,14 +1,15 @@
-//! Who calls, as an argument of a handler: whoever lacks the scope never gets as far as the handler.
+//! Who calls, as an argument of a handler: whoever lacks the scope never gets as far as the handler. The token was
+//! looked at before, so these arguments are there at once; put them before the body, which is read after them.
 
+use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::FutureExt as _;
-use futures_util::future::LocalBoxFuture;
 
-use super::super::{Problem, caller_with, operator};
+use super::super::Problem;
+use super::super::auth::{caller_let_in, operator_let_in};
 use crate::access::{Caller, Operator, Scope};
 
 /// A scope as a type.
@@ -50,11 +51,15 @@ impl<S> Deref for ApiCaller<S> {
 
 impl<S: ScopeKind> FromRequest for ApiCaller<S> {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        async move { Ok(Self(caller_with(&request, S::SCOPE).await?, PhantomData)) }.boxed_local()
+        let caller = caller_let_in(request, S::SCOPE);
+        ready(
+            caller
+                .map(|caller| Self(caller, PhantomData))
+                .map_err(Problem::from),
+        )
     }
 }
 
@@ -71,10 +76,9 @@ impl Deref for ApiOperator {
 
 impl FromRequest for ApiOperator {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        async move { Ok(Self(operator(&request).await?)) }.boxed_local()
+        ready(operator_let_in(request).map(Self).map_err(Problem::from))
     }
 }
