@@ -11,6 +11,7 @@
 mod access;
 mod architecture;
 mod embedded;
+mod directory;
 mod kit;
 mod migrations;
 mod routes;

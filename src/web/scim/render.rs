@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::condition::etag;
 use crate::directory::{Found, Want};
-use crate::scim::{ENTERPRISE, Object, Projection, ResourceType, Returned};
+use crate::scim::{Attribute, ENTERPRISE, Object, Projection, ResourceType, Returned};
 
 /// Which computed attributes an answer needs.
 pub fn want(kind: &ResourceType, projection: &Projection) -> Want {
@@ -36,9 +36,9 @@ pub fn resource(base: &str, kind: &ResourceType, found: &Found, projection: &Pro
     Value::Object(object).to_string()
 }
 
-/// Whether everything that is stored is given out unasked.
+/// Whether everything that is stored is given out unasked. Sub-attributes that we compute are not stored.
 fn shows_all(kind: &ResourceType) -> bool {
-    let asked_for = |returned: Returned| returned == Returned::Request;
+    let hidden = |one: &Attribute| one.returned == Returned::Request && !one.is_read_only();
     let core = kind.schema.attributes.iter();
     let extended = kind
         .extensions
@@ -46,7 +46,7 @@ fn shows_all(kind: &ResourceType) -> bool {
         .flat_map(|extension| &extension.schema.attributes);
     !core
         .chain(extended)
-        .any(|one| asked_for(one.returned) || one.sub_attributes.iter().any(|sub| asked_for(sub.returned)))
+        .any(|one| hidden(one) || one.sub_attributes.iter().any(|sub| hidden(sub)))
 }
 
 /// The stored text with the rest around it; `None` when it has an unexpected form.
@@ -63,9 +63,9 @@ fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
     }
     match &found.manager {
         None => text.push_str(body),
-        Some(name) => with_manager(&mut text, base, body, name)?,
+        Some(_) => with_manager(&mut text, base, body)?,
     }
-    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found))] {
+    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found, false))] {
         if let Some(list) = list {
             let _ = write!(text, ",\"{name}\":{list}");
         }
@@ -74,8 +74,8 @@ fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
     Some(text)
 }
 
-/// Writes the body with address and name of the manager. The stored manager has a `value` and nothing else.
-fn with_manager(text: &mut String, base: &str, body: &str, name: &str) -> Option<()> {
+/// Writes the body with the address of the manager (the name is given out on request). The stored manager has a `value` and nothing else.
+fn with_manager(text: &mut String, base: &str, body: &str) -> Option<()> {
     let needle = ["\"manager\": {\"value\": \"", "\"manager\":{\"value\":\""]
         .into_iter()
         .find(|needle| body.contains(needle))?;
@@ -85,7 +85,7 @@ fn with_manager(text: &mut String, base: &str, body: &str, name: &str) -> Option
     if before.contains("\"manager\"") || after.contains("\"manager\"") {
         return None;
     }
-    let manager = json!({ "value": id, "$ref": format!("{base}/Users/{id}"), "displayName": name });
+    let manager = json!({ "value": id, "$ref": format!("{base}/Users/{id}") });
     text.push_str(before);
     let _ = write!(text, "\"manager\":{manager}");
     text.push_str(after);
@@ -107,7 +107,7 @@ fn whole(base: &str, kind: &ResourceType, found: &Found) -> Object {
         manager.insert("$ref".to_owned(), Value::from(format!("{base}/Users/{id}")));
         manager.insert("displayName".to_owned(), Value::from(name.as_str()));
     }
-    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found))] {
+    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found, true))] {
         if let Some(list) = list {
             object.insert(name.to_owned(), list);
         }
@@ -132,17 +132,20 @@ fn groups(base: &str, found: &Found) -> Option<Value> {
     (!list.is_empty()).then_some(Value::Array(list))
 }
 
-fn members(base: &str, found: &Found) -> Option<Value> {
+fn members(base: &str, found: &Found, with_names: bool) -> Option<Value> {
     let list: Vec<Value> = found
         .members
         .iter()
         .map(|member| {
-            json!({
+            let mut element = json!({
                 "value": member.id,
                 "$ref": format!("{base}/{}s/{}", member.kind, member.id),
-                "display": member.display,
                 "type": member.kind,
-            })
+            });
+            if let (true, Some(element)) = (with_names, element.as_object_mut()) {
+                element.insert("display".to_owned(), Value::from(member.display.as_str()));
+            }
+            element
         })
         .collect();
     (!list.is_empty()).then_some(Value::Array(list))
@@ -219,14 +222,19 @@ mod tests {
         ];
         for (body, manager) in bodies {
             let mut found = found(&body);
+            found.members.clear();
             found.manager = manager.map(str::to_owned);
-            let text = spliced("http://x/scim/v2", kind, &found).unwrap();
-            let read: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(
-                read,
-                Value::Object(whole("http://x/scim/v2", kind, &found)),
-                "{body}"
-            );
+            same(kind, &found);
         }
+        let mut found = found("{\"displayName\": \"Ops\"}");
+        found.groups.clear();
+        same(registry.kind("Group").unwrap(), &found);
+    }
+
+    fn same(kind: &ResourceType, found: &Found) {
+        let text = spliced("http://x/scim/v2", kind, found).unwrap();
+        let mut whole = whole("http://x/scim/v2", kind, found);
+        Projection::default().apply(kind, &mut whole);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), Value::Object(whole));
     }
 }
