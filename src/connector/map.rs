@@ -129,7 +129,10 @@ impl Mapper {
                 (Text::Missing, _) => Reading::Missing,
                 (Text::Empty, _) => Reading::Empty,
                 (Text::Some(text), None) => Reading::Text(text),
-                (Text::Some(text), Some(words)) => Reading::Text(translate(words, text)),
+                (Text::Some(text), Some(words)) => match translate(words, text) {
+                    text if text.is_empty() => Reading::Empty,
+                    text => Reading::Text(text),
+                },
             }),
             What::Date(path, format) => match text(path)? {
                 Text::Missing => Ok(Reading::Missing),

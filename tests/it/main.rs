@@ -10,8 +10,9 @@
 
 mod access;
 mod architecture;
-mod embedded;
+mod connector;
 mod directory;
+mod embedded;
 mod kit;
 mod migrations;
 mod routes;

@@ -65,7 +65,10 @@ fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
         None => text.push_str(body),
         Some(_) => with_manager(&mut text, base, body)?,
     }
-    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found, false))] {
+    for (name, list) in [
+        ("groups", groups(base, found)),
+        ("members", members(base, found, false)),
+    ] {
         if let Some(list) = list {
             let _ = write!(text, ",\"{name}\":{list}");
         }
@@ -107,7 +110,10 @@ fn whole(base: &str, kind: &ResourceType, found: &Found) -> Object {
         manager.insert("$ref".to_owned(), Value::from(format!("{base}/Users/{id}")));
         manager.insert("displayName".to_owned(), Value::from(name.as_str()));
     }
-    for (name, list) in [("groups", groups(base, found)), ("members", members(base, found, true))] {
+    for (name, list) in [
+        ("groups", groups(base, found)),
+        ("members", members(base, found, true)),
+    ] {
         if let Some(list) = list {
             object.insert(name.to_owned(), list);
         }
@@ -235,6 +241,9 @@ mod tests {
         let text = spliced("http://x/scim/v2", kind, found).unwrap();
         let mut whole = whole("http://x/scim/v2", kind, found);
         Projection::default().apply(kind, &mut whole);
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), Value::Object(whole));
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            Value::Object(whole)
+        );
     }
 }

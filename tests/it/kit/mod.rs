@@ -14,4 +14,4 @@ mod stub;
 pub use bridge::{Bridge, Settings, answer, good, http_client, with_json};
 pub use clock::TestClock;
 pub use database::{TestDatabase, client};
-pub use stub::{Answer, Stub};
+pub use stub::{Answer, Received, Stub};

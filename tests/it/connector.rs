@@ -1,0 +1,9 @@
+//! Connectors against recordings of the vendors' shapes and against everything that goes wrong on the way.
+
+mod api;
+mod failures;
+mod file;
+mod harness;
+mod recordings;
+mod transport;
+mod vocabulary;
