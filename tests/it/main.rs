@@ -13,6 +13,7 @@ mod architecture;
 mod connector;
 mod directory;
 mod embedded;
+mod directory_filter;
 mod kit;
 mod migrations;
 mod routes;
