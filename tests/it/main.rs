@@ -18,6 +18,7 @@ mod kit;
 mod migrations;
 mod routes;
 mod sandbox;
+mod scim_resource;
 mod sequencer;
 mod server;
 mod stub;
