@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
+use chrono::NaiveDate;
+
 use super::known::{Candidate, Decision, Known, KnownRecord, Traits};
 use super::rules::{Key, Rules};
 use crate::base::PersonId;
+
+/// So many new records with one address are not compared with each other: nobody has so many rows.
+const MANY: usize = 50;
 
 /// What became of each record of a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub enum Correlation {
 }
 
 /// By what a record was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
     /// By its own key or by that of another record of the same person.
     Key(Key),
@@ -91,6 +96,13 @@ struct Node<'a> {
     same_connection: bool,
 }
 
+/// By what people were found: by record where a human decided (the last decision counts), by group and person else.
+#[derive(Default)]
+struct Found {
+    decided: HashMap<usize, PersonId>,
+    by: HashMap<(usize, PersonId), By>,
+}
+
 struct Read<'a> {
     nodes: Vec<Node<'a>>,
     candidates: usize,
@@ -104,6 +116,8 @@ struct Read<'a> {
     apart: HashSet<(&'a str, &'a str)>,
     not_person: HashSet<(&'a str, PersonId)>,
     decided_one: HashSet<(&'a str, &'a str)>,
+    /// Records about which anything was decided.
+    decided_ids: HashSet<&'a str>,
 }
 
 impl<'a> Read<'a> {
@@ -150,6 +164,11 @@ impl<'a> Read<'a> {
             apart: HashSet::new(),
             not_person: HashSet::new(),
             decided_one: HashSet::new(),
+            decided_ids: known
+                .decided
+                .iter()
+                .flat_map(|decided| decided.source_ids.iter().map(String::as_str))
+                .collect(),
         };
         read.join_same_source_ids();
         read
@@ -308,18 +327,17 @@ impl<'a> Read<'a> {
 
     fn contradictory(&self, bucket: &[usize]) -> bool {
         // Records that say the same need to be compared once.
-        let mut kinds: Vec<usize> = Vec::new();
-        for index in bucket {
-            let Some(node) = self.node(*index) else { continue };
-            let seen = kinds.iter().filter_map(|kind| self.node(*kind)).any(|kind| {
-                (&kind.traits.name, kind.traits.birth_date) == (&node.traits.name, node.traits.birth_date)
-                    && !self.is_decided(kind.source_id)
-                    && !self.is_decided(node.source_id)
-            });
-            if !seen {
-                kinds.push(*index);
-            }
-        }
+        let mut said: HashSet<(&Option<String>, Option<NaiveDate>)> = HashSet::new();
+        let kinds: Vec<usize> = bucket
+            .iter()
+            .copied()
+            .filter(|index| {
+                self.node(*index).is_some_and(|node| {
+                    self.decided_ids.contains(node.source_id)
+                        || said.insert((&node.traits.name, node.traits.birth_date))
+                })
+            })
+            .collect();
         kinds.iter().enumerate().any(|(place, a)| {
             kinds
                 .iter()
@@ -334,13 +352,6 @@ impl<'a> Read<'a> {
                     _ => false,
                 })
         })
-    }
-
-    fn is_decided(&self, source_id: &str) -> bool {
-        self.known
-            .decided
-            .iter()
-            .any(|decided| decided.source_ids.iter().any(|one| one == source_id))
     }
 
     /// One of the two was decided to be the other's person, or not to be.
@@ -455,6 +466,10 @@ impl<'a> Read<'a> {
         if roots.len() < 2 {
             return;
         }
+        if roots.len() > MANY {
+            self.review("many new records share an address", new);
+            return;
+        }
         let pairs: Vec<(usize, usize)> = new
             .iter()
             .enumerate()
@@ -546,6 +561,7 @@ impl<'a> Read<'a> {
             }
         }
         let reviews = self.joined_reviews();
+        let found = self.found();
         let mut new_people: HashMap<usize, usize> = HashMap::new();
         let mut order: Vec<(&str, usize)> = (0..self.candidates)
             .filter_map(|index| Some((self.node(index)?.source_id, index)))
@@ -553,7 +569,7 @@ impl<'a> Read<'a> {
         order.sort_unstable();
         let mut outcomes = vec![Correlation::New(0); self.candidates];
         for (_, index) in order {
-            let outcome = self.outcome(index, &reviews, &people, &mut new_people);
+            let outcome = self.outcome(index, &reviews, &people, &found, &mut new_people);
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = outcome;
             }
@@ -566,11 +582,23 @@ impl<'a> Read<'a> {
         }
     }
 
+    fn found(&self) -> Found {
+        let mut found = Found::default();
+        for (index, person, by) in &self.links {
+            if *by == By::Decision {
+                found.decided.insert(*index, *person);
+            }
+            let best = found.by.entry((self.root(*index), *person)).or_insert(*by);
+            *best = (*best).min(*by);
+        }
+        found
+    }
+
     fn all_decided(&self, members: &BTreeSet<usize>) -> bool {
         members
             .iter()
             .filter_map(|index| self.node(*index))
-            .all(|node| self.is_decided(node.source_id))
+            .all(|node| self.decided_ids.contains(node.source_id))
     }
 
     fn outcome(
@@ -578,29 +606,21 @@ impl<'a> Read<'a> {
         index: usize,
         reviews: &[(BTreeSet<usize>, Review)],
         people: &HashMap<usize, BTreeSet<PersonId>>,
+        found: &Found,
         new_people: &mut HashMap<usize, usize>,
     ) -> Correlation {
         if let Some(review) = reviews.iter().position(|(nodes, _)| nodes.contains(&index)) {
             return Correlation::Review(review);
         }
-        let decided = self
-            .links
-            .iter()
-            .find(|(at, _, by)| *at == index && *by == By::Decision);
-        if let Some((_, person, by)) = decided {
-            return Correlation::Linked(*person, *by);
+        if let Some(person) = found.decided.get(&index) {
+            return Correlation::Linked(*person, By::Decision);
         }
         if let Some(person) = self.node(index).and_then(|node| node.person) {
             return Correlation::Linked(person, By::Key(Key::SourceId));
         }
         let root = self.root(index);
         if let Some(person) = people.get(&root).and_then(|people| people.first()) {
-            let by = self
-                .links
-                .iter()
-                .filter(|(at, to, _)| self.root(*at) == root && to == person)
-                .map(|link| link.2)
-                .next();
+            let by = found.by.get(&(root, *person)).copied();
             return Correlation::Linked(*person, by.unwrap_or(By::Key(Key::SourceId)));
         }
         let next = new_people.len();
