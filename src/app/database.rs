@@ -37,7 +37,7 @@ impl Database {
             size: MAX_CONNECTIONS,
         };
         let opened = match Db::open(&settings) {
-            Ok(db) => db::migrate(&db).await.map(|_| db),
+            Ok(db) => ready(&db).await.map(|()| db),
             Err(error) => Err(error),
         };
         match opened {
@@ -58,6 +58,11 @@ impl Database {
             close(cluster).await;
         }
     }
+}
+
+async fn ready(db: &Db) -> Result<(), db::Error> {
+    db::migrate(db).await?;
+    db::check_pooler(db).await
 }
 
 async fn close(cluster: Cluster) {

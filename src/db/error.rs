@@ -51,6 +51,12 @@ pub enum Error {
         /// The unknown migration.
         name: String,
     },
+    /// The pooler in between does not know prepared statements.
+    #[error(
+        "the connection pooler at DATABASE_URL loses prepared statements: use PgBouncer 1.21 or newer with \
+         max_prepared_statements above 0 (the default since 1.24), or pool_mode = session"
+    )]
+    PoolerForgets,
     /// The server is too old.
     #[error("the database server is PostgreSQL {found}; 15 or newer is needed")]
     TooOld {

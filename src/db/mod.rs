@@ -3,14 +3,16 @@
 //! *Comes in:* `DATABASE_URL` or a data directory. *Goes out:* connections and [`Signals`]. *Owns:* `change_chain`,
 //! `resource_total`, `lease`, `schema_migration`; numbers the rows of `change`. *Must not know:* SCIM, HR, HTTP.
 //!
-//! Migrations, LISTEN and session locks need a connection of their own: beside a transaction pooler such as PgBouncer
-//! they go to `SCIM_BRIDGE_DATABASE_DIRECT_URL`, and statements through the pooler are not kept prepared.
+//! Migrations, LISTEN and session locks need a connection of their own: beside a transaction pooler they go to
+//! `SCIM_BRIDGE_DATABASE_DIRECT_URL`. Everything else goes through PgBouncer in transaction mode, from 1.21 on, which
+//! knows prepared statements; [`check_pooler`] finds out.
 
 pub mod embedded;
 mod error;
 mod listen;
 mod migrate;
 mod pool;
+mod pooler;
 mod sequencer;
 mod signal;
 mod statement;
@@ -24,6 +26,7 @@ pub use error::{Error, is_transient, violated_unique};
 pub use listen::listen;
 pub use migrate::{MIGRATIONS, Migration, migrate, migrations_digest, pending, revert_all};
 pub use pool::{Conn, Db, PooledConn, Settings};
+pub use pooler::check_pooler;
 pub use sequencer::{CHANGE_CHANNEL, Chain, check_chain, number_changes};
 pub use signal::Signals;
 pub use statement::{Bound, Statement, Values};

@@ -30,6 +30,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<AsyncPgConnection>,
+    target: Arc<Target>,
     direct: Arc<Target>,
     signals: Signals,
 }
@@ -59,21 +60,22 @@ impl Db {
     /// # Errors
     /// When an address or its certificates cannot be read.
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        let through_pooler = settings.direct_url.is_some();
-        let target = Arc::new(Target::parse(&settings.url, through_pooler)?);
+        let target = Arc::new(Target::parse(&settings.url)?);
         let direct = match &settings.direct_url {
-            Some(url) => Arc::new(Target::parse(url, false)?),
+            Some(url) => Arc::new(Target::parse(url)?),
             None => Arc::clone(&target),
         };
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Fast;
+        let pooled = Arc::clone(&target);
         config.custom_setup = Box::new(move |_| {
-            let target = Arc::clone(&target);
+            let target = Arc::clone(&pooled);
             async move { target.connect().await }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         Ok(Self {
             pool: Pool::builder(manager).max_size(settings.size).build()?,
+            target,
             direct,
             signals: Signals::default(),
         })
@@ -93,6 +95,11 @@ impl Db {
     /// When the server cannot be reached.
     pub async fn direct(&self) -> Result<Conn, Error> {
         Ok(self.direct.connect().await?)
+    }
+
+    /// A connection that is made as the pool's are, but belongs to nobody else.
+    pub(super) async fn unpooled(&self) -> Result<Conn, Error> {
+        Ok(self.target.connect().await?)
     }
 
     /// The signals of this process.

@@ -3,9 +3,8 @@
 use std::str::FromStr as _;
 
 use diesel::ConnectionResult;
-use diesel::connection::CacheSize;
 use diesel::result::ConnectionError;
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Error;
@@ -15,7 +14,6 @@ use super::tls::{self, Check};
 pub struct Target {
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
-    through_pooler: bool,
     home: Option<tokio::runtime::Handle>,
 }
 
@@ -32,13 +30,15 @@ impl Target {
     ///
     /// # Errors
     /// When the address, or the file it names, cannot be read.
-    pub fn parse(url: &str, through_pooler: bool) -> Result<Self, Error> {
+    pub fn parse(url: &str) -> Result<Self, Error> {
         let (url, mode, roots) = without_tls_words(url)?;
         let mut config = tokio_postgres::Config::from_str(&url).map_err(|source| Error::Address {
             reason: std::error::Error::source(&source)
                 .map_or_else(|| source.to_string(), ToString::to_string),
         })?;
         config.application_name("scim-bridge");
+        // A listening connection must notice within minutes that the other end is gone.
+        config.keepalives_idle(std::time::Duration::from_secs(60));
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(std::time::Duration::from_secs(10));
         }
@@ -65,7 +65,6 @@ impl Target {
             tls: check
                 .map(|check| tls::connector(check, roots.as_deref()))
                 .transpose()?,
-            through_pooler,
             home: tokio::runtime::Handle::try_current().ok(),
         })
     }
@@ -76,23 +75,19 @@ impl Target {
     /// # Errors
     /// When no host of the address answers, or none accepts us.
     pub async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        let (config, tls, through_pooler) = (self.config.clone(), self.tls.clone(), self.through_pooler);
+        let (config, tls) = (self.config.clone(), self.tls.clone());
         let connecting = async move {
-            let mut conn = match tls {
+            match tls {
                 Some(tls) => {
                     let (client, connection) = config.connect(tls).await.map_err(refused)?;
-                    AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+                    AsyncPgConnection::try_from_client_and_connection(client, connection).await
                 }
                 None => {
                     let (client, connection) =
                         config.connect(tokio_postgres::NoTls).await.map_err(refused)?;
-                    AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+                    AsyncPgConnection::try_from_client_and_connection(client, connection).await
                 }
-            };
-            if through_pooler {
-                conn.set_prepared_statement_cache_size(CacheSize::Disabled);
             }
-            Ok(conn)
         };
         match &self.home {
             Some(home) => home
@@ -180,9 +175,9 @@ mod tests {
         assert_eq!(url, "host=/tmp/x user=u");
         assert_eq!((mode.as_deref(), roots), (Some("disable"), None));
         assert!(without_tls_words("localhost").is_err());
-        assert!(Target::parse("postgres://a/b?sslmode=full", false).is_err());
+        assert!(Target::parse("postgres://a/b?sslmode=full").is_err());
         assert_eq!(
-            Target::parse("postgres://a,b/c", false)
+            Target::parse("postgres://a,b/c")
                 .unwrap()
                 .config
                 .get_hosts()

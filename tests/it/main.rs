@@ -12,6 +12,7 @@ mod access;
 mod architecture;
 mod connector;
 mod directory;
+mod database;
 mod embedded;
 mod directory_filter;
 mod kit;

@@ -49,7 +49,7 @@ async fn the_stub_answers_as_told_and_keeps_what_it_got() {
     assert_eq!(stub.take_received().len(), 5);
     assert!(stub.received().is_empty());
     stub.stop().await;
-    assert!(http.get(&stub.base_url).send().await.is_err());
+    assert!(http_client().get(&stub.base_url).send().await.is_err());
 }
 
 #[tokio::test]

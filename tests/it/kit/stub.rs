@@ -165,7 +165,7 @@ impl Stub {
         self.received().iter().map(Received::line).collect()
     }
 
-    /// Goes away: connections are refused from now on.
+    /// Goes away: new connections are refused from now on.
     pub async fn stop(&self) {
         self.handle.stop(false).await;
     }
