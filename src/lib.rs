@@ -22,6 +22,7 @@ pub mod lifecycle;
 pub mod net;
 pub mod provision;
 pub mod scim;
+pub mod sync;
 pub mod translate;
 pub mod web;
 pub mod worker;

@@ -14,6 +14,7 @@ use crate::db::embedded::Role;
 use crate::directory::Directory;
 use crate::net::Net;
 use crate::scim::Registry;
+use crate::sync::Engine;
 use crate::web::{self, Metrics, State};
 use crate::worker::{Context, Worker};
 
@@ -89,6 +90,16 @@ fn start(
     };
     let catalogue = Arc::new(Catalogue::load(config.connectors_dir.as_deref())?);
     let net = Net::new(config.allow_private_targets, clock.clone())?;
+    let directory = Directory::new(Registry::builtin());
+    let sync = Engine::new(
+        db.clone(),
+        directory.clone(),
+        Arc::clone(&catalogue),
+        net.clone(),
+        clock.clone(),
+        sealer.clone(),
+        config.files_dir.clone(),
+    );
     let doorkeeper = Doorkeeper::new(db.clone(), clock.clone(), &sealer);
     let metrics = Arc::new(Metrics::default());
     let context = Context {
@@ -96,15 +107,17 @@ fn start(
         clock: clock.clone(),
         catalogue: Arc::clone(&catalogue),
         net: net.clone(),
+        sync: sync.clone(),
         doorkeeper: doorkeeper.clone(),
     };
     let state = State {
         db,
         clock,
         sealer,
-        directory: Directory::new(Registry::builtin()),
+        directory,
         catalogue,
         net,
+        sync,
         doorkeeper,
         public_url: Arc::new(public_url),
         public_url_is_set: config.public_url.is_some(),

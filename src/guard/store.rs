@@ -248,6 +248,53 @@ pub async fn mark(conn: &mut Conn, tenant: TenantId, plan: PlanId, marks: &[Mark
 }
 
 statement!(
+    ReadNotedItems: (SqlUuid, SqlUuid, Text, Integer, BigInt) -> (Integer, Text, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<BigInt>, Jsonb, Text, Text, Nullable<Text>) =
+    "SELECT ordinal, action, person_id, resource_id, base_version, diff, reason, state, note
+     FROM plan_item WHERE tenant_id = $1 AND plan_id = $2 AND note = $3 AND ordinal > $4 AND state = 'applied'
+     ORDER BY ordinal LIMIT $5"
+);
+
+/// Up to `limit` applied items of a plan that carry a note, after `after`, in order.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn noted_items(
+    conn: &mut Conn,
+    tenant: TenantId,
+    plan: PlanId,
+    note: &str,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<StoredItem>, Error> {
+    let rows: Vec<ItemRow> = ReadNotedItems::with((tenant.uuid(), plan.uuid(), note, after, limit))
+        .get_results(conn)
+        .await?;
+    rows.into_iter().map(read_item).collect()
+}
+
+statement!(
+    EndPlan: (SqlUuid, SqlUuid) -> () =
+    "UPDATE plan SET state = 'applied' WHERE tenant_id = $1 AND id = $2"
+);
+statement!(
+    CountStates: (SqlUuid, SqlUuid) -> (BigInt, BigInt) =
+    "SELECT count(*) FILTER (WHERE state = 'applied' AND action NOT IN ('skip', 'hold', 'conflict')),
+       count(*) FILTER (WHERE state = 'refused')
+     FROM plan_item WHERE tenant_id = $1 AND plan_id = $2"
+);
+
+/// Ends a plan whose items are all applied or refused. Returns how many of each; items without an effect do not count.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn end(conn: &mut Conn, tenant: TenantId, plan: PlanId) -> Result<(i64, i64), Error> {
+    EndPlan::with((tenant.uuid(), plan.uuid())).execute(conn).await?;
+    Ok(CountStates::with((tenant.uuid(), plan.uuid()))
+        .get_result(conn)
+        .await?)
+}
+
+statement!(
     LockPlan: (SqlUuid, SqlUuid) -> (Text, Binary) =
     "SELECT state, hash FROM plan WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
 );

@@ -14,6 +14,7 @@ pub mod scim;
 mod server;
 mod span;
 mod state;
+mod sync_problem;
 
 pub use auth::{AuthFailure, authenticate, caller_with};
 pub use error::Problem;

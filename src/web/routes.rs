@@ -26,8 +26,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(health::readyz)
     .service(metrics::metrics)
     .configure(oauth::routes)
+    .configure(api::connections::routes)
     .configure(api::connectors::routes)
     .configure(api::document::routes)
+    .configure(api::holds::routes)
+    .configure(api::reviews::routes)
+    .configure(api::runs::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)
     .configure(scim::routes);

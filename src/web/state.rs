@@ -11,6 +11,7 @@ use crate::connector::Catalogue;
 use crate::db::Db;
 use crate::directory::Directory;
 use crate::net::Net;
+use crate::sync::Engine;
 
 /// What handlers work with; one per process, cheap to clone, got as `web::Data<State>`.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct State {
     pub catalogue: Arc<Catalogue>,
     /// The HTTP client, for what a request asks at once of an HR system or an app.
     pub net: Net,
+    /// Connections and their runs.
+    pub sync: Engine,
     /// Knows whose a token is.
     pub doorkeeper: Doorkeeper,
     /// How the outside reaches us, without a slash at the end.

@@ -7,6 +7,7 @@ use crate::base::Clock;
 use crate::connector::Catalogue;
 use crate::db::Db;
 use crate::net::Net;
+use crate::sync::Engine;
 
 /// What tasks work with; cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Context {
     pub catalogue: Arc<Catalogue>,
     /// The HTTP client.
     pub net: Net,
+    /// Connections and their runs.
+    pub sync: Engine,
     /// Notes when tokens were used.
     pub doorkeeper: Doorkeeper,
 }

@@ -13,7 +13,14 @@ const GATHER: Duration = Duration::from_millis(5);
 /// Every task. A step returns whether there was something to do.
 #[must_use]
 pub fn tasks(context: &Context) -> Vec<Task> {
-    vec![note_use_of_tokens(context), number_changes(context)]
+    vec![
+        note_use_of_tokens(context),
+        number_changes(context),
+        start_runs(context),
+        lead_runs("sync.run.lead", context),
+        lead_runs("sync.run.lead_second", context),
+        sweep_staging(context),
+    ]
 }
 
 fn note_use_of_tokens(context: &Context) -> Task {
@@ -39,6 +46,42 @@ fn number_changes(context: &Context) -> Task {
         async move {
             signals.until_changed().await;
             tokio::time::sleep(GATHER).await;
+        }
+    })
+}
+
+fn start_runs(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    Task::every("sync.run.start", Duration::from_secs(1), move || {
+        let engine = engine.clone();
+        async move {
+            engine.start_due().await?;
+            Ok(false)
+        }
+    })
+}
+
+/// Two of them, so that a long run of one connection does not hold up all others.
+fn lead_runs(name: &'static str, context: &Context) -> Task {
+    let engine = context.sync.clone();
+    let signals = engine.signals().clone();
+    Task::every(name, Duration::from_millis(500), move || {
+        let engine = engine.clone();
+        async move { Ok(engine.lead_next().await?) }
+    })
+    .or_when(move || {
+        let signals = signals.clone();
+        async move { signals.until_run_waits().await }
+    })
+}
+
+fn sweep_staging(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    Task::every("sync.staging.sweep", Duration::from_secs(600), move || {
+        let engine = engine.clone();
+        async move {
+            engine.sweep().await?;
+            Ok(false)
         }
     })
 }

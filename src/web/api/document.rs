@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{connectors, tenants, tokens};
+use super::{connections, connectors, holds, reviews, runs, tenants, tokens};
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
     cfg.service(whole);
@@ -43,7 +43,11 @@ impl Modify for Bearer {
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
+    document.merge(connections::Api::openapi());
     document.merge(connectors::Api::openapi());
+    document.merge(holds::Api::openapi());
+    document.merge(reviews::Api::openapi());
+    document.merge(runs::Api::openapi());
     document.merge(tenants::Api::openapi());
     document.merge(tokens::Api::openapi());
     document

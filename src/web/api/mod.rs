@@ -3,9 +3,13 @@
 //! One file for each family of paths: its bodies, its handlers, its part of the OpenAPI document, its `routes`.
 
 mod caller;
+pub mod connections;
 pub mod connectors;
 pub mod document;
+pub mod holds;
 mod list;
+pub mod reviews;
+pub mod runs;
 pub mod tenants;
 pub mod tokens;
 

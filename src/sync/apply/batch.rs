@@ -1,0 +1,504 @@
+//! One batch of items in one transaction.
+
+use std::collections::HashMap;
+
+use super::groups;
+use super::overlay::{merge, overlay};
+use crate::base::{ClientId, PersonId, ResourceId};
+use crate::db::Conn;
+use crate::directory::{Cause, Error as DirectoryError, Expected, Put, Stored};
+use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
+use crate::hr::{Employee, ManagerRef};
+use crate::identity::{Review, store as people};
+use crate::scim::Object;
+use crate::sync::Error;
+use crate::sync::connection::Compiled;
+use crate::sync::engine::Job;
+use crate::sync::plan::{Effect, store};
+use crate::sync::read::{join, store as staging};
+use crate::translate;
+
+/// The resource type of users.
+const USER: &str = "User";
+
+/// The note on an item whose manager had no user when it was applied.
+pub(super) const MANAGER_WAITS: &str = "manager waits";
+
+/// An item with its effect read again.
+pub(super) struct Work {
+    pub item: StoredItem,
+    pub effect: Effect,
+    user: Option<ResourceId>,
+    refused: Option<String>,
+    manager_waits: bool,
+}
+
+impl Work {
+    pub fn of(item: StoredItem) -> Result<Self, Error> {
+        let effect: Effect = serde_json::from_value(item.item.diff.clone()).map_err(Error::Record)?;
+        Ok(Self {
+            user: item.item.resource,
+            item,
+            effect,
+            refused: None,
+            manager_waits: false,
+        })
+    }
+
+    fn writes_user(&self) -> bool {
+        matches!(
+            self.item.item.action,
+            Action::Create | Action::Link | Action::Update | Action::Disable
+        ) && self.effect.object.is_some()
+    }
+}
+
+/// What applying a batch needs beside the items.
+pub(super) struct Batch<'a> {
+    pub job: &'a Job<'a>,
+    pub live: &'a Compiled,
+    pub cause: Cause,
+}
+
+impl Batch<'_> {
+    /// Applies the items. The caller holds the lease in this transaction.
+    pub async fn apply(&self, conn: &mut Conn, mut work: Vec<Work>) -> Result<(), Error> {
+        self.people_and_records(conn, &work).await?;
+        self.users(conn, &mut work).await?;
+        self.managers_of_this_batch(conn, &mut work).await?;
+        let changes: Vec<(ResourceId, &Effect)> = work
+            .iter()
+            .filter(|one| one.refused.is_none() && !one.effect.groups.is_empty())
+            .filter(|one| one.item.item.action != Action::Remove)
+            .filter_map(|one| Some((one.user?, &one.effect)))
+            .collect();
+        groups::change_members(conn, self.job, &changes, &self.cause).await?;
+        self.removals(conn, &mut work).await?;
+        self.standings(conn, &work).await?;
+        self.questions(conn, &work).await?;
+        self.mark(conn, &work).await
+    }
+
+    async fn people_and_records(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let run = &self.job.run;
+        let new: Vec<PersonId> = work
+            .iter()
+            .filter(|one| one.effect.new_person)
+            .filter_map(|one| one.item.item.person)
+            .collect();
+        if !new.is_empty() {
+            people::create_people(conn, run.tenant, &new, self.cause.now).await?;
+        }
+        self.save_records(conn, work).await?;
+        let outcomes: Vec<(String, String, Option<serde_json::Value>)> = work
+            .iter()
+            .flat_map(|one| &one.effect.records)
+            .filter(|record| !record.staged)
+            .map(|record| (record.source_id.clone(), record.outcome.clone(), record.detail()))
+            .collect();
+        if !outcomes.is_empty() {
+            people::set_outcomes(conn, run.tenant, run.connection, &outcomes).await?;
+        }
+        let gone: Vec<String> = work
+            .iter()
+            .flat_map(|one| one.effect.gone.iter().cloned())
+            .collect();
+        if !gone.is_empty() {
+            store::mark_gone(conn, run, &gone).await?;
+        }
+        Ok(())
+    }
+
+    async fn save_records(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let run = &self.job.run;
+        let sealer = &self.job.engine.sealer;
+        let ids: Vec<String> = work
+            .iter()
+            .flat_map(|one| &one.effect.records)
+            .filter(|record| record.staged)
+            .map(|record| record.source_id.clone())
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut staged: HashMap<String, (Option<Employee>, Vec<u8>)> = HashMap::new();
+        for record in staging::staged(conn, run, &ids).await? {
+            let employee = record
+                .employee
+                .map(|plain| join(sealer, run.tenant, plain, record.sealed.as_deref()))
+                .transpose()?;
+            staged.insert(record.source_id, (employee, record.digest));
+        }
+        let records: Vec<people::NewRecord<'_>> = work
+            .iter()
+            .flat_map(|one| one.effect.records.iter().map(move |record| (one, record)))
+            .filter(|(_, record)| record.staged)
+            .map(|(one, record)| {
+                // A crash of the database empties staging: then the record is kept by its id alone and read again.
+                let read = staged.get(&record.source_id);
+                people::NewRecord {
+                    source_id: &record.source_id,
+                    person: one.item.item.person,
+                    employee: read
+                        .and_then(|(employee, _)| employee.as_ref())
+                        .filter(|_| record.outcome != "filtered"),
+                    digest: read.map(|(_, digest)| digest.clone()).unwrap_or_default(),
+                    outcome: &record.outcome,
+                    detail: record.detail(),
+                }
+            })
+            .collect();
+        people::save(
+            conn,
+            run.tenant,
+            run.connection,
+            &records,
+            &[],
+            sealer,
+            self.cause.now,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Writes the users of all items in one go.
+    async fn users(&self, conn: &mut Conn, work: &mut [Work]) -> Result<(), Error> {
+        let tenant = self.job.run.tenant;
+        let managers = self.users_of_managers(conn, work).await?;
+        let ids: Vec<ResourceId> = work
+            .iter()
+            .filter(|one| one.writes_user())
+            .filter_map(|one| one.item.item.resource)
+            .collect();
+        let now = if ids.is_empty() {
+            HashMap::new()
+        } else {
+            self.job.engine.directory.load(conn, tenant, &ids).await?
+        };
+        let (mut puts, mut places) = (Vec::new(), Vec::new());
+        for (place, one) in work.iter_mut().enumerate() {
+            if !one.writes_user() {
+                continue;
+            }
+            let current = one.item.item.resource.and_then(|user| now.get(&user));
+            if one.item.item.resource.is_some() && current.is_none() {
+                one.refused = Some("the user was deleted after the plan was made".to_owned());
+                continue;
+            }
+            let manager = one
+                .effect
+                .manager_waits
+                .map(|person| managers.get(&person).copied());
+            one.manager_waits = manager == Some(None);
+            puts.push(self.put(one, current, manager.flatten()));
+            places.push(place);
+        }
+        if puts.is_empty() {
+            return Ok(());
+        }
+        let written = self
+            .job
+            .engine
+            .directory
+            .put_many(conn, tenant, puts, &self.cause)
+            .await?;
+        let mut made = Vec::new();
+        for (place, written) in places.into_iter().zip(written) {
+            let Some(one) = work.get_mut(place) else { continue };
+            match written {
+                Ok(written) => {
+                    one.user = Some(written.id);
+                    if let (Action::Create | Action::Link, Some(person)) =
+                        (one.item.item.action, one.item.item.person)
+                    {
+                        made.push((person, written.id));
+                    }
+                }
+                Err(error) => one.refused = Some(refusal(error)?),
+            }
+        }
+        if !made.is_empty() {
+            people::set_users(conn, tenant, &made).await?;
+        }
+        Ok(())
+    }
+
+    fn put(&self, one: &Work, current: Option<&Stored>, manager: Option<ResourceId>) -> Put {
+        let item = &one.item.item;
+        let planned = one.effect.object.clone().unwrap_or_default();
+        let mut object = match (current, item.action) {
+            (None, _) => planned,
+            (Some(current), Action::Link) => merge(&current.object, &planned),
+            (Some(current), _) if item.base_version == Some(current.version) => planned,
+            (Some(current), _) => overlay(&current.object, &planned, &one.effect.delta),
+        };
+        if let Some(manager) = manager {
+            self.set_manager(&mut object, manager, item.resource);
+        }
+        let takes_over = matches!(item.action, Action::Create | Action::Link);
+        let client = ClientId::from(self.job.run.connection.uuid());
+        Put {
+            id: item.resource,
+            kind: USER.to_owned(),
+            object,
+            external_id: item
+                .person
+                .filter(|_| takes_over)
+                .map(|person| (client, person.to_string())),
+            person: item.person,
+            expected: None,
+            disabled_by: if one.effect.disabled {
+                vec!["hr".to_owned()]
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    fn set_manager(&self, object: &mut Object, manager: ResourceId, own: Option<ResourceId>) -> bool {
+        // The mapping only asks whether HR names somebody; whom, the plan has resolved.
+        let named = ManagerRef::SourceId(String::new());
+        translate::set_manager(&self.live.mapping, object, Some(&named), Some(manager), own)
+    }
+
+    async fn users_of_managers(
+        &self,
+        conn: &mut Conn,
+        work: &[Work],
+    ) -> Result<HashMap<PersonId, ResourceId>, Error> {
+        let mut managers: Vec<PersonId> = work.iter().filter_map(|one| one.effect.manager_waits).collect();
+        managers.sort_unstable();
+        managers.dedup();
+        if managers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let found = people::people(conn, self.job.run.tenant, &managers).await?;
+        Ok(found
+            .into_values()
+            .filter_map(|person| Some((person.id, person.user?)))
+            .collect())
+    }
+
+    /// Sets managers whose users were made a moment ago in this very batch.
+    async fn managers_of_this_batch(&self, conn: &mut Conn, work: &mut [Work]) -> Result<(), Error> {
+        if !work.iter().any(|one| one.manager_waits) {
+            return Ok(());
+        }
+        let managers = self.users_of_managers(conn, work).await?;
+        let waiting: Vec<(usize, ResourceId, ResourceId)> = work
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.manager_waits && one.refused.is_none())
+            .filter_map(|(place, one)| {
+                let manager = managers.get(&one.effect.manager_waits?)?;
+                Some((place, one.user?, *manager))
+            })
+            .collect();
+        let pairs: Vec<(ResourceId, ResourceId)> = waiting
+            .iter()
+            .map(|(_, user, manager)| (*user, *manager))
+            .collect();
+        self.put_managers(conn, &pairs).await?;
+        for (place, _, _) in waiting {
+            if let Some(one) = work.get_mut(place) {
+                one.manager_waits = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the manager of users, and nothing else of them.
+    async fn put_managers(&self, conn: &mut Conn, pairs: &[(ResourceId, ResourceId)]) -> Result<(), Error> {
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let tenant = self.job.run.tenant;
+        let users: Vec<ResourceId> = pairs.iter().map(|(user, _)| *user).collect();
+        let now = self.job.engine.directory.load(conn, tenant, &users).await?;
+        let puts: Vec<Put> = pairs
+            .iter()
+            .filter_map(|(user, manager)| {
+                let current = now.get(user)?;
+                let mut object = current.object.clone();
+                self.set_manager(&mut object, *manager, Some(*user)).then(|| Put {
+                    id: Some(*user),
+                    kind: USER.to_owned(),
+                    object,
+                    external_id: None,
+                    person: None,
+                    expected: None,
+                    disabled_by: current.disabled_by.clone(),
+                })
+            })
+            .collect();
+        self.job
+            .engine
+            .directory
+            .put_many(conn, tenant, puts, &self.cause)
+            .await?;
+        Ok(())
+    }
+
+    /// Sets the managers that waited for a later batch.
+    pub async fn late_managers(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let managers = self.users_of_managers(conn, work).await?;
+        let people: Vec<PersonId> = work.iter().filter_map(|one| one.item.item.person).collect();
+        let own = people::people(conn, self.job.run.tenant, &people).await?;
+        let pairs: Vec<(ResourceId, ResourceId)> = work
+            .iter()
+            .filter_map(|one| {
+                let manager = managers.get(&one.effect.manager_waits?)?;
+                let user = own.get(&one.item.item.person?)?.user?;
+                Some((user, *manager))
+            })
+            .collect();
+        self.put_managers(conn, &pairs).await?;
+        let marks: Vec<Mark> = work
+            .iter()
+            .map(|one| Mark {
+                ordinal: one.item.ordinal,
+                state: ItemState::Applied,
+                note: None,
+            })
+            .collect();
+        self.mark_all(conn, &marks).await
+    }
+
+    async fn removals(&self, conn: &mut Conn, work: &mut [Work]) -> Result<(), Error> {
+        for one in work
+            .iter_mut()
+            .filter(|one| one.item.item.action == Action::Remove)
+        {
+            let Some(user) = one.item.item.resource else {
+                continue;
+            };
+            let target = (self.job.run.tenant, user, USER);
+            let removed = self
+                .job
+                .engine
+                .directory
+                .delete(conn, target, &Expected::Any, &self.cause)
+                .await;
+            match removed {
+                Ok(()) | Err(DirectoryError::NotFound) => {}
+                Err(error) => one.refused = Some(refusal(error)?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn standings(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let standings: Vec<people::Standing> = work
+            .iter()
+            .filter(|one| one.refused.is_none())
+            .filter_map(|one| {
+                Some(people::Standing {
+                    person: one.item.item.person?,
+                    lifecycle: one.effect.lifecycle.clone()?,
+                    next_look_at: one.effect.next_look_at,
+                })
+            })
+            .collect();
+        if !standings.is_empty() {
+            people::set_standing(conn, self.job.run.tenant, &standings).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens what waits for a human, and ends the reviews that are settled.
+    async fn questions(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let run = &self.job.run;
+        let holds: Vec<NewHold> = work
+            .iter()
+            .flat_map(|one| one.effect.holds.iter().map(move |hold| (one, hold)))
+            .map(|(one, hold)| NewHold {
+                owner: run.connection.uuid(),
+                app: None,
+                person: one.item.item.person,
+                resource: one.user,
+                field: hold.field.clone(),
+                old: hold.old.clone(),
+                new: hold.new.clone(),
+                detail: "HR has another value".to_owned(),
+            })
+            .collect();
+        guard::open_holds(conn, run.tenant, &holds, self.cause.now).await?;
+        let reviews: Vec<Review> = work
+            .iter()
+            .filter_map(|one| one.effect.review.clone())
+            .map(|review| Review {
+                reason: review.reason,
+                source_ids: review.source_ids,
+                candidates: review.candidates,
+            })
+            .collect();
+        let looked_at: Vec<String> = work
+            .iter()
+            .flat_map(|one| &one.effect.records)
+            .filter(|record| record.staged)
+            .map(|record| record.source_id.clone())
+            .collect();
+        if !looked_at.is_empty() {
+            let raised = reviews
+                .iter()
+                .map(|review| &review.source_ids)
+                .collect::<Vec<_>>();
+            let raised = serde_json::json!(raised);
+            store::settle_reviews(conn, run, &looked_at, &raised, self.cause.now).await?;
+        }
+        if !reviews.is_empty() {
+            let (tenant, connection) = (run.tenant, run.connection);
+            people::set_reviews(
+                conn,
+                tenant,
+                connection,
+                Some(run.id),
+                &reviews,
+                false,
+                self.cause.now,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn mark(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let marks: Vec<Mark> = work
+            .iter()
+            .map(|one| Mark {
+                ordinal: one.item.ordinal,
+                state: match one.refused {
+                    Some(_) => ItemState::Refused,
+                    None => ItemState::Applied,
+                },
+                note: one
+                    .refused
+                    .clone()
+                    .or_else(|| one.manager_waits.then(|| MANAGER_WAITS.to_owned())),
+            })
+            .collect();
+        self.mark_all(conn, &marks).await
+    }
+
+    async fn mark_all(&self, conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
+        if let Some(plan) = self.job.run.plan {
+            guard::mark(conn, self.job.run.tenant, plan, marks).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the directory refused one item; a failure that is not the item's own is passed on.
+fn refusal(error: DirectoryError) -> Result<String, Error> {
+    match error {
+        DirectoryError::Uniqueness { attribute } => Ok(format!(
+            "another resource took the value of {attribute} after the plan was made: the next run looks again"
+        )),
+        DirectoryError::NotFound => Ok("the user was deleted after the plan was made".to_owned()),
+        DirectoryError::Busy | DirectoryError::VersionMismatch => {
+            Ok("others changed the user at the same moment: the next run looks again".to_owned())
+        }
+        DirectoryError::Scim(error) => Ok(format!("not valid SCIM: {}", error.detail)),
+        error => Err(error.into()),
+    }
+}

@@ -1,0 +1,127 @@
+//! Applying from begin to end.
+
+use serde_json::json;
+
+use super::batch::{Batch, MANAGER_WAITS, Work};
+use crate::db::Transactional as _;
+use crate::directory::Cause;
+use crate::guard;
+use crate::identity::store as people;
+use crate::sync::Error;
+use crate::sync::connection::Compiled;
+use crate::sync::engine::Job;
+use crate::sync::plan::store;
+use crate::sync::read::store as staging;
+use crate::sync::run::{RunCause, RunState};
+
+/// How many items are applied together.
+const BATCH: i64 = 500;
+
+/// Applies the plan of a run, from where it was left, and ends the run.
+#[tracing::instrument(name = "sync.run.apply", skip_all)]
+pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
+    let Some(plan) = job.run.plan else {
+        return Err(Error::RunState {
+            run: job.run.id.to_string(),
+            problem: "has no plan".to_owned(),
+        });
+    };
+    let mut after = 0_i32;
+    loop {
+        let mut conn = job.conn().await?;
+        let items = guard::planned_items(&mut conn, job.run.tenant, plan, after, BATCH).await?;
+        let Some(last) = items.last() else { break };
+        after = last.ordinal;
+        let work = items.into_iter().map(Work::of).collect::<Result<Vec<_>, _>>()?;
+        {
+            let batch = batch(job, live);
+            conn.transaction(async |conn| {
+                job.hold(conn).await?;
+                batch.apply(conn, work).await
+            })
+            .await?;
+        }
+        drop(conn);
+        job.engine.signals.changed();
+        job.beat(json!({ "step": "applying", "done": after })).await?;
+    }
+    late_managers(job, live).await?;
+    end(job).await
+}
+
+fn batch<'a>(job: &'a Job<'a>, live: &'a Compiled) -> Batch<'a> {
+    let now = job.engine.clock.now();
+    let mut cause = Cause::run(job.run.connection, job.run.id, job.run.revision, now);
+    if job.run.cause == RunCause::Due
+        && let Some(origin) = cause.origin.as_object_mut()
+    {
+        origin.insert("cause".to_owned(), "due".into());
+    }
+    Batch { job, live, cause }
+}
+
+async fn late_managers(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
+    let Some(plan) = job.run.plan else { return Ok(()) };
+    let mut after = 0_i32;
+    loop {
+        let mut conn = job.conn().await?;
+        let items = guard::noted_items(&mut conn, job.run.tenant, plan, MANAGER_WAITS, after, BATCH).await?;
+        let Some(last) = items.last() else { return Ok(()) };
+        after = last.ordinal;
+        let work = items.into_iter().map(Work::of).collect::<Result<Vec<_>, _>>()?;
+        let batch = batch(job, live);
+        conn.transaction(async |conn| {
+            job.hold(conn).await?;
+            batch.late_managers(conn, &work).await
+        })
+        .await?;
+        job.engine.signals.changed();
+    }
+}
+
+/// Counts who was missing, and ends the run and its plan.
+async fn end(job: &mut Job<'_>) -> Result<(), Error> {
+    let now = job.engine.clock.now();
+    let coverage = job
+        .run
+        .coverage
+        .as_ref()
+        .and_then(|coverage| coverage.get("complete"));
+    let complete = coverage.and_then(serde_json::Value::as_bool);
+    let state = if complete == Some(false) {
+        RunState::Partial
+    } else {
+        RunState::Done
+    };
+    let mut conn = job.conn().await?;
+    conn.transaction(async |conn| {
+        job.hold(conn).await?;
+        let (tenant, connection) = (job.run.tenant, job.run.connection);
+        if complete == Some(true) && staging::pages(conn, &job.run).await? > 0 {
+            let missing: Vec<String> = people::absent(conn, tenant, connection, job.run.id)
+                .await?
+                .into_iter()
+                .filter(|record| record.outcome != "gone")
+                .map(|record| record.source_id)
+                .collect();
+            if !missing.is_empty() {
+                people::mark_missing(conn, tenant, connection, &missing, now).await?;
+            }
+        }
+        let returned = store::returned(conn, &job.run).await?;
+        if !returned.is_empty() {
+            people::mark_returned(conn, tenant, connection, &returned).await?;
+        }
+        if let Some(plan) = job.run.plan {
+            let (applied, refused) = guard::end(conn, tenant, plan).await?;
+            if let Some(counts) = job.run.counts.as_object_mut() {
+                counts.insert("applied".to_owned(), applied.into());
+                counts.insert("refused".to_owned(), refused.into());
+            }
+        }
+        staging::clear(conn, &job.run).await?;
+        job.run.progress = json!({ "step": state.as_str() });
+        job.enter(conn, state).await
+    })
+    .await
+}

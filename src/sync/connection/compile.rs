@@ -1,0 +1,262 @@
+//! A revision made ready for runs: every expression compiled, every setting checked.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{Connection, ConnectionFile, FileProblem, Revision, StoredToken, secrets, store};
+use crate::base::digest;
+use crate::connector::{Catalogue, CsvFields, Manifest, Pull, SettingProblem, Settings, Source};
+use crate::db::Conn;
+use crate::expression::{Expression, Fields};
+use crate::sync::Error;
+use crate::sync::engine::Engine;
+use crate::translate::Mapping;
+
+/// A connection's settings, ready for a run.
+#[derive(Debug)]
+pub(in crate::sync) struct Compiled {
+    /// The connection.
+    pub connection: Connection,
+    /// Its file.
+    pub file: ConnectionFile,
+    /// Who is in; none: everybody.
+    pub filter: Option<Expression>,
+    /// How a person becomes a user.
+    pub mapping: Mapping,
+    /// Over all that decides what becomes of a record.
+    pub rules_digest: Vec<u8>,
+    /// Whether a read can prove that it saw everybody.
+    pub provable: bool,
+    manifest: Manifest,
+    settings: Settings,
+    fields: Option<CsvFields>,
+    optional: Vec<String>,
+    files: Option<PathBuf>,
+}
+
+/// The parts of a file that decide what becomes of a record. Credentials, schedule and guard do not.
+const RULES: &[&str] = &[
+    "connector",
+    "fields",
+    "match",
+    "filter",
+    "mapping",
+    "group",
+    "read",
+    "lifecycle",
+];
+
+impl Compiled {
+    /// Makes a stored revision ready.
+    pub(in crate::sync) fn of(
+        engine: &Engine,
+        connection: Connection,
+        revision: &Revision,
+    ) -> Result<Self, Error> {
+        let secrets = secrets::open(&engine.sealer, connection.id, revision)?;
+        let file = ConnectionFile::from_json(&revision.body).map_err(Error::File)?;
+        let tenant = connection.tenant.to_string();
+        let mut ready = Self::compile(&engine.catalogue, connection, file, &revision.body, &secrets)?;
+        ready.files = engine.files.as_ref().map(|folder| folder.join(tenant));
+        Ok(ready)
+    }
+
+    /// Makes a file ready.
+    ///
+    /// # Errors
+    /// All problems of the file.
+    pub(super) fn compile(
+        catalogue: &Catalogue,
+        connection: Connection,
+        file: ConnectionFile,
+        body: &Value,
+        secrets: &Map<String, Value>,
+    ) -> Result<Self, Error> {
+        let Some(manifest) = catalogue.get(&file.connector) else {
+            return Err(Error::File(vec![unknown_connector(catalogue, &file.connector)]));
+        };
+        let mut problems = Vec::new();
+        let whole = secrets::put_back(body, secrets, true);
+        let settings = manifest
+            .check_settings(whole.get("settings").unwrap_or(&Value::Null))
+            .map_err(|found| problems.extend(of_settings("settings", found)));
+        let fields = fields(manifest, &file).map_err(|found| problems.extend(found));
+        let filter = filter(&file).map_err(|found| problems.push(found));
+        let mapping =
+            Mapping::compile(&file.mapping, &file.group, file.read.required.as_deref()).map_err(|found| {
+                problems.extend(found.into_iter().map(|problem| FileProblem {
+                    at: Some(problem.at.replace('[', ".").replace(']', "")),
+                    line: Some(problem.line).filter(|line| *line > 0),
+                    column: Some(problem.column).filter(|column| *column > 0),
+                    message: problem.message,
+                }));
+            });
+        if let Some(Err(message)) = file.schedule.as_ref().map(super::ScheduleFile::compile) {
+            problems.push(FileProblem::at("schedule", message));
+        }
+        let optional = chosen(manifest, &file, &mut problems);
+        match (settings, fields, filter, mapping) {
+            (Ok(settings), Ok(fields), Ok(filter), Ok(mapping)) if problems.is_empty() => Ok(Self {
+                connection,
+                filter,
+                mapping,
+                rules_digest: rules_digest(body),
+                provable: manifest.is_complete_read_provable(),
+                manifest: manifest.clone(),
+                settings,
+                fields,
+                optional,
+                files: None,
+                file,
+            }),
+            _ => Err(Error::File(problems)),
+        }
+    }
+
+    /// Where the HR system's access token is kept.
+    pub(in crate::sync) fn tokens(&self, engine: &Engine) -> StoredToken {
+        StoredToken::new(
+            engine.db.clone(),
+            engine.sealer.clone(),
+            self.connection.tenant,
+            self.connection.id,
+        )
+    }
+
+    /// Whether the next run reads a file that somebody hands in.
+    pub(in crate::sync) fn wants_upload(&self) -> bool {
+        wants_upload(&self.manifest, &self.file)
+    }
+
+    /// The source, ready to be read or checked.
+    pub(in crate::sync) async fn source<'a>(
+        &'a self,
+        engine: &'a Engine,
+        conn: &mut Conn,
+        tokens: &'a StoredToken,
+    ) -> Result<Source<'a>, Error> {
+        let upload = if self.wants_upload() {
+            match store::upload(conn, self.connection.tenant, self.connection.id).await? {
+                Some(sealed) => Some(
+                    engine
+                        .sealer
+                        .open(&upload_about(&self.connection), &sealed)?
+                        .into(),
+                ),
+                None => {
+                    return Err(Error::NothingToRead(format!(
+                        "no file was handed in for connection {}: run `scim-bridge sync {}` where the file is, or PUT it to /api/v1/connections/{}/upload",
+                        self.connection.name, self.connection.name, self.connection.name
+                    )));
+                }
+            }
+        } else {
+            None
+        };
+        Ok(Source {
+            manifest: &self.manifest,
+            settings: &self.settings,
+            fields: self.fields.as_ref(),
+            chosen: &self.optional,
+            upload,
+            files: self.files.as_deref(),
+            net: &engine.net,
+            clock: &engine.clock,
+            tokens,
+        })
+    }
+
+    /// The pages of a new read.
+    pub(in crate::sync) async fn pull<'a>(
+        &'a self,
+        engine: &'a Engine,
+        conn: &mut Conn,
+        tokens: &'a StoredToken,
+    ) -> Result<Pull<'a>, Error> {
+        Ok(self.source(engine, conn, tokens).await?.pull())
+    }
+}
+
+/// What a sealed upload is bound to.
+pub(super) fn upload_about(connection: &Connection) -> String {
+    format!("{}:upload", connection.id)
+}
+
+/// Whether runs read a file that somebody hands in: a file connector without an address of its own.
+pub(super) fn wants_upload(manifest: &Manifest, file: &ConnectionFile) -> bool {
+    manifest.reads_files() && !file.settings.contains_key("url") && !file.settings.contains_key("server_path")
+}
+
+fn unknown_connector(catalogue: &Catalogue, key: &str) -> FileProblem {
+    let known: Vec<&str> = catalogue.iter().map(Manifest::key).collect();
+    FileProblem::at(
+        "connector",
+        format!("there is no connector {key:?}; there are {}", known.join(", ")),
+    )
+}
+
+fn of_settings(part: &str, found: Vec<SettingProblem>) -> impl Iterator<Item = FileProblem> {
+    let part = part.to_owned();
+    found
+        .into_iter()
+        .map(move |problem| FileProblem::at(&format!("{part}.{}", problem.setting), problem.message))
+}
+
+fn fields(manifest: &Manifest, file: &ConnectionFile) -> Result<Option<CsvFields>, Vec<FileProblem>> {
+    match (&file.fields, manifest.reads_files()) {
+        (Some(fields), true) => CsvFields::parse(fields)
+            .map(Some)
+            .map_err(|found| of_settings("fields", found).collect()),
+        (None, true) => Err(vec![FileProblem::at(
+            "fields",
+            "is missing: it names the column of each field, such as source_id = \"EmployeeKey\"",
+        )]),
+        (Some(_), false) => Err(vec![FileProblem::at(
+            "fields",
+            format!(
+                "connector {} names its fields itself: leave [fields] out",
+                manifest.key()
+            ),
+        )]),
+        (None, false) => Ok(None),
+    }
+}
+
+fn filter(file: &ConnectionFile) -> Result<Option<Expression>, FileProblem> {
+    file.filter
+        .include
+        .as_deref()
+        .map(|text| Expression::parse(text, &Fields::employee()))
+        .transpose()
+        .map_err(|error| FileProblem {
+            at: Some("filter.include".to_owned()),
+            line: Some(error.line),
+            column: Some(error.column),
+            message: error.message,
+        })
+}
+
+fn chosen(manifest: &Manifest, file: &ConnectionFile, problems: &mut Vec<FileProblem>) -> Vec<String> {
+    let Some(chosen) = &file.read.optional else {
+        return manifest.default_optional();
+    };
+    let readable = manifest.fields();
+    for name in chosen {
+        if !readable.iter().any(|field| &field.name == name) {
+            problems.push(FileProblem::at(
+                "read.optional",
+                format!("connector {} cannot read {name:?}", manifest.key()),
+            ));
+        }
+    }
+    chosen.clone()
+}
+
+fn rules_digest(body: &Value) -> Vec<u8> {
+    let rules: Map<String, Value> = RULES
+        .iter()
+        .filter_map(|part| body.get(*part).map(|value| ((*part).to_owned(), value.clone())))
+        .collect();
+    digest(Value::Object(rules).to_string().as_bytes())
+}

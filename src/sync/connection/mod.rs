@@ -1,0 +1,21 @@
+//! Connections: their file, their revisions from draft to live, their schedule, the tokens and files they hold.
+//!
+//! *Owns:* `connection`, `setting_revision` (of connections), `vendor_token`, `upload`.
+
+mod compile;
+mod file;
+mod position;
+mod revise;
+mod schedule;
+mod secrets;
+mod state;
+pub(in crate::sync) mod store;
+mod token;
+
+pub(in crate::sync) use compile::Compiled;
+pub use file::{ConnectionFile, FileProblem, FilterFile, ReadFile};
+pub use position::{line_and_column, position_of};
+pub use revise::{Applied, SettingDifference};
+pub use schedule::{Schedule, ScheduleFile};
+pub use state::{Connection, ConnectionState, Revision};
+pub(in crate::sync) use token::StoredToken;

@@ -1,0 +1,238 @@
+//! The engine: starts what is due, takes a run, and leads it from step to step.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::connection::{Compiled, store as connections};
+use super::run::{Run, RunState, store as runs};
+use super::{Error, apply, due, plan, read, schedule};
+use crate::base::{Chain, Clock, Sealer};
+use crate::connector::Catalogue;
+use crate::db::{Conn, Db, PooledConn, Signals};
+use crate::directory::Directory;
+use crate::net::Net;
+
+/// How often a run under way says how far it is, and makes its lease last.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Reads HR systems, plans, guards and applies. Cheap to clone; any number of processes may run one.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(super) db: Db,
+    pub(super) directory: Directory,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) net: Net,
+    pub(super) clock: Clock,
+    pub(super) sealer: Sealer,
+    pub(super) files: Option<PathBuf>,
+    pub(super) signals: Signals,
+}
+
+impl Engine {
+    /// An engine over these parts. `files` is the folder below which connections may name files of the server.
+    #[must_use]
+    pub fn new(
+        db: Db,
+        directory: Directory,
+        catalogue: Arc<Catalogue>,
+        net: Net,
+        clock: Clock,
+        sealer: Sealer,
+        files: Option<PathBuf>,
+    ) -> Self {
+        let signals = db.signals().clone();
+        Self {
+            db,
+            directory,
+            catalogue,
+            net,
+            clock,
+            sealer,
+            files,
+            signals,
+        }
+    }
+
+    /// The signals of this process.
+    #[must_use]
+    pub const fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub(super) async fn conn(&self) -> Result<PooledConn, Error> {
+        Ok(self.db.conn().await?)
+    }
+
+    /// Does what is due: queues runs whose time has come, then takes one run that waits, or that a killed process
+    /// left, and leads it until it rests. Returns whether there was anything to do.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. What goes wrong in a run is kept with the run.
+    pub async fn tick(&self) -> Result<bool, Error> {
+        let started = self.start_due().await?;
+        Ok(self.lead_next().await? || started)
+    }
+
+    /// Takes one run that waits, or that a killed process left, and leads it until it rests. Returns whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. What goes wrong in a run is kept with the run.
+    pub async fn lead_next(&self) -> Result<bool, Error> {
+        let owner = Uuid::now_v7();
+        let taken = {
+            let mut conn = self.conn().await?;
+            runs::take(&mut conn, owner, self.clock.now()).await?
+        };
+        let found = taken.is_some();
+        if let Some(run) = taken {
+            self.lead(run, owner).await;
+        }
+        Ok(found)
+    }
+
+    /// Deletes what killed processes left in staging.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let mut conn = self.conn().await?;
+        Ok(read::store::sweep(&mut conn).await?)
+    }
+
+    /// Queues runs whose scheduled time or due date has come.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn start_due(&self) -> Result<bool, Error> {
+        let scheduled = schedule::start_scheduled(self).await?;
+        let dated = due::start_dated(self).await?;
+        Ok(scheduled || dated)
+    }
+
+    #[tracing::instrument(name = "sync.run.lead", skip_all, fields(run.id = %run.id, connection.id = %run.connection))]
+    async fn lead(&self, run: Run, owner: Uuid) {
+        let started = Instant::now();
+        let mut job = Job {
+            engine: self,
+            run,
+            owner,
+            beaten: Instant::now(),
+        };
+        let end = job.steps().await;
+        let duration_ms = started.elapsed().as_millis();
+        match end {
+            Ok(()) => tracing::info!(state = job.run.state.as_str(), duration_ms, "the run rests"),
+            Err(Error::LeaseLost) => tracing::warn!("another process has the run now"),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = %Chain(&error), "the run goes on when the database is back");
+            }
+            Err(error) => job.fail(&error).await,
+        }
+    }
+}
+
+/// One run in the hands of this process.
+pub(super) struct Job<'a> {
+    pub engine: &'a Engine,
+    pub run: Run,
+    pub owner: Uuid,
+    beaten: Instant,
+}
+
+impl Job<'_> {
+    pub async fn conn(&self) -> Result<PooledConn, Error> {
+        self.engine.conn().await
+    }
+
+    async fn steps(&mut self) -> Result<(), Error> {
+        let live = self.settings().await?;
+        loop {
+            match self.run.state {
+                RunState::Reading => read::read(self, &live).await?,
+                RunState::Planning => plan::plan(self, &live).await?,
+                RunState::Applying => apply::apply(self, &live).await?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// The settings revision that the run was started with.
+    async fn settings(&self) -> Result<Compiled, Error> {
+        let mut conn = self.conn().await?;
+        let missing = || Error::Unknown {
+            what: "connection",
+            name: self.run.connection.to_string(),
+        };
+        let connection = connections::by_id(&mut conn, self.run.tenant, self.run.connection)
+            .await?
+            .ok_or_else(missing)?;
+        let revision =
+            connections::revision(&mut conn, self.run.tenant, self.run.connection, self.run.revision)
+                .await?
+                .ok_or_else(missing)?;
+        Compiled::of(self.engine, connection, &revision)
+    }
+
+    /// Says how far the step is and makes the lease last, at most once a second.
+    pub async fn beat(&mut self, progress: Value) -> Result<(), Error> {
+        if self.beaten.elapsed() < BEAT {
+            return Ok(());
+        }
+        self.run.progress = progress;
+        self.beaten = Instant::now();
+        let mut conn = self.conn().await?;
+        let renewed = runs::renew(&mut conn, &self.run, self.owner, &self.run.progress).await?;
+        verdict_of(renewed)
+    }
+
+    /// Makes sure, in an open transaction, that the run is still ours and wanted.
+    pub async fn hold(&self, conn: &mut Conn) -> Result<(), Error> {
+        verdict_of(runs::hold_lease(conn, &self.run, self.owner).await?)
+    }
+
+    /// Goes on to `state`, written with all the run has by now.
+    pub async fn enter(&mut self, conn: &mut Conn, state: RunState) -> Result<(), Error> {
+        self.run.state = state;
+        if state.is_at_rest() && state != RunState::AwaitingApproval {
+            self.run.finished_at = Some(self.engine.clock.now());
+        }
+        if runs::save(conn, &self.run, self.owner).await? {
+            Ok(())
+        } else {
+            Err(Error::LeaseLost)
+        }
+    }
+
+    async fn fail(&mut self, error: &Error) {
+        let state = match error {
+            Error::Cancelled => RunState::Cancelled,
+            _ => RunState::Failed,
+        };
+        if state == RunState::Failed {
+            tracing::error!(error = %Chain(error), "the run failed");
+            self.run.error = Some(error.as_json());
+        }
+        let saved = async {
+            let mut conn = self.conn().await?;
+            self.enter(&mut conn, state).await?;
+            read::store::clear(&mut conn, &self.run).await?;
+            Ok::<(), Error>(())
+        };
+        if let Err(error) = saved.await {
+            tracing::error!(error = %Chain(&error), "the end of the run could not be written");
+        }
+    }
+}
+
+const fn verdict_of(lease: Option<bool>) -> Result<(), Error> {
+    match lease {
+        None => Err(Error::LeaseLost),
+        Some(true) => Err(Error::Cancelled),
+        Some(false) => Ok(()),
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a connection or a run does not do what was asked.
+
+use serde_json::{Value, json};
+
+use super::FileProblem;
+use crate::base::{Chain, Unsealable};
+use crate::db::QueryError;
+
+/// Why a connection or a run does not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be reached.
+    #[error("the database cannot be reached")]
+    Database(#[from] crate::db::Error),
+    /// The database refused a statement.
+    #[error("the database refused a statement of a run")]
+    Store(#[from] QueryError),
+    /// A plan could not be kept or decided.
+    #[error("the plan")]
+    Guard(#[from] crate::guard::Error),
+    /// The directory refused a whole batch.
+    #[error("the directory refused a batch")]
+    Directory(#[from] crate::directory::Error),
+    /// People could not be resolved or kept.
+    #[error("people could not be resolved")]
+    Identity(#[from] crate::identity::Error),
+    /// The HR system could not be read.
+    #[error("the HR system could not be read")]
+    Connector(#[from] crate::connector::Error),
+    /// A sealed value cannot be opened.
+    #[error("a secret of the connection")]
+    Unsealable(#[from] Unsealable),
+    /// A stored record cannot be read any more.
+    #[error("a stored record cannot be read")]
+    Record(#[source] serde_json::Error),
+    /// There is no such thing in this tenant.
+    #[error("there is no {what} {name}")]
+    Unknown {
+        /// `connection`, `run`, `review` or `hold`.
+        what: &'static str,
+        /// As it was named.
+        name: String,
+    },
+    /// A connection file will not do.
+    #[error("the connection file cannot be used")]
+    File(Vec<FileProblem>),
+    /// The connection is not in the state for this.
+    #[error("connection {name} is {state}: {remedy}")]
+    ConnectionState {
+        /// Which one.
+        name: String,
+        /// What it is.
+        state: &'static str,
+        /// What to do first.
+        remedy: &'static str,
+    },
+    /// The run is not in the state for this.
+    #[error("run {run} {problem}")]
+    RunState {
+        /// Which one.
+        run: String,
+        /// Why it cannot be done.
+        problem: String,
+    },
+    /// A decision cannot be made so.
+    #[error("{0}")]
+    Decision(String),
+    /// A connection file names another connection than the address does.
+    #[error("the file is for connection {file}, not for {path}")]
+    OtherName {
+        /// In the file.
+        file: String,
+        /// In the address.
+        path: String,
+    },
+    /// Another process has the run now.
+    #[error("another process has the run now")]
+    LeaseLost,
+    /// Somebody asked to stop.
+    #[error("somebody asked to stop")]
+    Cancelled,
+    /// Nothing was read since the first request failed, or there is no file.
+    #[error("{0}")]
+    NothingToRead(String),
+}
+
+impl Error {
+    /// The error as a run keeps it: a code, and all causes on one line. Never personal data.
+    pub(super) fn as_json(&self) -> Value {
+        json!({ "code": self.code(), "message": Chain(self).to_string() })
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Database(_) | Self::Store(_) => "store",
+            Self::Guard(_) => "plan",
+            Self::Directory(_) => "directory",
+            Self::Identity(_) => "identity",
+            Self::Connector(_) => "connector",
+            Self::Unsealable(_) => "secret",
+            Self::Record(_) => "record",
+            Self::Unknown { .. } => "unknown",
+            Self::File(_) | Self::OtherName { .. } => "file",
+            Self::ConnectionState { .. } => "connection_state",
+            Self::RunState { .. } => "run_state",
+            Self::Decision(_) => "decision",
+            Self::LeaseLost => "lease_lost",
+            Self::Cancelled => "cancelled",
+            Self::NothingToRead(_) => "nothing_to_read",
+        }
+    }
+
+    /// Whether the same step may succeed when it is tried again in a while by itself.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(_) => true,
+            Self::Store(error) => crate::db::is_transient(error),
+            _ => false,
+        }
+    }
+}

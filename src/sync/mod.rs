@@ -1,0 +1,37 @@
+//! Connections and their runs: read → plan → guard → apply, each step stored.
+//!
+//! *Comes in:* connection files, schedules, due dates, pages of a connector. *Goes out:* users, groups and members in
+//! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
+//! `vendor_token`, `upload`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
+//!
+//! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
+//! - `read`: pages into staging; an unchanged record costs one comparison and no write.
+//! - `plan`: what would be done, person by person, with all that applying needs; the guard judges the whole.
+//! - `apply`: exactly that plan, in batches of one transaction each.
+//! - `schedule`, `due`: what starts runs by itself.
+//!
+//! A run is one process's at a time, by lease. Every transaction of a step makes sure that the lease still holds; a
+//! lapsed one is taken over by any process, which goes on with the step that is stored: reading and planning begin
+//! again, applying goes on with the items that are not marked.
+//!
+//! An unchanged run writes the run, its empty plan, and a staging row per page; its cost does not grow with writes.
+
+mod apply;
+mod connection;
+mod due;
+mod engine;
+mod error;
+mod hold;
+mod plan;
+mod read;
+mod review;
+mod run;
+mod schedule;
+
+pub use connection::{
+    Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, ReadFile, Revision,
+    Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
+};
+pub use engine::Engine;
+pub use error::Error;
+pub use run::{Outcome, Run, RunCause, RunFilter, RunState, Severity};

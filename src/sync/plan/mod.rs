@@ -1,0 +1,24 @@
+//! The second step of a run: what would be done, person by person, stored before anything is done; and the guard's
+//! word on the whole.
+//!
+//! *Comes in:* staged records, people whose day has come, people whom others have changed. *Goes out:* plan items that
+//! hold all that `apply` needs, outcomes, a verdict. *Owns:* no table of its own.
+//!
+//! 1. `assign`: whose is each new or changed record (hashes and keys of all of them are held in memory, the records
+//!    are not).
+//! 2. `person`: batch by batch, each person from all their records: where they stand, what their user would be, what
+//!    differs. People whose managers are made in the same run come after them.
+//! 3. `sizes`: the plan in numbers, for the guard.
+
+mod absence;
+mod assign;
+mod effect;
+mod person;
+mod remark;
+mod sizes;
+mod steps;
+pub(in crate::sync) mod store;
+mod surroundings;
+
+pub(in crate::sync) use effect::{Effect, GroupAt};
+pub(in crate::sync) use steps::plan;

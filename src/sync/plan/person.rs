@@ -1,0 +1,609 @@
+//! What a run would do for one person.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::assign::Assigned;
+use super::effect::{Effect, GroupAt, HoldAt, RecordEffect};
+use super::remark::{Message, news};
+use super::surroundings::{ManagerUser, RecordNow, Surroundings};
+use crate::base::{PersonId, ResourceId};
+use crate::directory::Stored as StoredUser;
+use crate::expression::{Truth, employee_context};
+use crate::guard::Action;
+use crate::hr::Employee;
+use crate::identity::Resolved;
+use crate::identity::store::Person;
+use crate::lifecycle::{MissingAction, State, Verdict, judge_all};
+use crate::scim::{self, Object, ResourceType};
+use crate::sync::connection::Compiled;
+use crate::sync::run::Outcome;
+use crate::translate;
+
+/// Fields that decide where a person stands: who has an unreadable one is held, never guessed at.
+const DECIDING: &[&str] = &["status", "first_day", "last_day", "last_working_day"];
+
+/// All that a decision looks at beside the person.
+pub(super) struct View<'a> {
+    /// The settings.
+    pub live: &'a Compiled,
+    /// What this batch is judged by.
+    pub around: &'a Surroundings,
+    /// Whose the staged records are.
+    pub assigned: &'a Assigned,
+    /// People whose users this plan makes, so far.
+    pub made: &'a HashSet<PersonId>,
+    /// The read did not see everybody for sure: nobody leaves.
+    pub partial: bool,
+    /// The type User.
+    pub kind: &'a ResourceType,
+    /// Now.
+    pub now: chrono::DateTime<chrono::Utc>,
+}
+
+/// What would be done for one person.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The person.
+    pub person: PersonId,
+    /// Its user, when there is one.
+    pub user: Option<ResourceId>,
+    /// Its version.
+    pub version: Option<i64>,
+    /// What it does.
+    pub action: Action,
+    /// Why.
+    pub reason: String,
+    /// What applying needs.
+    pub effect: Effect,
+    /// What to say of its records.
+    pub said: Vec<Outcome>,
+    /// Fields that had a value in the record before and have none now.
+    pub emptied: Vec<String>,
+}
+
+impl Draft {
+    /// The userName it would take anew, folded.
+    pub fn new_name(&self) -> Option<String> {
+        let takes = self.action == Action::Create
+            || self
+                .effect
+                .delta
+                .iter()
+                .any(|delta| delta.get("path").and_then(Value::as_str) == Some("userName"));
+        let name = self.effect.object.as_ref()?.get("userName")?.as_str()?;
+        takes.then(|| scim::fold(name))
+    }
+}
+
+/// Decides for one person. `None`: nothing to do and nothing to write down.
+pub(super) fn decide(view: &View<'_>, person: PersonId, gone: Vec<String>) -> Option<Draft> {
+    let none = Vec::new();
+    let records = view.around.records.get(&person).unwrap_or(&none);
+    let stored = view.around.people.get(&person);
+    let user = stored
+        .and_then(|stored| stored.user)
+        .and_then(|user| view.around.users.get(&user));
+    let mut deciding = Deciding {
+        view,
+        person,
+        stored,
+        user,
+        records,
+        messages: Vec::new(),
+        outcome: "linked",
+        filtered: HashSet::new(),
+        gone,
+        waits: false,
+        leading: None,
+    };
+    deciding.decide()
+}
+
+struct Deciding<'a> {
+    view: &'a View<'a>,
+    person: PersonId,
+    stored: Option<&'a Person>,
+    user: Option<&'a StoredUser>,
+    records: &'a [RecordNow],
+    messages: Vec<Message>,
+    outcome: &'static str,
+    filtered: HashSet<&'a str>,
+    gone: Vec<String>,
+    waits: bool,
+    leading: Option<&'a str>,
+}
+
+/// Where a person stands, before anything is written.
+enum Standing<'a> {
+    /// By the records that are in.
+    Judged(Verdict, Resolved, &'a RecordNow),
+    /// Nobody can say.
+    Held,
+    /// Without a record that is in: filtered or missing for long enough.
+    Out(&'static str),
+}
+
+impl<'a> Deciding<'a> {
+    fn decide(&mut self) -> Option<Draft> {
+        let mut effect = Effect {
+            new_person: self.view.assigned.new.contains(&self.person),
+            gone: self.gone.clone(),
+            ..Effect::default()
+        };
+        let (action, reason) = match self.standing() {
+            Standing::Held => {
+                self.outcome = "held";
+                (Action::Skip, "held: see the messages of its records".to_owned())
+            }
+            Standing::Out(reason) => self.leave(reason, &mut effect),
+            Standing::Judged(verdict, resolved, leading) => {
+                self.leading = Some(leading.source_id.as_str());
+                effect.lifecycle = serde_json::to_value(&verdict).ok();
+                effect.next_look_at = verdict.next;
+                if matches!(verdict.state, State::Held(_)) {
+                    self.held_by_word(&verdict, leading);
+                    (Action::Skip, verdict.rule)
+                } else if verdict.access {
+                    self.stay(&verdict, &resolved, leading, &mut effect)
+                } else {
+                    self.go(&verdict, &resolved, &mut effect)
+                }
+            }
+        };
+        self.finish(action, reason, effect)
+    }
+
+    /// Sorts the records by the filter and judges those that are in.
+    fn standing(&mut self) -> Standing<'a> {
+        let mut inside: Vec<&'a RecordNow> = Vec::new();
+        let mut unclear = false;
+        for record in self.records {
+            match self.truth(&record.employee) {
+                Truth::True => inside.push(record),
+                Truth::False => {
+                    self.filtered.insert(record.source_id.as_str());
+                }
+                Truth::Undefined => unclear = true,
+            }
+        }
+        if inside.is_empty() && unclear {
+            self.messages.push(Message::error(
+                "held",
+                Some("filter"),
+                "a field that the filter needs is empty: fill it in, or change filter.include; nothing was changed for this person",
+            ));
+            return Standing::Held;
+        }
+        if inside.is_empty() {
+            return Standing::Out(if self.records.is_empty() {
+                "missing from complete reads for long enough"
+            } else {
+                "outside the filter"
+            });
+        }
+        let unreadable = inside
+            .iter()
+            .flat_map(|record| &record.problems)
+            .any(|problem| DECIDING.contains(&problem.field.as_str()));
+        if unreadable {
+            self.messages.push(Message::error(
+                "held",
+                None,
+                "a date or status that decides cannot be read: nothing was changed for this person",
+            ));
+            return Standing::Held;
+        }
+        let employees: Vec<Employee> = inside.iter().map(|record| record.employee.clone()).collect();
+        let previous: Option<Verdict> = self
+            .stored
+            .and_then(|stored| stored.lifecycle.clone())
+            .and_then(|verdict| serde_json::from_value(verdict).ok());
+        let (verdict, leading) = judge_all(
+            &employees,
+            &self.view.live.file.lifecycle,
+            previous.as_ref(),
+            self.view.now,
+        );
+        let Some(record) = inside.get(leading).or_else(|| inside.first()).copied() else {
+            return Standing::Held;
+        };
+        let resolved = Resolved {
+            person: self.person,
+            employees,
+            leading,
+        };
+        Standing::Judged(verdict, resolved, record)
+    }
+
+    fn truth(&self, employee: &Employee) -> Truth {
+        match &self.view.live.filter {
+            None => Truth::True,
+            Some(filter) => filter
+                .truth(&employee_context(employee))
+                .unwrap_or(Truth::Undefined),
+        }
+    }
+
+    fn held_by_word(&mut self, verdict: &Verdict, leading: &RecordNow) {
+        self.outcome = "held";
+        let why = match &verdict.state {
+            State::Held(why) => why.clone(),
+            _ => verdict.rule.clone(),
+        };
+        let field = matches!(leading.employee.status, crate::hr::Status::Unknown(_)).then_some("status");
+        self.messages.push(Message::error(
+            "held",
+            field,
+            format!("{why}; nothing was changed for this person"),
+        ));
+    }
+
+    /// The person has no record that is in.
+    fn leave(&mut self, reason: &str, effect: &mut Effect) -> (Action, String) {
+        let Some(user) = self.user else {
+            return (Action::Skip, reason.to_owned());
+        };
+        effect.groups.remove = self.groups_now().iter().map(|(group, _)| *group).collect();
+        effect.disabled = true;
+        let missing = self.records.is_empty();
+        let action = &self.view.live.file.lifecycle.missing.action;
+        if missing && *action == MissingAction::Remove {
+            return (Action::Remove, reason.to_owned());
+        }
+        if is_disabled_by_hr(user) && effect.groups.is_empty() {
+            return (Action::Skip, reason.to_owned());
+        }
+        effect.object = Some(user.object.clone());
+        (Action::Disable, reason.to_owned())
+    }
+
+    /// The person has no access now: not yet, not any more.
+    fn go(&mut self, verdict: &Verdict, resolved: &Resolved, effect: &mut Effect) -> (Action, String) {
+        let Some(user) = self.user else {
+            return (Action::Skip, format!("no account: {}", verdict.rule));
+        };
+        let translated = translate::user(&self.view.live.mapping, resolved, verdict, Some(&user.object));
+        let object = translated.map_or_else(|_| user.object.clone(), |translated| translated.object);
+        effect.disabled = true;
+        effect.groups.remove = self.groups_now().iter().map(|(group, _)| *group).collect();
+        self.compare(user, object, effect);
+        let action = if is_disabled_by_hr(user) {
+            self.update_or_skip(effect)
+        } else {
+            effect.object.get_or_insert_with(|| user.object.clone());
+            Action::Disable
+        };
+        (action, verdict.rule.clone())
+    }
+
+    /// The person has access.
+    fn stay(
+        &mut self,
+        verdict: &Verdict,
+        resolved: &Resolved,
+        leading: &'a RecordNow,
+        effect: &mut Effect,
+    ) -> (Action, String) {
+        if self.user.is_none() && self.stored.is_some_and(|stored| stored.user.is_some()) {
+            self.messages.push(Message::warning(
+                "deleted",
+                None,
+                "a client or an admin deleted this user: it stays deleted until it is released",
+            ));
+            return (Action::Skip, "the user was deleted by others".to_owned());
+        }
+        let previous = self.user.map(|user| &user.object);
+        let translated = match translate::user(&self.view.live.mapping, resolved, verdict, previous) {
+            Ok(translated) => translated,
+            Err(missing) => return self.skip(&missing.fields, effect),
+        };
+        for problem in translated.problems {
+            self.messages
+                .push(Message::warning("mapping", Some(&problem.field), problem.message));
+        }
+        let mut object = translated.object;
+        effect.manager_waits = self.set_manager(&mut object, &leading.employee);
+        self.set_groups(resolved, effect);
+        let Some(user) = self.user else {
+            object.remove("active");
+            effect.object = Some(object);
+            return (Action::Create, "new in HR".to_owned());
+        };
+        effect.holds = self.holds(user, translated.held);
+        let back = is_disabled_by_hr(user);
+        if back && !self.view.live.file.lifecycle.reactivate {
+            effect.disabled = true;
+            self.messages.push(Message::warning(
+                "would_reactivate",
+                None,
+                "HR says active again, and lifecycle.reactivate is off: the account stays disabled",
+            ));
+        }
+        self.compare(user, object, effect);
+        if effect.manager_waits.is_some() || (back && !effect.disabled) {
+            effect.object.get_or_insert_with(|| user.object.clone());
+        }
+        if back && !effect.disabled {
+            return (Action::Update, format!("back again: {}", verdict.rule));
+        }
+        (self.update_or_skip(effect), "changed in HR".to_owned())
+    }
+
+    fn skip(&mut self, fields: &[String], effect: &mut Effect) -> (Action, String) {
+        self.outcome = "skipped";
+        let consequence = if self.user.is_some() {
+            effect.lifecycle = None;
+            effect.next_look_at = self.stored.and_then(|stored| stored.next_look_at);
+            "the account stays as it is"
+        } else {
+            "no account is made"
+        };
+        for field in fields {
+            self.messages.push(Message::error(
+                "skipped",
+                Some(field),
+                format!("{field} is empty in HR: {consequence} until it is filled in"),
+            ));
+        }
+        (Action::Skip, format!("missing: {}", fields.join(", ")))
+    }
+
+    /// Sets the manager as far as it is known. Returns whose user the manager will be, when this plan makes it.
+    fn set_manager(&mut self, object: &mut Object, employee: &Employee) -> Option<PersonId> {
+        let mapping = &self.view.live.mapping;
+        let own = self.user.map(|user| user.id);
+        let Some(reference) = &employee.manager else {
+            translate::set_manager(mapping, object, None, None, own);
+            return None;
+        };
+        let assigned = self.view.assigned;
+        let found = assigned
+            .manager(reference)
+            .or_else(|| self.view.around.managers.get(reference).copied());
+        match found {
+            Some(person) if person == self.person => None,
+            Some(person) => match self.view.around.manager_users.get(&person) {
+                Some(ManagerUser { user, active }) => {
+                    if !active {
+                        self.messages.push(Message::warning(
+                            "manager",
+                            Some("manager"),
+                            "the manager has left: name another one in HR",
+                        ));
+                    }
+                    translate::set_manager(mapping, object, Some(reference), Some(*user), own);
+                    None
+                }
+                None if self.view.made.contains(&person) => Some(person),
+                None => {
+                    self.wait_for_manager(
+                        "the manager has no account yet: it is set as soon as there is one",
+                    );
+                    // Managers in a circle, and managers that come later in the same plan.
+                    assigned.new.contains(&person).then_some(person)
+                }
+            },
+            None => {
+                self.wait_for_manager(
+                    "HR names a manager whom nobody has read: it is set as soon as there is one",
+                );
+                None
+            }
+        }
+    }
+
+    fn wait_for_manager(&mut self, message: &str) {
+        self.waits = true;
+        self.messages
+            .push(Message::warning("manager", Some("manager"), message));
+    }
+
+    fn groups_now(&self) -> &[(ResourceId, String)] {
+        self.user
+            .and_then(|user| self.view.around.groups.get(&user.id))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    fn set_groups(&self, resolved: &Resolved, effect: &mut Effect) {
+        let wanted = translate::groups(&self.view.live.mapping, resolved);
+        let now = self.groups_now();
+        effect.groups.add = wanted
+            .iter()
+            .filter(|group| !now.iter().any(|(_, key)| *key == group.key))
+            .map(|group| GroupAt {
+                key: group.key.clone(),
+                name: group.name.clone(),
+            })
+            .collect();
+        effect.groups.remove = now
+            .iter()
+            .filter(|(_, key)| !wanted.iter().any(|group| group.key == *key))
+            .map(|(group, _)| *group)
+            .collect();
+    }
+
+    /// Decisions to ask for, but for values that were rejected already.
+    fn holds(&mut self, user: &StoredUser, held: Vec<translate::HeldField>) -> Vec<HoldAt> {
+        let mut holds = Vec::new();
+        for field in held {
+            let (old, new) = field.both();
+            let rejected = self.view.around.rejected.get(&(user.id, field.field.clone()));
+            if rejected.is_some_and(|rejected| rejected.as_ref() == Some(&new)) {
+                continue;
+            }
+            self.messages.push(Message::warning(
+                "held",
+                Some(&field.field),
+                "HR has another value; it waits for a decision: see `scim-bridge hold list`",
+            ));
+            holds.push(HoldAt {
+                field: field.field,
+                old: Some(old),
+                new: Some(new),
+            });
+        }
+        holds
+    }
+
+    fn compare(&self, user: &StoredUser, mut object: Object, effect: &mut Effect) {
+        let mut before = user.object.clone();
+        before.remove("active");
+        object.remove("active");
+        effect.delta = scim::diff::diff(self.view.kind, &before, &object)
+            .into_iter()
+            .filter_map(|delta| serde_json::to_value(delta).ok())
+            .collect();
+        if !effect.delta.is_empty() {
+            effect.object = Some(object);
+        }
+    }
+
+    fn update_or_skip(&self, effect: &Effect) -> Action {
+        if effect.object.is_some() || !effect.groups.is_empty() || effect.manager_waits.is_some() {
+            Action::Update
+        } else if effect.holds.is_empty() {
+            Action::Skip
+        } else {
+            Action::Hold
+        }
+    }
+
+    fn finish(&mut self, action: Action, reason: String, mut effect: Effect) -> Option<Draft> {
+        let waits_for_complete = self.view.partial && matches!(action, Action::Disable | Action::Remove);
+        if waits_for_complete {
+            return self.wait_for_complete_read();
+        }
+        let said = self.write_records(&mut effect);
+        let standing_changes = effect.lifecycle.is_some()
+            && (effect.lifecycle != self.stored.and_then(|stored| stored.lifecycle.clone())
+                || effect.next_look_at != self.stored.and_then(|stored| stored.next_look_at));
+        if effect.lifecycle.is_none() {
+            effect.next_look_at = None;
+        }
+        let nothing = action == Action::Skip
+            && effect.records.is_empty()
+            && effect.gone.is_empty()
+            && !effect.new_person
+            && !standing_changes;
+        if nothing && said.is_empty() {
+            return None;
+        }
+        Some(Draft {
+            person: self.person,
+            user: self.user.map(|user| user.id),
+            version: self.user.map(|user| user.version),
+            action,
+            reason,
+            emptied: self.emptied(),
+            effect,
+            said,
+        })
+    }
+
+    /// Somebody would leave by a partial read: nothing is done and nothing is stored, so that the next complete read
+    /// meets the same change again.
+    fn wait_for_complete_read(&self) -> Option<Draft> {
+        let source_id = self
+            .leading
+            .or_else(|| self.records.first().map(|one| one.source_id.as_str()))?;
+        let message = Message::warning(
+            "waits",
+            None,
+            "HR says that this person has left; the read was partial, so it waits for the next complete one",
+        );
+        Some(Draft {
+            person: self.person,
+            user: self.user.map(|user| user.id),
+            version: None,
+            action: Action::Skip,
+            reason: "leaves; waits for a complete read".to_owned(),
+            effect: Effect::default(),
+            said: news(source_id, None, Some(self.person), &[], &[message]),
+            emptied: Vec::new(),
+        })
+    }
+
+    /// Writes down what becomes of each record, and gathers what is news.
+    fn write_records(&self, effect: &mut Effect) -> Vec<Outcome> {
+        let mut said = Vec::new();
+        let first = self.records.iter().find(|record| record.ours);
+        for record in self.records.iter().filter(|record| record.ours) {
+            let leads = match self.leading {
+                Some(leading) => record.source_id == leading,
+                None => first.is_some_and(|first| first.source_id == record.source_id),
+            };
+            let filtered = self.filtered.contains(record.source_id.as_str());
+            let mut messages: Vec<Message> = record
+                .problems
+                .iter()
+                .map(|problem| Message::warning("problem", Some(&problem.field), problem.message.clone()))
+                .collect();
+            if leads {
+                messages.extend(self.messages.iter().cloned());
+            }
+            let now = RecordEffect {
+                source_id: record.source_id.clone(),
+                outcome: if filtered { "filtered" } else { self.outcome }.to_owned(),
+                messages,
+                waits: leads && self.waits,
+                staged: record.staged,
+            };
+            said.extend(news(
+                &record.source_id,
+                record.employee.employee_number.as_deref(),
+                Some(self.person),
+                &record.messages_before(),
+                &now.messages,
+            ));
+            let unchanged = record
+                .before
+                .as_ref()
+                .is_some_and(|(outcome, detail)| *outcome == now.outcome && *detail == now.detail());
+            if record.staged || !unchanged {
+                effect.records.push(now);
+            }
+        }
+        said
+    }
+
+    fn emptied(&self) -> Vec<String> {
+        if self.user.is_none() {
+            return Vec::new();
+        }
+        let mut emptied: Vec<String> = self
+            .records
+            .iter()
+            .filter(|record| record.staged)
+            .filter_map(|record| {
+                let before = self.view.around.fields_before.get(&record.source_id)?;
+                let now = json!(record.employee);
+                Some(
+                    before
+                        .iter()
+                        .filter(|field| is_empty(now.get(field.as_str())))
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                )
+            })
+            .flatten()
+            .collect();
+        emptied.sort();
+        emptied.dedup();
+        emptied
+    }
+}
+
+fn is_empty(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(members)) => members.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_disabled_by_hr(user: &StoredUser) -> bool {
+    user.disabled_by.iter().any(|party| party == "hr")
+}

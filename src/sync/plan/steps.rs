@@ -1,0 +1,402 @@
+//! Planning from begin to end.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+
+use super::absence::{Absence, absence};
+use super::assign::{Assigned, assign};
+use super::effect::{Effect, RecordEffect, ReviewAt};
+use super::person::{Draft, View, decide};
+use super::remark::{Message, news};
+use super::sizes::Tally;
+use super::store;
+use super::surroundings::Surroundings;
+use crate::base::PersonId;
+use crate::db::Transactional as _;
+use crate::guard::{self, Action, Cause, Item, PlanState, Reason, Verdict, Writer, judge};
+use crate::identity::store as people;
+use crate::sync::Error;
+use crate::sync::connection::Compiled;
+use crate::sync::engine::Job;
+use crate::sync::read::store as staging;
+use crate::sync::run::{Outcome, RunCause, RunState, store as runs};
+
+/// How many people are planned together.
+const BATCH: usize = 500;
+
+/// A plan being made.
+struct Planning {
+    writer: Writer,
+    tally: Tally,
+    made: HashSet<PersonId>,
+    names: HashSet<String>,
+}
+
+/// Makes the plan of a run and lets the guard judge it. Then the run applies it, waits for approval, or (a dry run)
+/// is done.
+#[tracing::instrument(name = "sync.run.plan", skip_all)]
+pub(in crate::sync) async fn plan(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
+    if job.run.cause.reads() && !is_still_staged(job).await? {
+        let mut conn = job.conn().await?;
+        return job.enter(&mut conn, RunState::Reading).await;
+    }
+    let partial = is_partial(job);
+    let (assigned, absence) = if job.run.cause.reads() {
+        let assigned = assign(job, live).await?;
+        let absence = if partial {
+            Absence::default()
+        } else {
+            absence(job, live).await?
+        };
+        (assigned, absence)
+    } else {
+        (Assigned::default(), Absence::default())
+    };
+    let affected = affected(job, &assigned, &absence).await?;
+    let mut planning = begin(job, &assigned, &absence).await?;
+    let total = affected.len();
+    let mut done = 0_usize;
+    for batch in affected.chunks(BATCH) {
+        plan_batch(job, live, &assigned, &absence, batch, partial, &mut planning).await?;
+        done = done.saturating_add(batch.len());
+        job.beat(json!({ "step": "planning", "done": done, "of": total }))
+            .await?;
+    }
+    finish(job, live, planning, &assigned, &absence).await
+}
+
+fn is_partial(job: &Job<'_>) -> bool {
+    job.run.cause.reads()
+        && job
+            .run
+            .coverage
+            .as_ref()
+            .and_then(|coverage| coverage.get("complete"))
+            .and_then(serde_json::Value::as_bool)
+            == Some(false)
+}
+
+/// Whether staging holds what was read: a crash of the database empties it.
+async fn is_still_staged(job: &Job<'_>) -> Result<bool, Error> {
+    let read = job
+        .run
+        .counts
+        .get("read")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or_default();
+    let mut conn = job.conn().await?;
+    Ok(read == 0 || staging::pages(&mut conn, &job.run).await? > 0)
+}
+
+/// Everybody to look at: those with staged records, managers first; then those whose record is gone, whose day has
+/// come, whose manager was missing, and whose user others changed.
+async fn affected(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> Result<Vec<PersonId>, Error> {
+    let mut people = assigned.in_order();
+    let now = job.engine.clock.now();
+    let mut conn = job.conn().await?;
+    let mut more: Vec<PersonId> = absence.gone_of.keys().copied().collect();
+    more.extend(store::due_people(&mut conn, &job.run, now).await?);
+    if job.run.cause.reads() {
+        more.extend(store::touched_people(&mut conn, &job.run).await?);
+        if !assigned.new.is_empty() || !assigned.of.is_empty() {
+            more.extend(store::waiting_people(&mut conn, &job.run).await?);
+        }
+    }
+    let seq = store::current_seq(&mut conn, job.run.tenant).await?;
+    let mut coverage = job.run.coverage.take().unwrap_or_else(|| json!({}));
+    if let Some(coverage) = coverage.as_object_mut() {
+        coverage.insert("seq".to_owned(), seq.into());
+    }
+    job.run.coverage = Some(coverage);
+    more.sort_unstable();
+    more.dedup();
+    more.retain(|person| !assigned.by_person.contains_key(person));
+    people.extend(more);
+    Ok(people)
+}
+
+/// Opens the plan and writes what concerns no person: records to review, records that cannot be read.
+async fn begin(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> Result<Planning, Error> {
+    let now = job.engine.clock.now();
+    let cause = if job.run.cause == RunCause::Due {
+        Cause::Due
+    } else {
+        Cause::Run
+    };
+    let (items, mut said) = nameless(job, assigned).await?;
+    said.extend(absence.said.iter().cloned());
+    let mut tally = Tally::default();
+    tally.count("review", assigned.in_review.len());
+    tally.count("unreadable", assigned.unreadable.len());
+    tally.count("missing", absence.missing.len());
+    let mut conn = job.conn().await?;
+    let writer = conn
+        .transaction(async |conn| {
+            job.hold(conn).await?;
+            let mut writer = Writer::open(conn, job.run.tenant, cause, job.run.id.uuid(), now).await?;
+            writer.add(conn, &items).await?;
+            runs::add_outcomes(conn, &job.run, &said).await?;
+            Ok::<_, Error>(writer)
+        })
+        .await?;
+    Ok(Planning {
+        writer,
+        tally,
+        made: HashSet::new(),
+        names: HashSet::new(),
+    })
+}
+
+/// Items without a person, and what to say of their records: reviews, and records that cannot be read.
+async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<Outcome>), Error> {
+    let ids: Vec<String> = assigned
+        .in_review
+        .iter()
+        .chain(&assigned.unreadable)
+        .cloned()
+        .collect();
+    if ids.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let mut conn = job.conn().await?;
+    let (tenant, sealer) = (job.run.tenant, &job.engine.sealer);
+    let before: HashMap<String, Vec<Message>> =
+        people::stored(&mut conn, tenant, job.run.connection, &ids, sealer)
+            .await?
+            .into_iter()
+            .map(|record| (record.source_id, Message::stored(record.detail.as_ref())))
+            .collect();
+    let (mut items, mut said) = (Vec::new(), Vec::new());
+    let mut record = |source_id: &str, outcome: &str, messages: Vec<Message>, staged: bool| {
+        let stood = before.get(source_id).map(Vec::as_slice).unwrap_or_default();
+        said.extend(news(source_id, None, None, stood, &messages));
+        RecordEffect {
+            source_id: source_id.to_owned(),
+            outcome: outcome.to_owned(),
+            messages,
+            waits: false,
+            staged,
+        }
+    };
+    for review in &assigned.reviews {
+        let message = Message::error(
+            "review",
+            None,
+            format!("{}: decide with `scim-bridge review decide`", review.reason),
+        );
+        let records = review
+            .source_ids
+            .iter()
+            .filter(|id| assigned.in_review.contains(id))
+            .map(|id| record(id, "review", vec![message.clone()], true))
+            .collect();
+        let effect = Effect {
+            records,
+            review: Some(ReviewAt {
+                source_ids: review.source_ids.clone(),
+                candidates: review.candidates.clone(),
+                reason: review.reason.clone(),
+            }),
+            ..Effect::default()
+        };
+        items.push(item(Action::Hold, None, review.reason.clone(), &effect));
+    }
+    for staged in staging::staged(&mut conn, &job.run, &assigned.unreadable).await? {
+        let messages = staged
+            .problems
+            .into_iter()
+            .map(|problem| Message::error("unreadable", Some(&problem.field), problem.message))
+            .collect();
+        let effect = Effect {
+            records: vec![record(&staged.source_id, "unreadable", messages, false)],
+            ..Effect::default()
+        };
+        items.push(item(Action::Skip, None, "unreadable".to_owned(), &effect));
+    }
+    Ok((items, said))
+}
+
+fn item(action: Action, draft: Option<&Draft>, reason: String, effect: &Effect) -> Item {
+    Item {
+        action,
+        person: draft.map(|draft| draft.person),
+        resource: draft.and_then(|draft| draft.user),
+        base_version: draft.and_then(|draft| draft.version),
+        diff: serde_json::to_value(effect).unwrap_or_default(),
+        reason,
+    }
+}
+
+async fn plan_batch(
+    job: &Job<'_>,
+    live: &Compiled,
+    assigned: &Assigned,
+    absence: &Absence,
+    batch: &[PersonId],
+    partial: bool,
+    planning: &mut Planning,
+) -> Result<(), Error> {
+    let around = Surroundings::load(job, assigned, &absence.gone, batch).await?;
+    let kind = job
+        .engine
+        .directory
+        .registry()
+        .kind("User")
+        .cloned()
+        .ok_or_else(|| crate::directory::Error::UnknownKind("User".to_owned()))?;
+    let mut drafts = Vec::with_capacity(batch.len());
+    for person in batch {
+        let view = View {
+            live,
+            around: &around,
+            assigned,
+            made: &planning.made,
+            partial,
+            kind: &kind,
+            now: job.engine.clock.now(),
+        };
+        let gone = absence.gone_of.get(person).cloned().unwrap_or_default();
+        if let Some(draft) = decide(&view, *person, gone) {
+            if draft.action == Action::Create {
+                planning.made.insert(*person);
+            }
+            drafts.push(draft);
+        }
+    }
+    settle_names(job, &mut drafts, planning).await?;
+    for draft in &drafts {
+        planning.tally.add(draft);
+    }
+    let items: Vec<Item> = drafts
+        .iter()
+        .map(|draft| item(draft.action, Some(draft), draft.reason.clone(), &draft.effect))
+        .collect();
+    let said: Vec<Outcome> = drafts.into_iter().flat_map(|draft| draft.said).collect();
+    let mut conn = job.conn().await?;
+    let writer = &mut planning.writer;
+    conn.transaction(async |conn| {
+        job.hold(conn).await?;
+        writer.add(conn, &items).await?;
+        Ok::<(), Error>(runs::add_outcomes(conn, &job.run, &said).await?)
+    })
+    .await
+}
+
+/// Looks whether new userNames are free. One that belongs to a user of nobody links that user; any other is a conflict
+/// that changes nothing.
+async fn settle_names(job: &Job<'_>, drafts: &mut [Draft], planning: &mut Planning) -> Result<(), Error> {
+    let wanted: Vec<String> = drafts.iter().filter_map(Draft::new_name).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut conn = job.conn().await?;
+    let taken = store::users_by_name(&mut conn, job.run.tenant, &wanted).await?;
+    let linked: Vec<_> = taken
+        .values()
+        .filter(|(_, person)| person.is_none())
+        .map(|(user, _)| *user)
+        .collect();
+    let free = if linked.is_empty() {
+        HashMap::new()
+    } else {
+        job.engine
+            .directory
+            .load(&mut conn, job.run.tenant, &linked)
+            .await?
+    };
+    for draft in drafts.iter_mut() {
+        let Some(name) = draft.new_name() else { continue };
+        let holder = taken.get(&name).filter(|(user, _)| Some(*user) != draft.user);
+        let doubled = !planning.names.insert(name);
+        match holder {
+            Some((user, None)) if draft.action == Action::Create && !doubled => {
+                draft.action = Action::Link;
+                draft.reason =
+                    "new in HR; a user with this userName was there and belonged to nobody".to_owned();
+                draft.user = Some(*user);
+                draft.version = free.get(user).map(|user| user.version);
+            }
+            None if !doubled => {}
+            _ => conflict(draft, planning),
+        }
+    }
+    Ok(())
+}
+
+fn conflict(draft: &mut Draft, planning: &mut Planning) {
+    planning.made.remove(&draft.person);
+    draft.action = Action::Conflict;
+    draft.reason = "the userName belongs to another user".to_owned();
+    let message = Message::error(
+        "conflict",
+        Some("userName"),
+        "another user has this userName already: give one of the two another e-mail address in HR, or delete the other user",
+    );
+    let effect = &mut draft.effect;
+    effect.object = None;
+    effect.delta.clear();
+    effect.groups = super::effect::Groups::default();
+    effect.manager_waits = None;
+    effect.holds.clear();
+    let person = draft.person;
+    if let Some(record) = effect.records.first_mut() {
+        let before = std::mem::take(&mut record.messages);
+        record.outcome = "skipped".to_owned();
+        record.waits = true;
+        record.messages = vec![message];
+        draft.said = news(&record.source_id, None, Some(person), &before, &record.messages);
+    }
+}
+
+/// Lets the guard judge, and goes on.
+async fn finish(
+    job: &mut Job<'_>,
+    live: &Compiled,
+    planning: Planning,
+    assigned: &Assigned,
+    absence: &Absence,
+) -> Result<(), Error> {
+    let sizes = planning.tally.sizes(job, &absence.missing, assigned).await?;
+    let mut verdict = judge(&sizes, &live.file.guard);
+    let now = job.engine.clock.now();
+    job.run.counts = planning.tally.into_counts(&job.run.counts);
+    job.run.plan = Some(planning.writer.plan());
+    let writer = planning.writer;
+    let mut conn = job.conn().await?;
+    conn.transaction(async |conn| {
+        job.hold(conn).await?;
+        freeze(conn, job, &mut verdict).await?;
+        let (plan_state, run_state) = match (job.run.dry_run, verdict.ok) {
+            (true, _) => (PlanState::Dry, RunState::Done),
+            (false, true) => (PlanState::Approved, RunState::Applying),
+            (false, false) => (PlanState::AwaitingApproval, RunState::AwaitingApproval),
+        };
+        let plan = writer.plan();
+        writer.seal(conn, &job.run.counts, &verdict, plan_state).await?;
+        if !job.run.dry_run {
+            let older = runs::supersede(conn, &job.run, now).await?;
+            guard::supersede(conn, job.run.tenant, &older, plan, now).await?;
+        }
+        job.run.progress = json!({ "step": run_state.as_str() });
+        job.enter(conn, run_state).await?;
+        if run_state == RunState::Done {
+            staging::clear(conn, &job.run).await?;
+        }
+        Ok::<(), Error>(())
+    })
+    .await
+}
+
+/// A frozen connection or tenant may plan, and has no effect before somebody approves.
+async fn freeze(conn: &mut crate::db::Conn, job: &Job<'_>, verdict: &mut Verdict) -> Result<(), Error> {
+    let frozen = guard::frozen(conn, job.run.tenant, job.run.connection.uuid()).await?;
+    if let Some(reason) = frozen {
+        verdict.ok = false;
+        verdict.reasons.push(Reason {
+            limit: "frozen".to_owned(),
+            message: reason,
+        });
+    }
+    Ok(())
+}

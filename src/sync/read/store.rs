@@ -1,0 +1,194 @@
+//! The unlogged staging tables. A crash of the database empties them; then the run reads again.
+
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use super::Remark;
+use crate::db::{Conn, QueryError, Statement as _};
+use crate::statement;
+use crate::sync::run::Run;
+
+/// A record that a read found new or changed.
+#[derive(Debug, Clone)]
+pub(in crate::sync) struct Staged {
+    /// The record's id.
+    pub source_id: String,
+    /// The employee without its sensitive part; none when it could not be read.
+    pub employee: Option<Value>,
+    /// The sensitive part.
+    pub sealed: Option<Vec<u8>>,
+    /// What could not be read of it.
+    pub problems: Vec<Remark>,
+    /// Over all of it and the rules by which it is judged.
+    pub digest: Vec<u8>,
+}
+
+statement!(
+    ClearRecords: (SqlUuid, SqlUuid) -> () =
+    "DELETE FROM staging_record WHERE tenant_id = $1 AND run_id = $2"
+);
+statement!(
+    ClearPages: (SqlUuid, SqlUuid) -> () =
+    "DELETE FROM staging_page WHERE tenant_id = $1 AND run_id = $2"
+);
+
+/// Forgets what a run has read.
+pub(in crate::sync) async fn clear(conn: &mut Conn, run: &Run) -> Result<(), QueryError> {
+    ClearRecords::with((run.tenant.uuid(), run.id.uuid()))
+        .execute(conn)
+        .await?;
+    ClearPages::with((run.tenant.uuid(), run.id.uuid()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    AddPage: (SqlUuid, SqlUuid, Integer, Array<Text>) -> () =
+    "INSERT INTO staging_page (tenant_id, run_id, page, seen) VALUES ($1, $2, $3, $4)"
+);
+statement!(
+    AddRecords: (SqlUuid, SqlUuid, Array<Text>, Array<Nullable<Jsonb>>, Array<Nullable<Binary>>, Array<Nullable<Jsonb>>, Array<Binary>) -> () =
+    "INSERT INTO staging_record (tenant_id, run_id, source_id, employee, sealed, problems, digest)
+     SELECT $1, $2, record.*
+     FROM UNNEST($3::text[], $4::jsonb[], $5::bytea[], $6::jsonb[], $7::bytea[]) AS record"
+);
+
+/// Adds one page: who was seen, and what is new or changed.
+pub(in crate::sync) async fn add_page(
+    conn: &mut Conn,
+    run: &Run,
+    page: i32,
+    seen: &[String],
+    records: &[Staged],
+) -> Result<(), QueryError> {
+    AddPage::with((run.tenant.uuid(), run.id.uuid(), page, seen))
+        .execute(conn)
+        .await?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = records.iter().map(|record| record.source_id.as_str()).collect();
+    let employees: Vec<Option<&Value>> = records.iter().map(|record| record.employee.as_ref()).collect();
+    let sealed: Vec<Option<&[u8]>> = records.iter().map(|record| record.sealed.as_deref()).collect();
+    let problems: Vec<Option<Value>> = records
+        .iter()
+        .map(|record| (!record.problems.is_empty()).then(|| serde_json::json!(record.problems)))
+        .collect();
+    let digests: Vec<&[u8]> = records.iter().map(|record| record.digest.as_slice()).collect();
+    AddRecords::with((
+        run.tenant.uuid(),
+        run.id.uuid(),
+        ids,
+        employees,
+        sealed,
+        problems,
+        digests,
+    ))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+statement!(
+    DropRecords: (SqlUuid, SqlUuid, Array<Text>) -> () =
+    "DELETE FROM staging_record WHERE tenant_id = $1 AND run_id = $2 AND source_id = ANY($3)"
+);
+
+/// Takes records out again.
+pub(in crate::sync) async fn drop_records(
+    conn: &mut Conn,
+    run: &Run,
+    source_ids: &[String],
+) -> Result<(), QueryError> {
+    DropRecords::with((run.tenant.uuid(), run.id.uuid(), source_ids))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    CountPages: (SqlUuid, SqlUuid) -> (BigInt,) =
+    "SELECT count(*) FROM staging_page WHERE tenant_id = $1 AND run_id = $2"
+);
+
+/// How many pages are staged.
+pub(in crate::sync) async fn pages(conn: &mut Conn, run: &Run) -> Result<i64, QueryError> {
+    let (count,): (i64,) = CountPages::with((run.tenant.uuid(), run.id.uuid()))
+        .get_result(conn)
+        .await?;
+    Ok(count)
+}
+
+type StagedRow = (String, Option<Value>, Option<Vec<u8>>, Option<Value>, Vec<u8>);
+
+statement!(
+    StagedAfter: (SqlUuid, SqlUuid, Text, BigInt) -> (Text, Nullable<Jsonb>, Nullable<Binary>, Nullable<Jsonb>, Binary) =
+    "SELECT source_id, employee, sealed, problems, digest FROM staging_record
+     WHERE tenant_id = $1 AND run_id = $2 AND source_id > $3 ORDER BY source_id LIMIT $4"
+);
+statement!(
+    StagedOf: (SqlUuid, SqlUuid, Array<Text>) -> (Text, Nullable<Jsonb>, Nullable<Binary>, Nullable<Jsonb>, Binary) =
+    "SELECT source_id, employee, sealed, problems, digest FROM staging_record
+     WHERE tenant_id = $1 AND run_id = $2 AND source_id = ANY($3)"
+);
+
+fn read(row: StagedRow) -> Staged {
+    let (source_id, employee, sealed, problems, digest) = row;
+    Staged {
+        source_id,
+        employee,
+        sealed,
+        problems: problems
+            .and_then(|problems| serde_json::from_value(problems).ok())
+            .unwrap_or_default(),
+        digest,
+    }
+}
+
+/// Up to `limit` staged records after that id, in order.
+pub(in crate::sync) async fn staged_after(
+    conn: &mut Conn,
+    run: &Run,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Staged>, QueryError> {
+    let rows: Vec<StagedRow> = StagedAfter::with((run.tenant.uuid(), run.id.uuid(), after, limit))
+        .get_results(conn)
+        .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// Staged records by id; those that are not staged are left out.
+pub(in crate::sync) async fn staged(
+    conn: &mut Conn,
+    run: &Run,
+    source_ids: &[String],
+) -> Result<Vec<Staged>, QueryError> {
+    let rows: Vec<StagedRow> = StagedOf::with((run.tenant.uuid(), run.id.uuid(), source_ids))
+        .get_results(conn)
+        .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+statement!(
+    /// Staging rows of runs that ended, left by a process that was killed.
+    SweepRecords: () -> () =
+    "DELETE FROM staging_record WHERE NOT EXISTS (
+       SELECT FROM run WHERE run.tenant_id = staging_record.tenant_id AND run.id = staging_record.run_id
+         AND run.state IN ('queued', 'reading', 'planning', 'awaiting_approval', 'applying'))"
+);
+statement!(
+    SweepPages: () -> () =
+    "DELETE FROM staging_page WHERE NOT EXISTS (
+       SELECT FROM run WHERE run.tenant_id = staging_page.tenant_id AND run.id = staging_page.run_id
+         AND run.state IN ('queued', 'reading', 'planning', 'awaiting_approval', 'applying'))"
+);
+
+/// Deletes what runs left in staging that have ended.
+pub(in crate::sync) async fn sweep(conn: &mut Conn) -> Result<(), QueryError> {
+    SweepRecords::with(()).execute(conn).await?;
+    SweepPages::with(()).execute(conn).await?;
+    Ok(())
+}
