@@ -227,7 +227,14 @@ impl View<'_> {
             };
         }
         if let Some(value) = self.column(place) {
-            return self.hinted(place, op, operand, single(place, &value, op, operand));
+            let exact = single(place, &value, op, operand);
+            // Columns have their own index or are computed; only the clients' ids stand in a table of their own.
+            let named = place.extension.is_none() && place.attribute.name == "externalId";
+            return if named {
+                self.hinted(place, op, operand, exact)
+            } else {
+                exact
+            };
         }
         if !place.attribute.multi_valued {
             let value = Value::Json(below(root(place), place));

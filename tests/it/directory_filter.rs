@@ -238,7 +238,7 @@ impl World {
         };
         let page = self.directory.search(conn, &reader, &search).await;
         let page = page.unwrap_or_else(|error| panic!("{text}: {}", scim_bridge::base::Chain(&error)));
-        assert_eq!(page.total, page.items.len() as u64, "{text}");
+        assert_eq!(usize::try_from(page.total).unwrap(), page.items.len(), "{text}");
         page.items
     }
 

@@ -8,10 +8,12 @@
 
 mod bridge;
 mod clock;
+mod counter;
 mod database;
 mod stub;
 
 pub use bridge::{Bridge, Settings, answer, good, http_client, with_json};
 pub use clock::TestClock;
+pub use counter::StatementCounter;
 pub use database::{TestDatabase, client};
 pub use stub::{Answer, Received, Stub};
