@@ -11,11 +11,8 @@
 mod access;
 mod architecture;
 mod connector;
-mod directory;
 mod database;
-mod embedded;
-mod directory_filter;
-mod embedded;
+mod directory;
 mod directory_filter;
 mod embedded;
 mod identity;
