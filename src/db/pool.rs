@@ -1,6 +1,6 @@
 //! The pool of connections, and single connections beside it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -30,8 +30,6 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<AsyncPgConnection>,
-    /// Every pool of this process, to be counted.
-    pools: Arc<Mutex<Vec<Pool<AsyncPgConnection>>>>,
     target: Arc<Target>,
     direct: Arc<Target>,
     signals: Signals,
@@ -67,33 +65,19 @@ impl Db {
             Some(url) => Arc::new(Target::parse(url)?),
             None => Arc::clone(&target),
         };
-        let pool = pool(&target, settings.size)?;
+        let mut config = ManagerConfig::default();
+        config.recycling_method = RecyclingMethod::Fast;
+        let pooled = Arc::clone(&target);
+        config.custom_setup = Box::new(move |_| {
+            let target = Arc::clone(&pooled);
+            async move { target.connect().await }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config("", config);
         Ok(Self {
-            pools: Arc::new(Mutex::new(vec![pool.clone()])),
-            pool,
+            pool: Pool::builder(manager).max_size(settings.size).build()?,
             target,
             direct,
             signals: Signals::default(),
-        })
-    }
-
-    /// The same database, through a pool of at most `size` connections that live on the calling thread's runtime:
-    /// for threads that serve requests, whose queries then never wait for another thread to be woken.
-    /// Must end with that runtime.
-    ///
-    /// # Errors
-    /// When the pool cannot be made.
-    pub fn on_this_thread(&self, size: usize) -> Result<Self, Error> {
-        let target = Arc::new(self.target.at_home_here());
-        let pool = pool(&target, size)?;
-        self.pools
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(pool.clone());
-        Ok(Self {
-            pool,
-            target,
-            ..self.clone()
         })
     }
 
@@ -124,30 +108,10 @@ impl Db {
         &self.signals
     }
 
-    /// How many connections the pools of this process hold, and how many of them are lent.
+    /// How many connections the pool holds, and how many of them are lent.
     #[must_use]
     pub fn lent(&self) -> (usize, usize) {
-        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools
-            .iter()
-            .map(Pool::status)
-            .fold((0, 0), |(held, lent), status| {
-                (
-                    held.saturating_add(status.size),
-                    lent.saturating_add(status.size.saturating_sub(status.available)),
-                )
-            })
+        let status = self.pool.status();
+        (status.size, status.size.saturating_sub(status.available))
     }
-}
-
-fn pool(target: &Arc<Target>, size: usize) -> Result<Pool<AsyncPgConnection>, Error> {
-    let target = Arc::clone(target);
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |_| {
-        let target = Arc::clone(&target);
-        async move { target.connect().await }.boxed()
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config("", config);
-    Ok(Pool::builder(manager).max_size(size).build()?)
 }

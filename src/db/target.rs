@@ -69,15 +69,6 @@ impl Target {
         })
     }
 
-    /// The same address, its connections driven by the runtime of the calling thread.
-    pub fn at_home_here(&self) -> Self {
-        Self {
-            config: self.config.clone(),
-            tls: self.tls.clone(),
-            home: tokio::runtime::Handle::try_current().ok(),
-        }
-    }
-
     /// Connects. The connection is driven by the runtime on which the address was read, so that it outlives the
     /// worker thread that happened to ask for it.
     ///

@@ -48,12 +48,11 @@ pub fn start(listener: TcpListener, state: State) -> io::Result<Running> {
 }
 
 fn serve(listener: TcpListener, state: State) -> io::Result<Server> {
+    let state = Data::new(state);
     let server = HttpServer::new(move || {
-        // Runs on each worker thread: the handlers of a thread have connections of their own.
-        let state = Data::new(state.on_this_thread());
         let metrics = std::sync::Arc::clone(&state.metrics);
         App::new()
-            .app_data(state)
+            .app_data(Data::clone(&state))
             .configure(routes)
             .default_service(web::to(|| async {
                 Problem::not_found("there is nothing here").error_response()

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::Metrics;
 use crate::access::Doorkeeper;
-use crate::base::{Chain, Clock, Sealer};
+use crate::base::{Clock, Sealer};
 use crate::connector::Catalogue;
 use crate::db::Db;
 use crate::directory::Directory;
@@ -40,21 +40,7 @@ pub struct State {
     pub metrics: Arc<Metrics>,
 }
 
-/// The most connections that the handlers of one thread keep to the database.
-const CONNECTIONS_PER_THREAD: usize = 10;
-
 impl State {
-    /// The same, for the handlers of the calling thread.
-    pub(super) fn on_this_thread(&self) -> Self {
-        match self.db.on_this_thread(CONNECTIONS_PER_THREAD) {
-            Ok(db) => Self { db, ..self.clone() },
-            Err(error) => {
-                tracing::warn!(error = %Chain(&error), "this thread shares the connections of the others");
-                self.clone()
-            }
-        }
-    }
-
     /// The public address of a path that starts with a slash.
     #[must_use]
     pub fn link(&self, path: &str) -> String {
