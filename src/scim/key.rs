@@ -27,12 +27,12 @@ pub fn keys(kind: &ResourceType, object: &Object) -> Vec<(String, String)> {
                     .within(element)
                     .and_then(|value| key_value(place.leaf(), value));
                 let Some(value) = value else { continue };
-                if !keys.iter().any(|(other, known)| other == path && *known == value) {
-                    keys.push((path.clone(), value));
-                }
+                keys.push((path.clone(), value));
             }
         }
     }
+    keys.sort_unstable();
+    keys.dedup();
     keys
 }
 

@@ -1,5 +1,7 @@
 //! Reads single values by the type of their attribute (RFC 7643 §2.3 to §2.5).
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -70,9 +72,10 @@ impl Reader {
             return Err(Error::value(format!("{path} has more than {ELEMENTS} elements")));
         }
         let mut elements: Vec<Value> = Vec::with_capacity(list.len());
+        let mut seen = HashSet::new();
         for element in list {
             if let Some(element) = self.element(attribute, element, path)?
-                && !elements.contains(&element)
+                && seen.insert(element.clone())
             {
                 elements.push(element);
             }

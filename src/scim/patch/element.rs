@@ -1,5 +1,7 @@
 //! What one operation does to the elements of a multi-valued attribute.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::scim::error::Error;
@@ -79,7 +81,6 @@ impl Step<'_> {
 
     /// `emails[type eq "work"]`: whole elements.
     fn matching(&self, reader: &mut Reader, elements: &mut Vec<Value>, bound: &Bound) -> Result<(), Error> {
-        let found = elements.iter().any(|element| bound.matches_element(element));
         if self.op == OperationKind::Remove {
             elements.retain(|element| !bound.matches_element(element));
             return Ok(());
@@ -90,21 +91,22 @@ impl Step<'_> {
             elements.retain(|element| !bound.matches_element(element));
             return Ok(());
         };
-        if !found {
-            let mut made = self.make(reader, bound)?;
-            overlay(&mut made, value);
-            elements.push(made);
-            return Ok(());
-        }
+        let mut found = false;
         for element in elements
             .iter_mut()
             .filter(|element| bound.matches_element(element))
         {
+            found = true;
             if self.op == OperationKind::Replace {
                 *element = value.clone();
             } else {
                 overlay(element, value.clone());
             }
+        }
+        if !found {
+            let mut made = self.make(reader, bound)?;
+            overlay(&mut made, value);
+            elements.push(made);
         }
         Ok(())
     }
@@ -146,16 +148,17 @@ impl Step<'_> {
                 sub.name
             )));
         }
-        if !elements.iter().any(&meets) {
+        let mut found = false;
+        for element in elements.iter_mut().filter(|element| meets(element)) {
+            found = true;
+            *element = with(element.take(), sub, value.clone());
+        }
+        if !found {
             let made = match bound {
                 Some(bound) => self.make(reader, bound)?,
                 None => Value::Object(Map::new()),
             };
             elements.push(with(made, sub, value));
-            return Ok(());
-        }
-        for element in elements.iter_mut().filter(|element| meets(element)) {
-            *element = with(element.take(), sub, value.clone());
         }
         Ok(())
     }
@@ -282,14 +285,15 @@ fn is_hollow(element: &Value) -> bool {
         .is_some_and(|parts| parts.keys().all(|name| name == "type" || name == "primary"))
 }
 
+/// Keeps each element once.
 fn once(elements: &mut Vec<Value>) {
-    let mut kept: Vec<Value> = Vec::with_capacity(elements.len());
-    for element in elements.drain(..) {
-        if !kept.contains(&element) {
-            kept.push(element);
-        }
+    let mut seen = HashSet::with_capacity(elements.len());
+    let first: Vec<bool> = elements.iter().map(|element| seen.insert(element)).collect();
+    if first.iter().all(|first| *first) {
+        return;
     }
-    *elements = kept;
+    let mut first = first.into_iter();
+    elements.retain(|_| first.next().unwrap_or(true));
 }
 
 /// At most one element is primary: the one that has just become so (RFC 7644 §3.5.2).
