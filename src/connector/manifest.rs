@@ -81,26 +81,15 @@ pub(super) struct Employees {
     pub pace: Option<Pace>,
     /// Fields that are always read; the others may be deselected.
     pub required: Vec<String>,
-    /// Which fields' keys a record always has, with null where there is nothing: one that no record has was renamed.
+    /// Whether a record has the keys of all required fields, with null where there is nothing: then one that no record has
+    /// was renamed. Else only those of the id and the status are insisted on. That an optional field becomes empty
+    /// everywhere is for the guard to judge.
     #[serde(default)]
-    pub every_key: EveryKey,
+    pub every_key: bool,
     /// How the fields that are read are asked for.
     pub select: Option<Select>,
     /// How fields are read.
     pub map: Ordered<Spanned<Rules>>,
-}
-
-/// Which fields' keys a record always has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum EveryKey {
-    /// Only those of the id and the status.
-    #[default]
-    None,
-    /// Those of the required fields.
-    Required,
-    /// All.
-    All,
 }
 
 /// A second list, joined by a rule's `list` and `by`.

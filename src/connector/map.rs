@@ -102,6 +102,15 @@ impl Mapper {
         }
     }
 
+    /// The id of a record, if it has one that can be read.
+    pub fn id(&self, record: &Value) -> Option<String> {
+        let field = self.fields.iter().find(|field| field.field.name == "source_id")?;
+        match self.read(field, record) {
+            Ok(Reading::Text(id)) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The first way that gives something; missing only if the path is missing in all of them.
     fn read(&self, field: &FieldWays, record: &Value) -> Result<Reading, Bad> {
         let mut best = Reading::Missing;

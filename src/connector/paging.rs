@@ -21,7 +21,8 @@ pub(super) enum Paging {
     /// Everything in one answer.
     #[default]
     None,
-    /// Numbered pages. The end: the last page by the number at `pages`, or without it an empty page.
+    /// Numbered pages. The end: the last page by the number at `pages`, else as many records as `count` of the list says,
+    /// else an empty page.
     Page {
         send: String,
         #[serde(default, rename = "in")]
@@ -30,7 +31,7 @@ pub(super) enum Paging {
         first: u64,
         pages: Option<String>,
     },
-    /// A number of records to pass over. The end: as many as `count` of the list says, or without it an empty page.
+    /// A number of records to pass over. The end: as many as `count` of the list says, else an empty page.
     Offset {
         send: String,
         #[serde(default, rename = "in")]
@@ -143,20 +144,17 @@ impl<'a> Walk<'a> {
         let page = self.page;
         self.closed = match self.paging {
             Paging::None => true,
-            Paging::Page {
-                pages: Some(pages), ..
-            } => {
-                let pages = self.number(pages, answer)?;
-                self.closes_at(u64::from(page) >= pages, records)?
+            Paging::Page { .. } | Paging::Offset { .. } => {
+                let end = match (self.pages(answer), total) {
+                    (Some(pages), _) => Some(u64::from(page) >= pages),
+                    (None, Some(total)) => Some(self.passed >= total),
+                    (None, None) => None,
+                };
+                match end {
+                    Some(end) => self.closes_at(end, records)?,
+                    None => records == 0,
+                }
             }
-            Paging::Page { pages: None, .. } => match total {
-                Some(total) => self.closes_at(self.passed >= total, records)?,
-                None => records == 0,
-            },
-            Paging::Offset { .. } => match total {
-                Some(total) => self.closes_at(self.passed >= total, records)?,
-                None => records == 0,
-            },
             Paging::Cursor { read, may_lack, .. } => self.turn_mark(read, *may_lack, answer)?,
             Paging::Link { read } => {
                 let link = match read {
@@ -186,8 +184,14 @@ impl<'a> Walk<'a> {
         Ok(end)
     }
 
-    fn number(&self, path: &str, answer: &Value) -> Result<u64, Error> {
-        count_at(path, answer).ok_or_else(|| self.drift("next page", path))
+    /// How many pages the answer says there are.
+    fn pages(&self, answer: &Value) -> Option<u64> {
+        match self.paging {
+            Paging::Page {
+                pages: Some(pages), ..
+            } => count_at(pages, answer),
+            _ => None,
+        }
     }
 
     fn turn_mark(&mut self, read: &str, may_lack: bool, answer: &Value) -> Result<bool, Error> {

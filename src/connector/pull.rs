@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::ask::{Asker, Call};
-use super::manifest::{Employees, EveryKey, List, Place};
+use super::manifest::{Employees, List, Place};
 use super::map::{Mapper, plain};
 use super::paging::{Paging, Walk, count_at};
 use super::path::{Found, Path, put};
@@ -273,20 +273,16 @@ async fn fetch(
         });
     }
     let (mut body, answer) = asker.json(&call).await?;
-    let drift = |field: &str, path: &str| Error::Drift {
-        connector: asker.key(),
-        field: field.to_owned(),
-        path: path.to_owned(),
+    // An answer without its count is read to an empty page instead.
+    let total = count.and_then(|path| count_at(path, &body));
+    let Found::Here(Value::Array(_)) = records.find(&body) else {
+        return Err(Error::Drift {
+            connector: asker.key(),
+            field: "records".into(),
+            path: records.text().to_owned(),
+        });
     };
-    let total = match count {
-        Some(path) => Some(count_at(path, &body).ok_or_else(|| drift("count", path))?),
-        None => None,
-    };
-    let items = match records.find(&body) {
-        Found::Null => Vec::new(),
-        Found::Here(Value::Array(_)) => take_list(&mut body, records),
-        _ => return Err(drift("records", records.text())),
-    };
+    let items = take_list(&mut body, records);
     Ok((
         items,
         total,
@@ -354,10 +350,9 @@ impl Tally {
     /// Refuses a page that shows that the HR system's records have another shape than we know.
     fn judge(&self, manifest: &Manifest, open: &Open<'_>, page: &Page, number: u32) -> Result<(), Error> {
         let connector = || manifest.key().to_owned();
-        let watched = |name: &str| match open.employees.every_key {
-            EveryKey::All => true,
-            EveryKey::Required => open.employees.required.iter().any(|known| known == name),
-            EveryKey::None => matches!(name, "source_id" | "status"),
+        let watched = |name: &str| {
+            matches!(name, "source_id" | "status")
+                || (open.employees.every_key && open.employees.required.iter().any(|known| known == name))
         };
         if let Some(name) = self.absent().into_iter().find(|name| watched(name)) {
             let path = open

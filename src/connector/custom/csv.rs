@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::path::{Component, Path as FilePath, PathBuf};
 
 use bytes::Bytes;
+use csv::StringRecord;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::table::{Row, Table, read};
+use super::table::{Rows, Table, read};
 use crate::base::Secret;
 use crate::connector::Error;
 use crate::connector::ask::{Asker, Call};
 use crate::connector::map::Mapper;
 use crate::connector::path::Path;
 use crate::connector::source::{Reader, Source};
-use crate::connector::way::{Base, FieldWays, What};
+use crate::connector::way::Base;
 use crate::hr::{Page, Problem};
 use crate::net::Method;
 
@@ -31,14 +32,15 @@ pub(in crate::connector) struct CsvReader<'a> {
 struct Open {
     mapper: Mapper,
     table: Table,
+    rows: Rows,
     /// Which columns are read, and where they are.
     columns: Vec<(String, usize)>,
-    /// How many rows have each id.
-    ids: HashMap<String, u32>,
-    id_column: Option<usize>,
-    next: usize,
+    /// The ids that more than one row has, with how many.
+    doubles: HashMap<String, u32>,
+    count: u64,
     nameless: u64,
-    fields: Vec<(&'static str, bool)>,
+    /// The fields, each with whether some row had a value.
+    seen: Vec<(&'static str, bool)>,
 }
 
 impl<'a> CsvReader<'a> {
@@ -54,7 +56,7 @@ impl<'a> CsvReader<'a> {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
-        Ok(open.page())
+        open.page()
     }
 
     async fn bytes(&self) -> Result<Bytes, Error> {
@@ -134,32 +136,53 @@ impl<'a> CsvReader<'a> {
                 columns.push((name.to_owned(), column(&table, name)?));
             }
         }
-        let id_column = id_path(&ways)
-            .and_then(|path| columns.iter().find(|(name, _)| name == path.text()))
-            .map(|(_, index)| *index);
-        let mut ids: HashMap<String, u32> = HashMap::new();
-        for id in table.rows.iter().filter_map(|row| row.cells.get(id_column?)) {
-            let count = ids.entry(id.clone()).or_default();
-            *count = count.saturating_add(1);
-        }
-        let fields = ways.iter().map(|field| (field.field.name, false)).collect();
+        let seen = ways.iter().map(|field| (field.field.name, false)).collect();
         let today = self.source.clock.now().date_naive();
         let mapper = Mapper {
             fields: ways,
             lists: HashMap::new(),
             today,
         };
+        let (count, doubles) = count(&table, &columns, &mapper)?;
+        let rows = table.rows()?;
         Ok(Open {
             mapper,
             table,
+            rows,
             columns,
-            ids,
-            id_column,
-            next: 0,
+            doubles,
+            count,
             nameless: 0,
-            fields,
+            seen,
         })
     }
+}
+
+/// How many rows there are, and which ids more than one of them has.
+fn count(
+    table: &Table,
+    columns: &[(String, usize)],
+    mapper: &Mapper,
+) -> Result<(u64, HashMap<String, u32>), Error> {
+    let (mut rows, mut row, mut count) = (table.rows()?, StringRecord::new(), 0_u64);
+    let mut ids: HashMap<String, u32> = HashMap::new();
+    while rows.next(&mut row)? {
+        count = count.saturating_add(1);
+        if let Some(id) = mapper.id(&record(&row, columns)) {
+            let times = ids.entry(id).or_default();
+            *times = times.saturating_add(1);
+        }
+    }
+    ids.retain(|_, times| *times > 1);
+    Ok((count, ids))
+}
+
+/// The columns of a row that are read.
+fn record(row: &StringRecord, columns: &[(String, usize)]) -> Value {
+    let cells = columns
+        .iter()
+        .filter_map(|(name, index)| Some((name.clone(), Value::from(row.get(*index)?))));
+    Value::Object(cells.collect::<Map<String, Value>>())
 }
 
 fn column(table: &Table, name: &str) -> Result<usize, Error> {
@@ -180,41 +203,29 @@ fn column(table: &Table, name: &str) -> Result<usize, Error> {
     }
 }
 
-fn id_path(ways: &[FieldWays]) -> Option<&Path> {
-    let field = ways.iter().find(|field| field.field.name == "source_id")?;
-    match &field.ways.first()?.what {
-        What::Text(path, _) => Some(path),
-        _ => None,
-    }
-}
-
 fn paths(way: &crate::connector::way::Way) -> Vec<&Path> {
     debug_assert!(matches!(way.base, Base::Record), "a file has only columns");
     crate::connector::pull::paths(way)
 }
 
 impl Open {
-    fn page(&mut self) -> Option<Page> {
-        let rows = self.table.rows.get(self.next..).filter(|rows| !rows.is_empty())?;
-        let rows = rows.get(..ROWS_PER_PAGE).unwrap_or(rows);
-        let mut page = Page::default();
-        for row in rows {
-            match self.row(row) {
-                Ok(record) => {
-                    let mapped = self.mapper.map(&record);
-                    note_seen(&mut self.fields, &self.mapper, &record);
-                    match mapped.employee {
-                        Ok(employee) => page.employees.push(employee),
-                        Err(mut problem) => {
-                            problem.message = format!("line {}: {}", row.line, problem.message);
-                            self.nameless = self
-                                .nameless
-                                .saturating_add(u64::from(problem.source_id.is_none()));
-                            page.problems.push(problem);
-                        }
-                    }
+    fn page(&mut self) -> Result<Option<Page>, Error> {
+        let (mut page, mut row, mut read) = (Page::default(), StringRecord::new(), 0_usize);
+        while read < ROWS_PER_PAGE && self.rows.next(&mut row)? {
+            read = read.saturating_add(1);
+            let record = record(&row, &self.columns);
+            let employee = match self.wrong(&row, &record) {
+                Some(problem) => Err(problem),
+                None => {
+                    note_seen(&mut self.seen, &self.mapper, &record);
+                    self.mapper.map(&record).employee
                 }
-                Err(problem) => {
+            };
+            match employee {
+                Ok(employee) => page.employees.push(employee),
+                Err(mut problem) => {
+                    let line = row.position().map_or(0, csv::Position::line);
+                    problem.message = format!("line {line}: {}", problem.message);
                     self.nameless = self
                         .nameless
                         .saturating_add(u64::from(problem.source_id.is_none()));
@@ -222,38 +233,24 @@ impl Open {
                 }
             }
         }
-        self.next = self.next.saturating_add(rows.len());
-        Some(page)
+        Ok((read > 0).then_some(page))
     }
 
-    /// A row as a record, unless it has too few or too many cells, or shares its id with another.
-    fn row(&self, row: &Row) -> Result<Value, Problem> {
-        let (have, need) = (row.cells.len(), self.table.header.len());
-        let id = self
-            .id_column
-            .and_then(|index| row.cells.get(index))
-            .filter(|id| !id.trim().is_empty());
-        let problem = |message: String| Problem {
-            source_id: id.cloned(),
+    /// A row with too few or too many cells, or with the id of another, is nobody's.
+    fn wrong(&self, row: &StringRecord, record: &Value) -> Option<Problem> {
+        let id = self.mapper.id(record);
+        let (have, need) = (row.len(), self.table.header.len());
+        let message = if have != need {
+            format!("{have} cells, the header has {need}")
+        } else {
+            let times = id.as_ref().and_then(|id| self.doubles.get(id))?;
+            format!("{times} rows have this id")
+        };
+        Some(Problem {
+            source_id: id,
             field: "source_id".into(),
             message,
-        };
-        if have != need {
-            return Err(problem(format!(
-                "line {}: {have} cells, the header has {need}",
-                row.line
-            )));
-        }
-        let times = id.and_then(|id| self.ids.get(id)).copied().unwrap_or(1);
-        if times > 1 {
-            return Err(problem(format!("line {}: {times} rows have this id", row.line)));
-        }
-        let members: Map<String, Value> = self
-            .columns
-            .iter()
-            .filter_map(|(name, index)| Some((name.clone(), Value::from(row.cells.get(*index)?.as_str()))))
-            .collect();
-        Ok(Value::Object(members))
+        })
     }
 }
 
@@ -313,15 +310,13 @@ impl Reader for CsvReader<'_> {
     }
 
     fn expected(&self) -> Option<u64> {
-        self.open
-            .as_ref()
-            .and_then(|open| u64::try_from(open.table.rows.len()).ok())
+        self.open.as_ref().map(|open| open.count)
     }
 
     fn absent(&self) -> Vec<&'static str> {
         match &self.open {
-            Some(open) if !open.table.rows.is_empty() => open
-                .fields
+            Some(open) if open.count > 0 => open
+                .seen
                 .iter()
                 .filter(|(_, seen)| !seen)
                 .map(|(name, _)| *name)

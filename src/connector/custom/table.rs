@@ -1,23 +1,64 @@
 //! The bytes of a file become rows: encoding, delimiter, quotes, and whether the end is whole.
 
+use std::io::Cursor;
+
+use bytes::Bytes;
+use csv::StringRecord;
 use encoding_rs::{Encoding, UTF_8};
 
 use crate::connector::{Error, Settings};
 
-/// A file as a table.
+/// A file as a table. Its rows are read from the text each time, so that a large file is in memory once.
 #[derive(Debug)]
 pub(super) struct Table {
     pub header: Vec<String>,
-    pub rows: Vec<Row>,
     /// Why the file seems to have been cut.
     pub cut: Option<&'static str>,
+    text: Bytes,
+    delimiter: u8,
+    quote: u8,
 }
 
-/// A row with the line it begins on.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub line: u64,
-    pub cells: Vec<String>,
+/// The rows of a table, one after the other.
+pub(super) struct Rows(csv::Reader<Cursor<Bytes>>);
+
+impl Table {
+    /// The rows after the header.
+    pub fn rows(&self) -> Result<Rows, Error> {
+        let mut rows = Rows::new(self.text.clone(), self.delimiter, self.quote);
+        rows.next(&mut StringRecord::new())?;
+        Ok(rows)
+    }
+
+    /// Whether the last row has too few cells and no line end.
+    fn ends_inside_a_row(&self) -> Result<bool, Error> {
+        if self.text.ends_with(b"\n") || self.text.ends_with(b"\r") {
+            return Ok(false);
+        }
+        let (mut rows, mut row, mut cells) = (self.rows()?, StringRecord::new(), self.header.len());
+        while rows.next(&mut row)? {
+            cells = row.len();
+        }
+        Ok(cells < self.header.len())
+    }
+}
+
+impl Rows {
+    fn new(text: Bytes, delimiter: u8, quote: u8) -> Self {
+        Self(
+            csv::ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .delimiter(delimiter)
+                .quote(quote)
+                .from_reader(Cursor::new(text)),
+        )
+    }
+
+    /// Reads the next row. `false`: there is none.
+    pub fn next(&mut self, row: &mut StringRecord) -> Result<bool, Error> {
+        self.0.read_record(row).map_err(|error| bad(error.to_string()))
+    }
 }
 
 fn bad(message: impl Into<String>) -> Error {
@@ -37,35 +78,25 @@ pub(super) fn read(bytes: &[u8], settings: &Settings) -> Result<Table, Error> {
     if delimiter == quote {
         return Err(bad("delimiter and quote are the same"));
     }
-    let (whole, mut cut) = whole_records(&text, delimiter, quote);
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .quote(quote)
-        .from_reader(whole.as_bytes());
-    let mut records = reader
-        .records()
-        .map(|record| record.map_err(|error| bad(error.to_string())));
-    let header = records
-        .next()
-        .ok_or_else(|| bad("it is empty: the first line must name the columns"))??;
-    let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    let rows = records
-        .map(|record| {
-            let record = record?;
-            let line = record.position().map_or(0, csv::Position::line);
-            Ok(Row {
-                line,
-                cells: record.iter().map(str::to_owned).collect(),
-            })
-        })
-        .collect::<Result<Vec<Row>, Error>>()?;
-    let short = rows.last().is_some_and(|row| row.cells.len() < header.len());
-    if cut.is_none() && short && !whole.ends_with(['\n', '\r']) {
-        cut = Some("the file ends in the middle of a row");
+    let (whole, cut) = whole_records(&text, delimiter, quote);
+    let length = whole.len();
+    let text = Bytes::from(text).slice(..length);
+    let mut first = StringRecord::new();
+    if !Rows::new(text.clone(), delimiter, quote).next(&mut first)? {
+        return Err(bad("it is empty: the first line must name the columns"));
     }
-    Ok(Table { header, rows, cut })
+    let header = first.iter().map(|name| name.trim().to_owned()).collect();
+    let mut table = Table {
+        header,
+        cut,
+        text,
+        delimiter,
+        quote,
+    };
+    if table.cut.is_none() && table.ends_inside_a_row()? {
+        table.cut = Some("the file ends in the middle of a row");
+    }
+    Ok(table)
 }
 
 /// Decodes by byte order mark, by the encoding that is set, or as UTF-8. Never by guess.
@@ -168,13 +199,16 @@ mod tests {
         }
     }
 
+    fn all(table: &Table) -> Vec<Vec<String>> {
+        let (mut rows, mut row, mut cells) = (table.rows().unwrap(), StringRecord::new(), Vec::new());
+        while rows.next(&mut row).unwrap() {
+            cells.push(row.iter().map(str::to_owned).collect());
+        }
+        cells
+    }
+
     fn cells(bytes: &[u8], pairs: &[(&str, &str)]) -> Vec<Vec<String>> {
-        read(bytes, &settings(pairs))
-            .unwrap()
-            .rows
-            .into_iter()
-            .map(|row| row.cells)
-            .collect()
+        all(&read(bytes, &settings(pairs)).unwrap())
     }
 
     #[test]
@@ -211,14 +245,14 @@ mod tests {
     fn a_file_that_was_cut_is_noticed_where_that_is_possible() {
         let table = read(b"id,name\n1,x\n2,\"y, a", &settings(&[])).unwrap();
         assert_eq!(
-            (table.rows.len(), table.cut),
+            (all(&table).len(), table.cut),
             (1, Some("the file ends inside a quoted field"))
         );
         let table = read(b"id,name\n1,x\n2", &settings(&[])).unwrap();
         assert_eq!(table.cut, Some("the file ends in the middle of a row"));
         let table = read(b"id,name\n1,x\n2,\"say \"\"hi\"\"\"", &settings(&[])).unwrap();
-        assert_eq!((table.rows.len(), table.cut), (2, None));
+        assert_eq!((all(&table).len(), table.cut), (2, None));
         assert!(read(b"", &settings(&[])).is_err());
-        assert_eq!(read(b"id,name\n", &settings(&[])).unwrap().rows.len(), 0);
+        assert_eq!(cells(b"id,name\n", &[]).len(), 0);
     }
 }

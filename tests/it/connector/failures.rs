@@ -271,7 +271,7 @@ fn renamed(vendor: Vendor, number: usize, below: &str, from: &str, to: &str) -> 
 #[tokio::test]
 async fn a_renamed_field_is_named_instead_of_being_emptied() {
     let cases = [
-        (VENDORS[0], "", "groups", "department", "/groups"),
+        (VENDORS[0], "", "start_date", "first_day", "/start_date"),
         (
             VENDORS[0],
             "",
@@ -293,7 +293,7 @@ async fn a_renamed_field_is_named_instead_of_being_emptied() {
             "source_id",
             "/attributes/id/value",
         ),
-        (VENDORS[2], "/fields", "email", "work_email", "/fields/email"),
+        (VENDORS[2], "/fields", "eeid", "source_id", "/fields/eeid"),
         (
             VENDORS[2],
             "/fields",
@@ -316,6 +316,47 @@ async fn a_renamed_field_is_named_instead_of_being_emptied() {
         }
         assert!(outcome.employees.is_empty());
     }
+}
+
+#[tokio::test]
+async fn an_optional_field_that_no_record_has_is_told_by_the_check_and_left_to_the_guard() {
+    for (vendor, below, key, field) in [
+        (VENDORS[0], "", "groups", "department"),
+        (VENDORS[1], "/attributes", "department", "department"),
+        (VENDORS[2], "/fields", "email", "work_email"),
+    ] {
+        let stub = Stub::start().await;
+        vendor.serve(&stub, move |number| {
+            Answer::json(200, &renamed(vendor, number, below, key, "somethingElse"))
+        });
+        let outcome = read(&vendor, &stub).await;
+        assert!(outcome.is_complete() && outcome.employees.len() == 6);
+        let steps = vendor.reading(&stub.base_url).check().await;
+        assert!(steps[2].ok && steps[2].message.contains(field), "{steps:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_its_count_is_read_to_an_empty_page() {
+    let vendor = VENDORS[1];
+    let stub = Stub::start().await;
+    stub.rule(move |request| {
+        let mut page = match request.param("offset")?.as_str() {
+            "0" => vendor.page(1),
+            "3" => vendor.page(2),
+            _ => vendor.empty(),
+        };
+        page.as_object_mut()?.remove("metadata");
+        Some(Answer::json(200, &page))
+    });
+    stub.on(
+        "POST",
+        "/v1/auth",
+        Answer::json(200, &super::harness::recording("personio", "auth")),
+    );
+    let outcome = read(&vendor, &stub).await;
+    assert!(outcome.is_complete() && outcome.employees.len() == 6);
+    assert_eq!((outcome.pages, outcome.expected), (3, None));
 }
 
 #[tokio::test]
