@@ -16,7 +16,6 @@ mod directory;
 mod directory_filter;
 mod embedded;
 mod identity;
-mod embedded;
 mod kit;
 mod migrations;
 mod routes;
