@@ -1,7 +1,8 @@
 //! Tenants and tokens, over HTTP.
 
 use reqwest::Method;
-use scim_bridge::access::Scope;
+use scim_bridge::access::{self, Scope};
+use scim_bridge::db::Transactional as _;
 use serde_json::json;
 
 use crate::kit::{Bridge, answer, good, with_json};
@@ -89,4 +90,90 @@ async fn the_operator_makes_tenants_and_their_tokens() {
             .0,
         401
     );
+}
+
+#[tokio::test]
+async fn the_store_of_tokens_keeps_tenants_apart_by_every_id_and_cursor() {
+    let bridge = Bridge::spawn().await;
+    let (mine, theirs) = (bridge.tenant, bridge.make_tenant("other").await);
+    for n in 0..3 {
+        bridge
+            .make_token(mine, &format!("mine-{n}"), &[Scope::ScimRead])
+            .await;
+        bridge
+            .make_token(theirs, &format!("theirs-{n}"), &[Scope::ScimRead])
+            .await;
+    }
+    bridge.make_operator_token().await;
+    let mut conn = bridge.conn().await;
+    let all = |rows: Vec<access::TokenView>| rows.into_iter().map(|row| row.name).collect::<Vec<_>>();
+    let mine_all = access::tokens(&mut conn, Some(mine), None, 100).await.unwrap();
+    assert_eq!(all(mine_all.clone()), ["tests", "mine-0", "mine-1", "mine-2"]);
+    let theirs_all = access::tokens(&mut conn, Some(theirs), None, 100).await.unwrap();
+    assert_eq!(all(theirs_all.clone()), ["theirs-0", "theirs-1", "theirs-2"]);
+    assert_eq!(
+        all(access::tokens(&mut conn, None, None, 100).await.unwrap()),
+        ["operator"]
+    );
+    // Their id as a cursor shows only what is ours after it.
+    let page = access::tokens(&mut conn, Some(mine), Some(theirs_all[0].id), 100)
+        .await
+        .unwrap();
+    assert_eq!(all(page), ["mine-1", "mine-2"]);
+    let now = bridge.clock.now();
+    for id in [mine_all[0].id, mine_all[1].id] {
+        for owner in [Some(theirs), None] {
+            let refused = access::revoke_token(&mut conn, owner, id, "test", now).await;
+            assert!(matches!(refused, Err(access::Error::NoSuchToken)));
+        }
+    }
+    assert_eq!(
+        bridge
+            .count("SELECT count(*) FROM token WHERE revoked_at IS NOT NULL")
+            .await,
+        0
+    );
+    // A client of the same name is another one in each tenant.
+    let here = access::client_for(&mut conn, mine, "okta", now).await.unwrap();
+    let there = access::client_for(&mut conn, theirs, "okta", now).await.unwrap();
+    assert_ne!(here, there);
+    assert_eq!(
+        access::client_for(&mut conn, mine, "okta", now).await.unwrap(),
+        here
+    );
+}
+
+#[tokio::test]
+async fn a_deed_and_its_entry_in_the_audit_trail_stand_and_fall_together() {
+    let bridge = Bridge::spawn().await;
+    let made = bridge
+        .post("/api/v1/tokens", &json!({"name": "okta", "scopes": ["admin"]}))
+        .await;
+    let id = made["id"].as_str().unwrap();
+    let rows = bridge.rows().await;
+    let sql = "SELECT actor, action, tenant_id, detail FROM audit_entry WHERE subject = $1 ORDER BY id";
+    let entry = &rows.query(sql, &[&format!("token:{id}")]).await.unwrap()[0];
+    let (actor, action): (String, String) = (entry.get(0), entry.get(1));
+    assert!(actor.starts_with("token:") && action == "token.create");
+    assert_eq!(entry.get::<_, uuid::Uuid>(2), bridge.tenant.uuid());
+    assert_eq!(entry.get::<_, serde_json::Value>(3)["scopes"], json!(["admin"]));
+    assert!(
+        !entry
+            .get::<_, serde_json::Value>(3)
+            .to_string()
+            .contains(made["token"].as_str().unwrap())
+    );
+
+    let before = bridge.count("SELECT count(*) FROM audit_entry").await;
+    let now = bridge.clock.now();
+    let name = "globex".parse().unwrap();
+    let mut conn = bridge.conn().await;
+    let undone: Result<(), access::Error> = conn
+        .transaction(async |conn| {
+            access::create_tenant(conn, &name, "test", now).await?;
+            Err(access::Error::BadName)
+        })
+        .await;
+    undone.unwrap_err();
+    assert_eq!(bridge.count("SELECT count(*) FROM audit_entry").await, before);
 }
