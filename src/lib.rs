@@ -13,6 +13,7 @@ pub mod config;
 pub mod connector;
 pub mod db;
 pub mod demo;
+pub mod delivery;
 pub mod directory;
 pub mod expression;
 pub mod guard;

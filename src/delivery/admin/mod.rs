@@ -1,0 +1,7 @@
+//! What people look at and decide: accounts, operations, and whether an app answers.
+
+mod check;
+pub(super) mod store;
+
+pub use check::{Check, check};
+pub use store::{AccountView, Attempt, OperationView, accounts, accounts_of, operations, retry, skip};

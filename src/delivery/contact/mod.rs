@@ -1,0 +1,8 @@
+//! First contact with an app: what it can do, whom it has, and whose these accounts are. Only GETs.
+
+mod pages;
+mod store;
+mod visit;
+
+pub(super) use pages::Pages;
+pub(super) use visit::{Visit, visit};

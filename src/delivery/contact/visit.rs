@@ -1,0 +1,212 @@
+//! The visit: capabilities, then the app's users and groups page by page, then the links.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::client::{Client, name_of, read};
+use super::super::store::{Leased, renew};
+use super::{Pages, store};
+use crate::base::{Clock, ResourceId};
+use crate::db::{Db, Transactional as _};
+use crate::delivery::{Error, LEASE_TIME};
+use crate::net::Method;
+use crate::provision::{Deed, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, sense, work_emails};
+use crate::scim::Object;
+
+const OWN_PAGE: i64 = 1_000;
+const LINK_BATCH: usize = 500;
+
+/// How a visit ended.
+#[derive(Debug)]
+pub(in crate::delivery) enum Visit {
+    /// All accounts are read and matched; what the app can do.
+    Done(Value),
+    /// The app answered so that the visit has to be made again.
+    Stopped(Sense, String),
+}
+
+/// What a visit needs.
+#[derive(Debug, Clone, Copy)]
+struct Call<'a> {
+    db: &'a Db,
+    clock: &'a Clock,
+    leased: &'a Leased,
+    client: &'a Client,
+}
+
+/// Reads whom an app has, and links what matches. Nothing in the app is changed.
+#[tracing::instrument(name = "delivery.app.visit", skip_all, fields(app.id = %leased.app))]
+pub(in crate::delivery) async fn visit(
+    db: &Db,
+    clock: &Clock,
+    leased: &Leased,
+    client: &Client,
+    rules: &Rules,
+) -> Result<Visit, Error> {
+    let call = Call {
+        db,
+        clock,
+        leased,
+        client,
+    };
+    let began = clock.now();
+    let capabilities = match capabilities(client).await {
+        Ok(found) => found,
+        Err((sense, words)) => return Ok(Visit::Stopped(sense, words)),
+    };
+    let settings = rules.settings();
+    let kinds: &[&str] = if settings.groups.push {
+        &["User", "Group"]
+    } else {
+        &["User"]
+    };
+    for kind in kinds {
+        let by = rules_for(kind, &settings.matching.by);
+        let mut matcher = Matcher::new(&by, call.ours(kind).await?);
+        let mut pages = Pages::new(kind);
+        loop {
+            let page = match pages.next(client).await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(None) => return Ok(Visit::Stopped(Sense::Later, String::new())),
+                Err(Some(ended)) => match sense(Deed::Change, ended.ending) {
+                    // An app without this list: whom it has comes out one by one, when it answers 409.
+                    Sense::Gone | Sense::Refused if has_no_such(ended.ending) => break,
+                    other => return Ok(Visit::Stopped(other, ended.words)),
+                },
+            };
+            call.keep(kind, page, &mut matcher).await?;
+        }
+        call.link(kind, matcher).await?;
+    }
+    let now = clock.now();
+    let mut conn = db.conn().await?;
+    conn.transaction::<_, Error, _>(async |conn| {
+        renew(conn, leased, LEASE_TIME).await?;
+        store::set_matched(conn, (leased.tenant, leased.app), began, now, &capabilities).await
+    })
+    .await?;
+    Ok(Visit::Done(capabilities))
+}
+
+/// Whether the answer says that the app does not offer this, rather than that it does not let us.
+const fn has_no_such(ending: Ending) -> bool {
+    !matches!(ending, Ending::Impossible | Ending::Answer(403, _))
+}
+
+fn rules_for(kind: &str, by: &[MatchBy]) -> Vec<MatchBy> {
+    if kind == "Group" {
+        vec![MatchBy::ExternalId, MatchBy::UserName]
+    } else {
+        by.to_vec()
+    }
+}
+
+/// What the app says of itself (RFC 7643 §5), where its dialect lets us believe it.
+async fn capabilities(client: &Client) -> Result<Value, (Sense, String)> {
+    let assumed = json!({ "patch": client.dialect().patch, "filter": client.dialect().filter });
+    if !client.dialect().discovery {
+        return Ok(assumed);
+    }
+    let Some(ended) = client
+        .call(Method::GET, &["ServiceProviderConfig"], &[], None)
+        .await
+    else {
+        return Err((Sense::Later, String::new()));
+    };
+    match sense(Deed::Change, ended.ending) {
+        Sense::Done => {
+            let said = ended.json();
+            let supported = |feature: &str| {
+                said.as_ref()
+                    .and_then(|said| said.get(feature)?.get("supported")?.as_bool())
+            };
+            Ok(json!({
+                "patch": client.dialect().patch && supported("patch").unwrap_or(true),
+                "filter": client.dialect().filter && supported("filter").unwrap_or(true),
+            }))
+        }
+        Sense::Gone | Sense::Refused if has_no_such(ended.ending) => Ok(assumed),
+        other => Err((other, ended.words)),
+    }
+}
+
+impl Call<'_> {
+    async fn ours(self, kind: &str) -> Result<Ours, Error> {
+        let mut ours = Ours::default();
+        let mut after = Uuid::nil();
+        let mut conn = self.db.conn().await?;
+        loop {
+            let page = store::own_page(&mut conn, self.leased.tenant, kind, after, OWN_PAGE).await?;
+            let Some((last, ..)) = page.last() else {
+                return Ok(ours);
+            };
+            after = last.uuid();
+            for (id, name, emails) in page {
+                let mut user = Object::new();
+                if let Some(emails) = emails {
+                    user.insert("emails".to_owned(), emails);
+                }
+                ours.add(id, name.as_deref(), &work_emails(&user));
+            }
+        }
+    }
+
+    /// Keeps a page of the app's accounts, as belonging to nobody of ours until the end of the visit.
+    async fn keep(self, kind: &str, page: Vec<Object>, matcher: &mut Matcher) -> Result<(), Error> {
+        let mut rows = Vec::with_capacity(page.len());
+        for resource in page {
+            let Some(remote) = Remote::of(&resource, name_of(kind)) else {
+                continue;
+            };
+            matcher.see(&remote);
+            if let Some(known) = read(Value::Object(resource)) {
+                rows.push((remote.id, Value::Object(known)));
+            }
+        }
+        let (leased, now) = (self.leased, self.clock.now());
+        let until = Instant::now() + LEASE_TIME;
+        let mut conn = self.db.conn().await?;
+        conn.transaction::<_, Error, _>(async |conn| {
+            renew(conn, leased, LEASE_TIME).await?;
+            store::put_unmatched(conn, (leased.tenant, leased.app), kind, &rows, now).await
+        })
+        .await?;
+        self.client.lengthen(until);
+        Ok(())
+    }
+
+    async fn link(self, kind: &str, matcher: Matcher) -> Result<(), Error> {
+        let at = (self.leased.tenant, self.leased.app);
+        let mut links: Vec<(ResourceId, String, bool)> = Vec::new();
+        let mut doubtful: Vec<ResourceId> = Vec::new();
+        for (id, fit) in matcher.finish() {
+            match fit {
+                Fit::Linked { remote_id, by_our_id } => links.push((id, remote_id, by_our_id)),
+                Fit::Ambiguous => doubtful.push(id),
+            }
+        }
+        let (leased, now) = (self.leased, self.clock.now());
+        let mut conn = self.db.conn().await?;
+        conn.transaction::<_, Error, _>(async |conn| {
+            renew(conn, leased, LEASE_TIME).await?;
+            if kind == "User" {
+                store::clear_doubt(conn, at).await?;
+            }
+            store::doubt(conn, at, kind, &doubtful, now).await
+        })
+        .await?;
+        for batch in links.chunks(LINK_BATCH) {
+            let until = Instant::now() + LEASE_TIME;
+            conn.transaction::<_, Error, _>(async |conn| {
+                renew(conn, leased, LEASE_TIME).await?;
+                store::link(conn, at, kind, batch, now).await
+            })
+            .await?;
+            self.client.lengthen(until);
+        }
+        Ok(())
+    }
+}

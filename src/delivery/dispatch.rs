@@ -1,0 +1,85 @@
+//! From the log of changes to looks at accounts.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Error, store};
+use crate::base::{AppId, ResourceId, TenantId};
+use crate::db::{Conn, Db, Transactional as _};
+use crate::provision::{self, Rules};
+
+const APPS: i64 = 50;
+const CHANGES: i64 = 1_000;
+const PAGE: i64 = 2_000;
+
+/// Turns what changed since the last time into looks. Returns whether there was anything.
+#[tracing::instrument(name = "delivery.change.dispatch", skip_all)]
+pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
+    let mut conn = db.conn().await?;
+    store::look_at_decided(&mut conn).await?;
+    let mut worked = false;
+    for (tenant, app) in store::apps_to_dispatch(&mut conn, APPS).await? {
+        worked |= conn
+            .transaction::<_, Error, _>(async |conn| one(conn, tenant, app, now).await)
+            .await?;
+    }
+    Ok(worked)
+}
+
+async fn one(conn: &mut Conn, tenant: TenantId, app: AppId, now: DateTime<Utc>) -> Result<bool, Error> {
+    let Some(reached) = store::lock_for_dispatch(conn, tenant, app).await? else {
+        return Ok(false);
+    };
+    let revision = provision::revision(conn, tenant, app, reached.live).await?;
+    let kinds: &[&str] = if revision.settings.groups.push {
+        &["User", "Group"]
+    } else {
+        &["User"]
+    };
+    if reached.planned != Some(reached.live) {
+        everybody(conn, (tenant, app), kinds, now).await?;
+        store::set_dispatched(conn, (tenant, app), reached.last_seq, Some(reached.live)).await?;
+        return Ok(true);
+    }
+    let changes = store::changes(conn, tenant, reached.seq, CHANGES).await?;
+    let Some((last, ..)) = changes.last() else {
+        return Ok(false);
+    };
+    let last = *last;
+    let mut touched: Vec<ResourceId> = changes.iter().map(|(_, id, _)| *id).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    store::look_at(conn, (tenant, app), &touched, kinds, now).await?;
+    if reads_manager(revision.settings) {
+        let mut users: Vec<ResourceId> = changes
+            .into_iter()
+            .filter(|(_, _, kind)| kind == "User")
+            .map(|(_, id, _)| id)
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        store::look_at_dependents(conn, (tenant, app), &users).await?;
+    }
+    store::set_dispatched(conn, (tenant, app), last, reached.planned).await?;
+    Ok(true)
+}
+
+/// Settings that no longer compile (an older version wrote them) are treated as reading everything.
+fn reads_manager(settings: provision::Settings) -> bool {
+    Rules::compile(settings).map_or(true, |rules| rules.reads_manager())
+}
+
+/// New settings may change what anybody should hold.
+async fn everybody(
+    conn: &mut Conn,
+    at: (TenantId, AppId),
+    kinds: &[&str],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    store::look_at_all(conn, at).await?;
+    let mut after = Uuid::nil();
+    while let Some(last) = store::look_at_page(conn, at, after, kinds, PAGE, now).await? {
+        after = last;
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Brings apps up to date: looks at accounts, makes the calls, keeps what they taught.
+//!
+//! *Comes in:* numbered changes of the directory, published settings, time. *Goes out:* HTTP to apps, accounts with
+//! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`; leases rows of `app`; reads `resource`,
+//! `membership`, `change`, `hold` and `frozen`. *Must not know:* HR, connections.
+//!
+//! [`Engine::tick`] does three things, each safe to repeat and to kill at any instruction:
+//! 1. *dispatch*: a numbered change becomes `account.look`, in the transaction that moves the app's `dispatched_seq`.
+//! 2. *prepare*: under the lease of the app, accounts to look at are compared with what they should be, and what has to
+//!    be called is written as intents. Then, and with no transaction open, the calls are made.
+//! 3. *record*: answers become states, in the transaction that checks that the lease is still ours.
+//!
+//! A call whose end was never recorded is found by its intent: its outcome is unknown, so the app is asked what it
+//! holds before anything is repeated. That one rule covers time-outs, broken connections, kills and lost leases.
+
+mod admin;
+mod client;
+mod contact;
+mod dispatch;
+mod engine;
+mod error;
+mod members;
+mod patch;
+mod prepare;
+mod preview;
+mod record;
+mod send;
+mod store;
+
+use std::time::Duration;
+
+pub use admin::{
+    AccountView, Attempt, Check, OperationView, accounts, accounts_of, check, operations, retry, skip,
+};
+pub use engine::{Engine, Worked};
+pub use error::Error;
+pub use preview::{Published, approve_waiting, publish};
+
+/// How long an app is ours before the lease has to be renewed; renewed with every batch.
+const LEASE_TIME: Duration = Duration::from_secs(120);

@@ -1,0 +1,498 @@
+//! One batch: accounts that are to be looked at, against what they should be. Ends with intents, or with rest.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::client::{endpoint, whole};
+use super::members::{self, MemberRow};
+use super::patch::{member_changes, patch_body};
+use super::record::{Intent, Settled, intend, settle};
+use super::send::{Job, Task, after_of};
+use super::store::{self, Leased, Reference, Row};
+use super::{Error, LEASE_TIME};
+use crate::base::{OperationId, ResourceId};
+use crate::db::Conn;
+use crate::directory::{Directory, Stored};
+use crate::guard::{self, NewHold};
+use crate::provision::{
+    Account, Decision, HeldValue, Mode, Next, Rules, State, Subject, UserView, decide, manager_of, ours_of,
+};
+use crate::scim::Object;
+
+/// How long an account waits for its manager's account at most, before it is made without the reference.
+const MANAGER_WAIT: TimeDelta = TimeDelta::minutes(5);
+/// The priority of users that waited for their manager once.
+const WAITED: i16 = 6;
+
+/// What stays the same during a lease.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan<'a> {
+    pub leased: &'a Leased,
+    pub rules: &'a Rules,
+    pub directory: &'a Directory,
+    pub can_patch: bool,
+}
+
+/// How much, and how urgent, one batch may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub limit: i64,
+    pub least_urgent: i16,
+}
+
+/// What a batch read.
+struct Read {
+    stored: HashMap<ResourceId, Stored>,
+    managers: HashMap<ResourceId, Stored>,
+    references: HashMap<ResourceId, Reference>,
+    approved: Vec<(ResourceId, String, Option<Value>)>,
+    to_add: HashMap<ResourceId, Vec<MemberRow>>,
+    to_remove: HashMap<ResourceId, Vec<MemberRow>>,
+}
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    pub looked_at: usize,
+    pub jobs: Vec<Job>,
+    settled: Vec<Settled>,
+    intents: Vec<Intent>,
+    resolving: Vec<OperationId>,
+    holds: Vec<NewHold>,
+    regrouped: Vec<ResourceId>,
+}
+
+/// Looks at a batch of accounts and writes what is to be done. Needs a transaction; a constant number of statements.
+#[tracing::instrument(name = "delivery.batch.prepare", skip_all, fields(app.id = %plan.leased.app))]
+pub(super) async fn prepare(
+    conn: &mut Conn,
+    plan: Plan<'_>,
+    share: Share,
+    now: DateTime<Utc>,
+) -> Result<Prepared, Error> {
+    let leased = plan.leased;
+    let at = (leased.tenant, leased.app);
+    store::renew(conn, leased, LEASE_TIME).await?;
+    let rows = store::take(conn, leased, now, share.limit, share.least_urgent).await?;
+    let mut out = Prepared {
+        looked_at: rows.len(),
+        ..Prepared::default()
+    };
+    if rows.is_empty() {
+        return Ok(out);
+    }
+    let read = plan.read(conn, &rows).await?;
+    for row in &rows {
+        plan.look(row, &read, now, &mut out);
+    }
+    settle(conn, at, &out.settled, now).await?;
+    intend(conn, (leased.tenant, leased.app, leased.epoch), &out.intents, now).await?;
+    store::resolve_under(conn, leased, &out.resolving).await?;
+    if !out.holds.is_empty() {
+        guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
+    }
+    if !out.regrouped.is_empty() {
+        store::look_at_groups_of(conn, at, &out.regrouped).await?;
+    }
+    Ok(out)
+}
+
+impl Plan<'_> {
+    async fn read(self, conn: &mut Conn, rows: &[Row]) -> Result<Read, Error> {
+        let leased = self.leased;
+        let ids: Vec<ResourceId> = rows.iter().map(|row| row.resource).collect();
+        let stored = self.directory.load(conn, leased.tenant, &ids).await?;
+        let managers: HashSet<ResourceId> = stored
+            .values()
+            .filter_map(|stored| manager_of(&stored.object))
+            .collect();
+        let managers: Vec<ResourceId> = managers.into_iter().collect();
+        let references = store::references(conn, leased, &managers)
+            .await?
+            .into_iter()
+            .collect();
+        let managers = if self.rules.reads_manager() && !managers.is_empty() {
+            self.directory.load(conn, leased.tenant, &managers).await?
+        } else {
+            HashMap::new()
+        };
+        let approved = store::approved(conn, leased, &ids).await?;
+        let (to_add, to_remove) = self.read_members(conn, rows).await?;
+        Ok(Read {
+            stored,
+            managers,
+            references,
+            approved,
+            to_add,
+            to_remove,
+        })
+    }
+
+    async fn read_members(
+        self,
+        conn: &mut Conn,
+        rows: &[Row],
+    ) -> Result<
+        (
+            HashMap<ResourceId, Vec<MemberRow>>,
+            HashMap<ResourceId, Vec<MemberRow>>,
+        ),
+        Error,
+    > {
+        let groups: Vec<&Row> = rows
+            .iter()
+            .filter(|row| row.kind == "Group" && row.remote_id.is_some() && row.unknown.is_none())
+            .collect();
+        if groups.is_empty() || self.leased.mode != Mode::Live {
+            return Ok((HashMap::new(), HashMap::new()));
+        }
+        let is_pushed = self.rules.settings().groups.push;
+        let at = (self.leased.tenant, self.leased.app);
+        let batch = i64::from(self.rules.settings().groups.member_batch);
+        let wanted: Vec<ResourceId> = groups
+            .iter()
+            .filter(|_| is_pushed)
+            .map(|row| row.resource)
+            .collect();
+        let held: Vec<(ResourceId, bool)> = groups.iter().map(|row| (row.resource, is_pushed)).collect();
+        let add = members::to_add(conn, at, &wanted, batch).await?;
+        let remove = members::to_remove(conn, at, &held, batch).await?;
+        Ok((by_group(add), by_group(remove)))
+    }
+
+    fn look(self, row: &Row, read: &Read, now: DateTime<Utc>, out: &mut Prepared) {
+        if let Some((operation, action, body, after)) = &row.unknown {
+            let expected = expected(after.as_ref(), body.as_ref(), row);
+            out.resolving.push(*operation);
+            out.settled.push(pending(row, None));
+            out.jobs.push(self.job(
+                row,
+                *operation,
+                Task::Resolve {
+                    action: action.clone(),
+                    expected,
+                    known: row.known.clone(),
+                },
+            ));
+            return;
+        }
+        let manager = read
+            .stored
+            .get(&row.resource)
+            .and_then(|stored| manager_of(&stored.object));
+        if row.doubtful && row.remote_id.is_none() && read.stored.contains_key(&row.resource) {
+            out.settled.push(Settled {
+                state: State::Held,
+                reason: "more than one account of the app fits".to_owned(),
+                ..pending(row, manager)
+            });
+            return;
+        }
+        let decision = self.decide(row, read, manager, now);
+        if let Next::Create(_) = &decision.next
+            && self.leased.mode == Mode::Live
+            && let Some(manager) = manager
+            && self.waits_for(row, manager, read)
+        {
+            out.settled.push(Settled {
+                reason: "waits for the manager's account".to_owned(),
+                look: true,
+                priority: WAITED,
+                due_at: now.checked_add_signed(MANAGER_WAIT),
+                ..pending(row, Some(manager))
+            });
+            return;
+        }
+        if decision.grouped != row.grouped {
+            out.regrouped.push(row.resource);
+        }
+        self.turn(row, read, decision, manager, out);
+    }
+
+    fn decide(self, row: &Row, read: &Read, manager: Option<ResourceId>, now: DateTime<Utc>) -> Decision {
+        let stored = read.stored.get(&row.resource);
+        let view = stored.map(|stored| UserView {
+            id: stored.id,
+            object: &stored.object,
+            manager: manager
+                .and_then(|id| read.managers.get(&id))
+                .map(|manager| &manager.object),
+            manager_remote: manager
+                .and_then(|id| read.references.get(&id))
+                .and_then(|reference| reference.remote_id.as_deref()),
+        });
+        let subject = match (view, row.kind.as_str()) {
+            (None, _) => Subject::Gone,
+            (Some(view), "Group") => Subject::Group(view.id, view.object),
+            (Some(view), _) => Subject::User(view),
+        };
+        // What was only read, and never acknowledged by the app as ours, is judged only where we have something to say.
+        let known = match (&row.known, subject) {
+            (Some(known), Subject::User(view)) if row.is_read => match self.rules.user(view) {
+                crate::provision::Desired::Wanted(wanted) => Some(ours_of(known, &wanted, None)),
+                _ => Some(known.clone()),
+            },
+            (Some(known), Subject::Group(id, object)) if row.is_read => match self.rules.group(id, object) {
+                crate::provision::Desired::Wanted(wanted) => Some(ours_of(known, &wanted, None)),
+                _ => Some(known.clone()),
+            },
+            (known, _) => known.clone(),
+        };
+        let account = Account {
+            remote_id: row.remote_id.as_deref(),
+            known: known.as_ref(),
+            cause: row.cause.map(|(cause, _)| cause),
+            cause_since: row.cause.map(|(_, since)| since),
+            steps_done: usize::try_from(row.steps_done).unwrap_or(0),
+            adopted: row.adopted,
+        };
+        decide(self.rules, account, subject, now, |held| {
+            is_approved(read, row.resource, held)
+        })
+    }
+
+    /// Whether it pays to make the manager's account first: then one call does for both the account and the reference.
+    fn waits_for(self, row: &Row, manager: ResourceId, read: &Read) -> bool {
+        row.priority < WAITED
+            && manager != row.resource
+            && read.references.get(&manager).is_some_and(|reference| {
+                reference.is_coming
+                    && reference.remote_id.is_none()
+                    && !reference.depends.contains(&row.resource)
+            })
+    }
+
+    fn turn(
+        self,
+        row: &Row,
+        read: &Read,
+        decision: Decision,
+        manager: Option<ResourceId>,
+        out: &mut Prepared,
+    ) {
+        let settled = Settled {
+            cause: decision.cause,
+            steps_done: i16::try_from(decision.steps_done).unwrap_or(i16::MAX),
+            grouped: decision.grouped,
+            ..pending(row, manager)
+        };
+        let rest = |state, reason| Settled {
+            state,
+            reason,
+            ..settled.clone()
+        };
+        if self.leased.mode == Mode::Live {
+            out.holds
+                .extend(decision.held.iter().map(|held| self.hold(row, read, held)));
+        }
+        let task = match decision.next {
+            Next::Rest(state, reason) => match self.members_task(row, read, state) {
+                Some(task) => task,
+                None => {
+                    out.settled.push(rest(state, reason));
+                    return;
+                }
+            },
+            Next::Wait(state, reason, due_at) => {
+                out.settled.push(Settled {
+                    look: true,
+                    due_at: Some(due_at),
+                    ..rest(state, reason)
+                });
+                return;
+            }
+            Next::Create(object) => Task::Create(object),
+            Next::Change(before, after) => Task::Change { before, after },
+            Next::Disable => {
+                let before = row.known.clone().unwrap_or_default();
+                let mut after = before.clone();
+                after.insert("active".to_owned(), json!(false));
+                Task::Change { before, after }
+            }
+            Next::Delete => Task::Delete,
+        };
+        let body = self.body(row, &task);
+        if is_empty_patch(&task, body.as_ref()) {
+            let task = self.members_task(row, read, State::InSync);
+            let is_held = !decision.held.is_empty();
+            match (task, is_held) {
+                (Some(task), _) if self.leased.mode == Mode::Live => self.intend(row, task, settled, out),
+                (_, true) => out
+                    .settled
+                    .push(rest(State::Held, "waits for a decision".to_owned())),
+                _ => out.settled.push(rest(State::InSync, String::new())),
+            }
+            return;
+        }
+        if self.leased.mode != Mode::Live {
+            out.settled
+                .push(rest(State::Pending, would(self.leased.mode, &task)));
+            return;
+        }
+        self.intend(row, task, settled, out);
+    }
+
+    fn intend(self, row: &Row, task: Task, settled: Settled, out: &mut Prepared) {
+        let operation = OperationId::new();
+        let (action, method) = match &task {
+            Task::Create(_) => ("create", "POST"),
+            Task::Delete => ("delete", "DELETE"),
+            Task::Members { .. } => ("members", if self.can_patch { "PATCH" } else { "PUT" }),
+            Task::Change { after, before } => {
+                let is_disable =
+                    after.get("active") == Some(&json!(false)) && before.get("active") != after.get("active");
+                (
+                    if is_disable { "disable" } else { "update" },
+                    if self.can_patch { "PATCH" } else { "PUT" },
+                )
+            }
+            Task::Resolve { .. } => ("update", "GET"),
+        };
+        let path = match (&task, &row.remote_id) {
+            (Task::Create(_), _) | (_, None) => format!("/{}", endpoint(&row.kind)),
+            (_, Some(remote)) => format!("/{}/{remote}", endpoint(&row.kind)),
+        };
+        out.intents.push(Intent {
+            id: operation,
+            resource: row.resource,
+            action,
+            method,
+            path,
+            body: self.body(row, &task),
+            after: after_of(&task),
+        });
+        out.settled.push(settled);
+        out.jobs.push(self.job(row, operation, task));
+    }
+
+    fn job(self, row: &Row, operation: OperationId, task: Task) -> Job {
+        Job {
+            operation,
+            resource: row.resource,
+            kind: row.kind.clone(),
+            remote: row.remote_id.clone(),
+            attempts: row.attempts,
+            task,
+        }
+    }
+
+    fn body(self, row: &Row, task: &Task) -> Option<Value> {
+        match task {
+            Task::Create(object) => Some(whole(&row.kind, object)),
+            Task::Change { before, after } if self.can_patch => {
+                Some(patch_body(self.directory.registry(), &row.kind, before, after))
+            }
+            Task::Change { after, .. } => Some(whole(&row.kind, after)),
+            Task::Members { add, remove } => Some(member_changes(add, remove)),
+            Task::Delete | Task::Resolve { .. } => None,
+        }
+    }
+
+    /// Members to put in and take out, when the group itself is as it should be.
+    fn members_task(self, row: &Row, read: &Read, state: State) -> Option<Task> {
+        if row.kind != "Group" || !matches!(state, State::InSync | State::OutOfScope) {
+            return None;
+        }
+        let refs = |rows: Option<&Vec<MemberRow>>| -> Vec<(ResourceId, String)> {
+            rows.into_iter()
+                .flatten()
+                .map(|(_, member, remote)| (*member, remote.clone()))
+                .collect()
+        };
+        let (add, remove) = (
+            refs(read.to_add.get(&row.resource)),
+            refs(read.to_remove.get(&row.resource)),
+        );
+        (!add.is_empty() || !remove.is_empty()).then_some(Task::Members { add, remove })
+    }
+
+    fn hold(self, row: &Row, read: &Read, held: &HeldValue) -> NewHold {
+        NewHold {
+            owner: self.leased.app.uuid(),
+            app: Some(self.leased.app),
+            person: read.stored.get(&row.resource).and_then(|stored| stored.person),
+            resource: Some(row.resource),
+            field: held.field.clone(),
+            old: held.old.clone(),
+            new: held.new.clone(),
+            detail: format!("the app {} holds another value", self.leased.name),
+        }
+    }
+}
+
+fn by_group(rows: Vec<MemberRow>) -> HashMap<ResourceId, Vec<MemberRow>> {
+    let mut groups: HashMap<ResourceId, Vec<MemberRow>> = HashMap::new();
+    for row in rows {
+        groups.entry(row.0).or_default().push(row);
+    }
+    groups
+}
+
+/// The account as it stands, with nothing to look at.
+fn pending(row: &Row, manager: Option<ResourceId>) -> Settled {
+    Settled {
+        resource: row.resource,
+        state: State::Pending,
+        reason: String::new(),
+        look: false,
+        priority: row.priority,
+        due_at: None,
+        manager,
+        cause: row.cause,
+        steps_done: row.steps_done,
+        grouped: row.grouped,
+    }
+}
+
+fn is_approved(read: &Read, resource: ResourceId, held: &HeldValue) -> bool {
+    read.approved
+        .iter()
+        .any(|(id, field, new)| *id == resource && *field == held.field && *new == held.new)
+}
+
+/// A difference that SCIM does not count as one, such as the order of a list.
+fn is_empty_patch(task: &Task, body: Option<&Value>) -> bool {
+    matches!(task, Task::Change { .. })
+        && body
+            .and_then(|body| body.get("Operations"))
+            .and_then(Value::as_array)
+            .is_some_and(Vec::is_empty)
+}
+
+/// What an operation with an unknown outcome would have led to.
+fn expected(after: Option<&Value>, body: Option<&Value>, row: &Row) -> Object {
+    after
+        .and_then(|after| after.get("object"))
+        .or(body)
+        .and_then(Value::as_object)
+        .cloned()
+        .or_else(|| row.known.clone())
+        .unwrap_or_default()
+}
+
+/// What would be done if the app were live: attribute names, never values.
+fn would(mode: Mode, task: &Task) -> String {
+    let deed = match task {
+        Task::Create(_) => "would be created".to_owned(),
+        Task::Delete => "would be removed".to_owned(),
+        Task::Change { before, after }
+            if before.get("active") != after.get("active") && after.get("active") == Some(&json!(false)) =>
+        {
+            "would be disabled".to_owned()
+        }
+        Task::Change { before, after } => {
+            let names: Vec<&str> = before
+                .keys()
+                .chain(after.keys().filter(|key| !before.contains_key(*key)))
+                .filter(|key| before.get(*key) != after.get(*key))
+                .map(String::as_str)
+                .collect();
+            format!("would change {}", names.join(", "))
+        }
+        Task::Members { .. } => "members would change".to_owned(),
+        Task::Resolve { .. } => "an earlier call is looked up".to_owned(),
+    };
+    format!("{deed}; the app is in mode {}", mode.word())
+}

@@ -1,0 +1,645 @@
+//! The tables of accounts and operations; apps' leases. Reads `resource`, `membership` and `change`, which the
+//! directory owns: what is compared here is compared set against set, inside the database.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::OptionalExtension;
+use diesel::sql_types::{
+    Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Error;
+use crate::base::{AppId, OperationId, ResourceId, TenantId};
+use crate::db::{Conn, Statement as _};
+use crate::provision::{Cause, Mode};
+use crate::scim::Object;
+use crate::statement;
+
+pub(super) fn uuids(ids: &[ResourceId]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.uuid()).collect()
+}
+
+// ---------------------------------------------------------------- dispatch
+
+statement!(
+    AppsToDispatch: (BigInt,) -> (SqlUuid, SqlUuid) =
+    "SELECT a.tenant_id, a.id FROM app a LEFT JOIN change_chain c ON c.tenant_id = a.tenant_id
+     WHERE a.live_revision IS NOT NULL AND a.mode <> 'paused'
+       AND (a.dispatched_seq < coalesce(c.last_seq, 0) OR a.planned_revision IS DISTINCT FROM a.live_revision)
+     LIMIT $1"
+);
+
+/// Apps that have not seen all numbered changes, or whose settings are new; of all tenants.
+pub(super) async fn apps_to_dispatch(conn: &mut Conn, limit: i64) -> Result<Vec<(TenantId, AppId)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> = AppsToDispatch::with((limit,)).get_results(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(tenant, app)| (tenant.into(), app.into()))
+        .collect())
+}
+
+/// How far an app has been dispatched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dispatched {
+    pub seq: i64,
+    pub planned: Option<i32>,
+    pub live: i32,
+    pub last_seq: i64,
+}
+
+statement!(
+    LockForDispatch: (SqlUuid, SqlUuid) -> (BigInt, Nullable<Integer>, Integer, BigInt) =
+    "SELECT a.dispatched_seq, a.planned_revision, a.live_revision,
+            coalesce((SELECT last_seq FROM change_chain c WHERE c.tenant_id = a.tenant_id), 0)
+     FROM app a WHERE a.tenant_id = $1 AND a.id = $2 AND a.live_revision IS NOT NULL FOR UPDATE OF a SKIP LOCKED"
+);
+
+/// Locks an app for dispatch, unless somebody has it; until the end of the transaction.
+pub(super) async fn lock_for_dispatch(
+    conn: &mut Conn,
+    tenant: TenantId,
+    app: AppId,
+) -> Result<Option<Dispatched>, Error> {
+    let row: Option<(i64, Option<i32>, i32, i64)> = LockForDispatch::with((tenant.uuid(), app.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(|(seq, planned, live, last_seq)| Dispatched {
+        seq,
+        planned,
+        live,
+        last_seq,
+    }))
+}
+
+statement!(
+    Changes: (SqlUuid, BigInt, BigInt) -> (BigInt, SqlUuid, Text) =
+    "SELECT seq, resource_id, kind FROM change WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+);
+
+/// Numbered changes after `seq`: number, resource, type.
+pub(super) async fn changes(
+    conn: &mut Conn,
+    tenant: TenantId,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<(i64, ResourceId, String)>, Error> {
+    let rows: Vec<(i64, Uuid, String)> = Changes::with((tenant.uuid(), seq, limit))
+        .get_results(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(seq, id, kind)| (seq, id.into(), kind))
+        .collect())
+}
+
+statement!(
+    LookAt: (SqlUuid, SqlUuid, Array<SqlUuid>, Array<Text>, Timestamptz) -> () =
+    "INSERT INTO account (tenant_id, app_id, resource_id, kind, state, since, priority)
+     SELECT $1, $2, r.id, r.kind, 'pending', $5,
+            CASE WHEN r.kind = 'Group' THEN 7 WHEN r.active IS FALSE THEN 1 ELSE 5 END
+     FROM resource r WHERE r.tenant_id = $1 AND r.id = ANY($3) AND r.kind = ANY($4)
+     ON CONFLICT (tenant_id, app_id, resource_id) DO UPDATE
+     SET look = true, due_at = NULL, attempts = 0, priority = excluded.priority"
+);
+statement!(
+    LookAtGone: (SqlUuid, SqlUuid, Array<SqlUuid>) -> () =
+    "UPDATE account x SET look = true, due_at = NULL, priority = 1
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = ANY($3)
+       AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = x.resource_id)"
+);
+
+/// Has an app look at these resources; makes their accounts where they have none.
+pub(super) async fn look_at(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    ids: &[ResourceId],
+    kinds: &[&str],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    LookAt::with((tenant.uuid(), app.uuid(), uuids(ids), kinds.to_vec(), now))
+        .execute(conn)
+        .await?;
+    LookAtGone::with((tenant.uuid(), app.uuid(), uuids(ids)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    LookAtDependents: (SqlUuid, SqlUuid, Array<SqlUuid>) -> () =
+    "UPDATE account SET look = true, due_at = NULL
+     WHERE tenant_id = $1 AND app_id = $2 AND depends && $3 AND depends <> '{}' AND state <> 'unmatched'"
+);
+
+/// Has an app look at the accounts whose desired state read one of these resources.
+pub(super) async fn look_at_dependents(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    ids: &[ResourceId],
+) -> Result<(), Error> {
+    LookAtDependents::with((tenant.uuid(), app.uuid(), uuids(ids)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    LookAtGroupsOf: (SqlUuid, SqlUuid, Array<SqlUuid>) -> () =
+    "UPDATE account SET look = true, due_at = NULL
+     WHERE tenant_id = $1 AND app_id = $2 AND kind = 'Group' AND state <> 'unmatched' AND NOT look
+       AND resource_id IN (SELECT m.group_id FROM membership m WHERE m.tenant_id = $1 AND m.member_id = ANY($3)
+                           UNION SELECT k.group_id FROM account_member k WHERE k.tenant_id = $1 AND k.app_id = $2 AND k.member_id = ANY($3))"
+);
+
+/// Has an app look at the groups in which these resources are, or are known to be.
+pub(super) async fn look_at_groups_of(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    ids: &[ResourceId],
+) -> Result<(), Error> {
+    LookAtGroupsOf::with((tenant.uuid(), app.uuid(), uuids(ids)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    LookAtPage: (SqlUuid, SqlUuid, SqlUuid, Array<Text>, BigInt, Timestamptz) -> (Nullable<SqlUuid>,) =
+    "WITH page AS (SELECT r.id, r.kind, r.active FROM resource r
+                   WHERE r.tenant_id = $1 AND r.id > $3 AND r.kind = ANY($4) ORDER BY r.id LIMIT $5),
+     put AS (INSERT INTO account (tenant_id, app_id, resource_id, kind, state, since, priority)
+             SELECT $1, $2, id, kind, 'pending', $6,
+                    CASE WHEN kind = 'Group' THEN 7 WHEN active IS FALSE THEN 1 ELSE 5 END FROM page
+             ON CONFLICT (tenant_id, app_id, resource_id) DO UPDATE
+             SET look = true, due_at = NULL, attempts = 0, priority = excluded.priority)
+     SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1)"
+);
+
+/// Has an app look at a page of all resources, after `after`; the last one of the page.
+pub(super) async fn look_at_page(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    after: Uuid,
+    kinds: &[&str],
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Option<Uuid>, Error> {
+    let (last,): (Option<Uuid>,) =
+        LookAtPage::with((tenant.uuid(), app.uuid(), after, kinds.to_vec(), limit, now))
+            .get_result(conn)
+            .await?;
+    Ok(last)
+}
+
+statement!(
+    LookAtAll: (SqlUuid, SqlUuid) -> () =
+    "UPDATE account SET look = true, due_at = NULL
+     WHERE tenant_id = $1 AND app_id = $2 AND state <> 'unmatched' AND NOT look"
+);
+
+/// Has an app look at every account it has a row for.
+pub(super) async fn look_at_all(conn: &mut Conn, (tenant, app): (TenantId, AppId)) -> Result<(), Error> {
+    LookAtAll::with((tenant.uuid(), app.uuid())).execute(conn).await?;
+    Ok(())
+}
+
+statement!(
+    SetDispatched: (SqlUuid, SqlUuid, BigInt, Nullable<Integer>) -> () =
+    "UPDATE app SET dispatched_seq = $3, planned_revision = $4 WHERE tenant_id = $1 AND id = $2"
+);
+
+/// Notes how far an app has been dispatched.
+pub(super) async fn set_dispatched(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    seq: i64,
+    planned: Option<i32>,
+) -> Result<(), Error> {
+    SetDispatched::with((tenant.uuid(), app.uuid(), seq, planned))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    LookAtDecided: () -> () =
+    "UPDATE account x SET look = true, due_at = NULL FROM hold h
+     WHERE h.state IN ('approved', 'rejected') AND h.app_id = x.app_id AND h.tenant_id = x.tenant_id
+       AND h.resource_id = x.resource_id AND x.state = 'held' AND NOT x.look AND h.decided_at > x.since"
+);
+
+/// Has apps look at held accounts about which a human decided since.
+pub(super) async fn look_at_decided(conn: &mut Conn) -> Result<(), Error> {
+    LookAtDecided::with(()).execute(conn).await?;
+    Ok(())
+}
+
+// ---------------------------------------------------------------- leases
+
+/// An app that is ours to work on for a while.
+#[derive(Debug, Clone)]
+pub(super) struct Leased {
+    pub tenant: TenantId,
+    pub app: AppId,
+    pub name: String,
+    pub epoch: i64,
+    pub revision: i32,
+    pub mode: Mode,
+    pub is_matched: bool,
+    pub in_trouble: bool,
+    pub failures: i32,
+    pub capabilities: Option<Value>,
+}
+
+type LeaseRow = (
+    Uuid,
+    Uuid,
+    String,
+    i64,
+    i32,
+    String,
+    bool,
+    bool,
+    i32,
+    Option<Value>,
+);
+
+statement!(
+    LeaseApp: (SqlUuid, Timestamptz, Integer) -> (SqlUuid, SqlUuid, Text, BigInt, Integer, Text, Bool, Bool, Integer, Nullable<Jsonb>) =
+    "WITH candidate AS (
+         SELECT a.tenant_id, a.id FROM app a
+         WHERE a.mode <> 'paused' AND a.live_revision IS NOT NULL
+           AND a.planned_revision = a.live_revision
+           AND (a.lease_until IS NULL OR a.lease_until <= now())
+           AND (a.resume_at IS NULL OR a.resume_at <= $2)
+           AND NOT EXISTS (SELECT 1 FROM frozen f WHERE f.tenant_id = a.tenant_id AND f.owner_id IN (a.id, a.tenant_id))
+           AND (a.matched_at IS NULL
+                OR EXISTS (SELECT 1 FROM account x WHERE x.tenant_id = a.tenant_id AND x.app_id = a.id AND x.look
+                           AND x.state <> 'unmatched' AND (x.due_at IS NULL OR x.due_at <= $2))
+                OR EXISTS (SELECT 1 FROM operation o WHERE o.tenant_id = a.tenant_id AND o.app_id = a.id AND o.state = 'pending'))
+         ORDER BY a.lease_until NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED)
+     UPDATE app a SET lease_owner = $1, lease_epoch = a.lease_epoch + 1, lease_until = now() + make_interval(secs => $3)
+     FROM candidate c WHERE a.tenant_id = c.tenant_id AND a.id = c.id
+     RETURNING a.tenant_id, a.id, a.name, a.lease_epoch, a.live_revision, a.mode, a.matched_at IS NOT NULL,
+               a.trouble IS NOT NULL, a.failures, a.capabilities"
+);
+
+/// Takes the app that waited longest and has something to do, for `time` by the database's clock.
+pub(super) async fn lease_app(
+    conn: &mut Conn,
+    owner: Uuid,
+    now: DateTime<Utc>,
+    time: Duration,
+) -> Result<Option<Leased>, Error> {
+    let seconds = i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+    let row: Option<LeaseRow> = LeaseApp::with((owner, now, seconds))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(
+        |(tenant, app, name, epoch, revision, mode, is_matched, in_trouble, failures, capabilities)| Leased {
+            tenant: tenant.into(),
+            app: app.into(),
+            name,
+            epoch,
+            revision,
+            mode: Mode::of(&mode).unwrap_or(Mode::Paused),
+            is_matched,
+            in_trouble,
+            failures,
+            capabilities,
+        },
+    ))
+}
+
+statement!(
+    RenewLease: (SqlUuid, SqlUuid, BigInt, Integer) -> (BigInt,) =
+    "UPDATE app SET lease_until = now() + make_interval(secs => $4)
+     WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3 RETURNING lease_epoch"
+);
+
+/// Lengthens the lease and holds the app's row until the end of the transaction, so that nobody takes over between
+/// this check and the commit.
+///
+/// # Errors
+/// [`Error::LeaseLost`] when somebody else took over.
+pub(super) async fn renew(conn: &mut Conn, leased: &Leased, time: Duration) -> Result<(), Error> {
+    let seconds = i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+    let row: Option<(i64,)> =
+        RenewLease::with((leased.tenant.uuid(), leased.app.uuid(), leased.epoch, seconds))
+            .get_result(conn)
+            .await
+            .optional()?;
+    row.map(|_| ()).ok_or(Error::LeaseLost)
+}
+
+statement!(
+    ReleaseApp: (SqlUuid, SqlUuid, BigInt) -> () =
+    "UPDATE app SET lease_until = now() WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3"
+);
+
+/// Gives the app back.
+pub(super) async fn release(conn: &mut Conn, leased: &Leased) -> Result<(), Error> {
+    ReleaseApp::with((leased.tenant.uuid(), leased.app.uuid(), leased.epoch))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    OrphanMembers: (SqlUuid, SqlUuid, BigInt) -> () =
+    "INSERT INTO account_member (tenant_id, app_id, group_id, member_id, remote_id, sure)
+     SELECT $1, $2, o.resource_id, (m.value ->> 0)::uuid, m.value ->> 1, false
+     FROM operation o CROSS JOIN LATERAL jsonb_array_elements(o.after -> 'add') AS m(value)
+     WHERE o.tenant_id = $1 AND o.app_id = $2 AND o.state = 'pending' AND o.epoch < $3 AND o.action = 'members'
+     ON CONFLICT (tenant_id, app_id, group_id, member_id) DO UPDATE SET sure = false"
+);
+statement!(
+    OrphanOperations: (SqlUuid, SqlUuid, BigInt, Timestamptz) -> () =
+    "WITH orphan AS (
+         UPDATE operation SET state = CASE WHEN action = 'members' THEN 'refused' ELSE 'unknown' END,
+                              finished_at = CASE WHEN action = 'members' THEN $4 END
+         WHERE tenant_id = $1 AND app_id = $2 AND state = 'pending' AND epoch < $3 RETURNING resource_id)
+     UPDATE account x SET look = true, due_at = NULL FROM orphan
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = orphan.resource_id"
+);
+
+/// Finds what an earlier lease began and never ended: the outcome of these calls is unknown.
+pub(super) async fn adopt_orphans(conn: &mut Conn, leased: &Leased, now: DateTime<Utc>) -> Result<(), Error> {
+    let (tenant, app, epoch) = (leased.tenant.uuid(), leased.app.uuid(), leased.epoch);
+    OrphanMembers::with((tenant, app, epoch)).execute(conn).await?;
+    OrphanOperations::with((tenant, app, epoch, now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    SetAppHealth: (SqlUuid, SqlUuid, Integer, Nullable<Text>, Nullable<Timestamptz>) -> () =
+    "UPDATE app SET failures = $3, trouble = $4, resume_at = $5 WHERE tenant_id = $1 AND id = $2"
+);
+statement!(
+    Quarantine: (SqlUuid, SqlUuid, Text, Timestamptz) -> () =
+    "UPDATE account SET state = 'quarantined', reason = $3, since = $4
+     WHERE tenant_id = $1 AND app_id = $2 AND look AND state = 'pending'"
+);
+statement!(
+    EndQuarantine: (SqlUuid, SqlUuid, Timestamptz) -> () =
+    "UPDATE account SET state = 'pending', reason = '', since = $3, look = true, due_at = NULL
+     WHERE tenant_id = $1 AND app_id = $2 AND state = 'quarantined'"
+);
+
+/// Notes how the app fares as a whole: failures in a row, what is wrong, until when it is left alone.
+pub(super) async fn set_health(
+    conn: &mut Conn,
+    leased: &Leased,
+    failures: i32,
+    trouble: Option<&str>,
+    resume_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let (tenant, app) = (leased.tenant.uuid(), leased.app.uuid());
+    SetAppHealth::with((tenant, app, failures, trouble, resume_at))
+        .execute(conn)
+        .await?;
+    match trouble {
+        Some(trouble) => {
+            Quarantine::with((tenant, app, trouble, now))
+                .execute(conn)
+                .await?
+        }
+        None if leased.in_trouble => EndQuarantine::with((tenant, app, now)).execute(conn).await?,
+        None => 0,
+    };
+    Ok(())
+}
+
+// ---------------------------------------------------------------- accounts to look at
+
+/// An account to look at.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub resource: ResourceId,
+    pub kind: String,
+    pub remote_id: Option<String>,
+    pub known: Option<Object>,
+    pub cause: Option<(Cause, DateTime<Utc>)>,
+    pub steps_done: i16,
+    pub adopted: bool,
+    pub grouped: bool,
+    pub doubtful: bool,
+    /// `known` was read from the app; the app never acknowledged a write of ours.
+    pub is_read: bool,
+    pub attempts: i32,
+    pub priority: i16,
+    /// An operation with an unknown outcome: id, action, body, what would be there after it.
+    pub unknown: Option<(OperationId, String, Option<Value>, Option<Value>)>,
+}
+
+statement!(
+    TakeAccounts: (SqlUuid, SqlUuid, Timestamptz, BigInt, SmallInt) ->
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt) =
+    "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
+            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority
+     FROM account x
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND x.state <> 'unmatched'
+       AND (x.due_at IS NULL OR x.due_at <= $3) AND x.priority <= $5
+       AND NOT EXISTS (SELECT 1 FROM operation p WHERE p.tenant_id = $1 AND p.app_id = $2
+                       AND p.resource_id = x.resource_id AND p.state = 'pending')
+     ORDER BY x.priority, x.due_at LIMIT $4 FOR UPDATE OF x"
+);
+type UnknownRow = (Uuid, Uuid, String, Option<Value>, Option<Value>);
+statement!(
+    UnknownOperations: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid, SqlUuid, Text, Nullable<Jsonb>, Nullable<Jsonb>) =
+    "SELECT resource_id, id, action, body, after FROM operation
+     WHERE tenant_id = $1 AND app_id = $2 AND resource_id = ANY($3) AND state = 'unknown'"
+);
+type AccountRow = (
+    Uuid,
+    String,
+    Option<String>,
+    Option<Value>,
+    Option<String>,
+    Option<DateTime<Utc>>,
+    i16,
+    bool,
+    bool,
+    bool,
+    bool,
+    i32,
+    i16,
+);
+
+/// Locks up to `limit` accounts that are to be looked at and due, the most urgent first, and none with a call under way.
+pub(super) async fn take(
+    conn: &mut Conn,
+    leased: &Leased,
+    now: DateTime<Utc>,
+    limit: i64,
+    least_urgent: i16,
+) -> Result<Vec<Row>, Error> {
+    let (tenant, app) = (leased.tenant.uuid(), leased.app.uuid());
+    let rows: Vec<AccountRow> = TakeAccounts::with((tenant, app, now, limit, least_urgent))
+        .get_results(conn)
+        .await?;
+    let mut rows: Vec<Row> = rows.into_iter().map(read_row).collect();
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.resource.uuid()).collect();
+    let unknown: Vec<UnknownRow> = UnknownOperations::with((tenant, app, ids))
+        .get_results(conn)
+        .await?;
+    for (resource, id, action, body, after) in unknown {
+        if let Some(row) = rows.iter_mut().find(|row| row.resource.uuid() == resource) {
+            row.unknown = Some((id.into(), action, body, after));
+        }
+    }
+    Ok(rows)
+}
+
+fn read_row(row: AccountRow) -> Row {
+    let (
+        resource,
+        kind,
+        remote_id,
+        known,
+        cause,
+        since,
+        steps_done,
+        adopted,
+        grouped,
+        doubtful,
+        is_read,
+        attempts,
+        priority,
+    ) = row;
+    Row {
+        resource: resource.into(),
+        kind,
+        remote_id,
+        known: known.and_then(object),
+        cause: cause.as_deref().and_then(Cause::of).zip(since),
+        steps_done,
+        adopted,
+        grouped,
+        doubtful,
+        is_read,
+        attempts,
+        priority,
+        unknown: None,
+    }
+}
+
+pub(super) fn object(value: Value) -> Option<Object> {
+    match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    }
+}
+
+/// Another account that a desired state refers to.
+#[derive(Debug, Clone)]
+pub(super) struct Reference {
+    pub remote_id: Option<String>,
+    pub is_coming: bool,
+    pub depends: Vec<ResourceId>,
+}
+
+statement!(
+    References: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid, Nullable<Text>, Bool, Array<SqlUuid>) =
+    "SELECT x.resource_id, x.remote_id,
+            x.remote_id IS NULL AND x.state IN ('pending', 'in_sync') AND NOT x.doubtful
+              AND (x.look OR EXISTS (SELECT 1 FROM operation p WHERE p.tenant_id = $1 AND p.app_id = $2
+                                     AND p.resource_id = x.resource_id AND p.state = 'pending')),
+            x.depends
+     FROM account x WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = ANY($3) AND x.state <> 'unmatched'"
+);
+
+/// The accounts of these resources, as references need them: the app's id, or whether it will be there soon.
+pub(super) async fn references(
+    conn: &mut Conn,
+    leased: &Leased,
+    ids: &[ResourceId],
+) -> Result<Vec<(ResourceId, Reference)>, Error> {
+    let rows: Vec<(Uuid, Option<String>, bool, Vec<Uuid>)> =
+        References::with((leased.tenant.uuid(), leased.app.uuid(), uuids(ids)))
+            .get_results(conn)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, remote_id, is_coming, depends)| {
+            let depends = depends.into_iter().map(ResourceId::from).collect();
+            (
+                id.into(),
+                Reference {
+                    remote_id,
+                    is_coming,
+                    depends,
+                },
+            )
+        })
+        .collect())
+}
+
+statement!(
+    ApprovedHolds: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid, Text, Nullable<Jsonb>) =
+    "SELECT resource_id, field, new FROM hold
+     WHERE tenant_id = $1 AND owner_id = $2 AND state = 'approved' AND resource_id = ANY($3)"
+);
+
+/// Values that a human agreed to: resource, field, value.
+pub(super) async fn approved(
+    conn: &mut Conn,
+    leased: &Leased,
+    ids: &[ResourceId],
+) -> Result<Vec<(ResourceId, String, Option<Value>)>, Error> {
+    let rows: Vec<(Uuid, String, Option<Value>)> =
+        ApprovedHolds::with((leased.tenant.uuid(), leased.app.uuid(), uuids(ids)))
+            .get_results(conn)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, field, new)| (id.into(), field, new))
+        .collect())
+}
+
+statement!(
+    ResolveUnder: (SqlUuid, SqlUuid, BigInt, Array<SqlUuid>) -> () =
+    "UPDATE operation SET state = 'pending', epoch = $3 WHERE tenant_id = $1 AND app_id = $2 AND id = ANY($4)"
+);
+
+/// Takes operations with an unknown outcome under this lease, to find out.
+pub(super) async fn resolve_under(
+    conn: &mut Conn,
+    leased: &Leased,
+    ids: &[OperationId],
+) -> Result<(), Error> {
+    if !ids.is_empty() {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        ResolveUnder::with((leased.tenant.uuid(), leased.app.uuid(), leased.epoch, ids))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+statement!(
+    ReleaseWaiting: (SqlUuid, SqlUuid) -> () =
+    "UPDATE account SET due_at = NULL
+     WHERE tenant_id = $1 AND app_id = $2 AND look AND priority = 6 AND due_at IS NOT NULL AND attempts = 0
+       AND remote_id IS NULL AND state = 'pending'"
+);
+
+/// Lets those go on who wait for a manager's account. Returns whether there were any.
+pub(super) async fn release_waiting(conn: &mut Conn, leased: &Leased) -> Result<bool, Error> {
+    let released = ReleaseWaiting::with((leased.tenant.uuid(), leased.app.uuid()))
+        .execute(conn)
+        .await?;
+    Ok(released > 0)
+}
