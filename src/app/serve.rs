@@ -11,6 +11,7 @@ use crate::access::Doorkeeper;
 use crate::config::Config;
 use crate::connector::Catalogue;
 use crate::db::embedded::Role;
+use crate::delivery;
 use crate::directory::Directory;
 use crate::net::Net;
 use crate::scim::Registry;
@@ -108,6 +109,13 @@ fn start(
         catalogue: Arc::clone(&catalogue),
         net: net.clone(),
         sync: sync.clone(),
+        delivery: delivery::Engine::new(
+            db.clone(),
+            directory.clone(),
+            net.clone(),
+            clock.clone(),
+            sealer.clone(),
+        ),
         doorkeeper: doorkeeper.clone(),
     };
     let state = State {

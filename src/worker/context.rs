@@ -6,6 +6,7 @@ use crate::access::Doorkeeper;
 use crate::base::Clock;
 use crate::connector::Catalogue;
 use crate::db::Db;
+use crate::delivery;
 use crate::net::Net;
 use crate::sync::Engine;
 
@@ -22,6 +23,8 @@ pub struct Context {
     pub net: Net,
     /// Connections and their runs.
     pub sync: Engine,
+    /// Brings apps up to date.
+    pub delivery: delivery::Engine,
     /// Notes when tokens were used.
     pub doorkeeper: Doorkeeper,
 }

@@ -10,17 +10,28 @@ use crate::db;
 /// How long the sequencer lets changes gather: one batch, one NOTIFY.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// So many apps are worked on at a time.
+const PUSHERS: [&str; 4] = [
+    "delivery.app.push.1",
+    "delivery.app.push.2",
+    "delivery.app.push.3",
+    "delivery.app.push.4",
+];
+
 /// Every task. A step returns whether there was something to do.
 #[must_use]
 pub fn tasks(context: &Context) -> Vec<Task> {
-    vec![
+    let mut tasks = vec![
         note_use_of_tokens(context),
         number_changes(context),
         start_runs(context),
         lead_runs("sync.run.lead", context),
         lead_runs("sync.run.lead_second", context),
         sweep_staging(context),
-    ]
+        dispatch_changes(context),
+    ];
+    tasks.extend(PUSHERS.iter().map(|name| push_to_apps(context, name)));
+    tasks
 }
 
 fn note_use_of_tokens(context: &Context) -> Task {
@@ -83,5 +94,38 @@ fn sweep_staging(context: &Context) -> Task {
             engine.sweep().await?;
             Ok(false)
         }
+    })
+}
+
+fn dispatch_changes(context: &Context) -> Task {
+    let (engine, signals) = (context.delivery.clone(), context.db.signals().clone());
+    Task::every("delivery.change.dispatch", Duration::from_secs(1), move || {
+        let (engine, signals) = (engine.clone(), signals.clone());
+        async move {
+            let worked = engine.dispatch().await?;
+            if worked {
+                signals.accounts_wait();
+            }
+            Ok(worked)
+        }
+    })
+    .or_when({
+        let signals = context.db.signals().clone();
+        move || {
+            let signals = signals.clone();
+            async move { signals.until_numbered().await }
+        }
+    })
+}
+
+fn push_to_apps(context: &Context, name: &'static str) -> Task {
+    let (engine, signals) = (context.delivery.clone(), context.db.signals().clone());
+    Task::every(name, Duration::from_secs(1), move || {
+        let engine = engine.clone();
+        async move { Ok(engine.push().await?) }
+    })
+    .or_when(move || {
+        let signals = signals.clone();
+        async move { signals.until_accounts_wait().await }
     })
 }
