@@ -35,9 +35,6 @@ pub enum Error {
     /// The HTTP server cannot start.
     #[error("the HTTP server cannot start")]
     Http(#[source] std::io::Error),
-    /// The HTTP client cannot be made.
-    #[error("outgoing requests cannot be made")]
-    Net(#[from] crate::net::Error),
     /// Signals of the operating system cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),

@@ -24,9 +24,6 @@ pub enum Error {
     /// There is no such account or operation.
     #[error("there is no {0}")]
     Unknown(&'static str),
-    /// The audit record could not be written.
-    #[error("{0}")]
-    Refused(String),
     /// Somebody else took over the app meanwhile; what they find in the tables is all there is to know.
     #[error("the lease of the app has passed to somebody else")]
     LeaseLost,

@@ -30,11 +30,12 @@ mod store;
 use std::time::Duration;
 
 pub use admin::{
-    AccountView, Attempt, Check, OperationView, accounts, accounts_of, check, operations, retry, skip,
+    AccountView, Attempt, Check, OperationView, accounts, accounts_of, check, is_there, operations, retry,
+    skip,
 };
 pub use engine::{Engine, Worked};
 pub use error::Error;
-pub use preview::{Published, approve_waiting, publish};
+pub use preview::{Counts, Published, approve_waiting, publish};
 
 /// How long an app is ours before the lease has to be renewed; renewed with every batch.
 const LEASE_TIME: Duration = Duration::from_secs(120);

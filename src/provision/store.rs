@@ -312,3 +312,29 @@ pub async fn pause(conn: &mut Conn, tenant: TenantId, app: AppId) -> Result<(), 
     Pause::with((tenant.uuid(), app.uuid())).execute(conn).await?;
     Ok(())
 }
+
+statement!(
+    EarlierRevision: (SqlUuid, SqlUuid, Integer) -> (Integer,) =
+    "SELECT revision FROM setting_revision
+     WHERE tenant_id = $1 AND owner_id = $2 AND owner_kind = 'app' AND revision < $3 ORDER BY revision DESC LIMIT 1"
+);
+
+/// Makes the settings before those in force the draft.
+///
+/// # Errors
+/// When there are none, or the store refuses.
+pub async fn rollback(conn: &mut Conn, tenant: TenantId, name: &str) -> Result<App, Error> {
+    let found = app(conn, tenant, name).await?;
+    let live = found
+        .live_revision
+        .ok_or(Error::NothingThere("the app was never published"))?;
+    let earlier: Option<(i32,)> = EarlierRevision::with((tenant.uuid(), found.id.uuid(), live))
+        .get_result(conn)
+        .await
+        .optional()?;
+    let (number,) = earlier.ok_or(Error::NothingThere("there are no settings before those in force"))?;
+    SetDraft::with((tenant.uuid(), found.id.uuid(), number))
+        .execute(conn)
+        .await?;
+    app_by_id(conn, tenant, found.id).await
+}

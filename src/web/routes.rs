@@ -32,7 +32,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::holds::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
+    .configure(api::apps::routes)
+    .configure(api::operations::routes)
+    .configure(api::status::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)
+    .configure(api::users::routes)
     .configure(scim::routes);
 }

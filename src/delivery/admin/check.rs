@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::super::client::Client;
 use super::super::send::resources;
-use crate::base::Secret;
+use crate::base::{ResourceId, Secret, TenantId};
+use crate::db::Conn;
 use crate::delivery::{Error, LEASE_TIME};
+use crate::directory::Directory;
 use crate::net::{Method, Net};
 use crate::provision::{Dialect, Ending, Settings};
 
@@ -81,4 +83,17 @@ async fn try_get(
         ok,
         message,
     }
+}
+
+/// Whether the tenant has this user or group.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn is_there(
+    conn: &mut Conn,
+    directory: &Directory,
+    tenant: TenantId,
+    id: ResourceId,
+) -> Result<bool, Error> {
+    Ok(directory.load(conn, tenant, &[id]).await?.contains_key(&id))
 }

@@ -3,5 +3,5 @@
 mod check;
 pub(super) mod store;
 
-pub use check::{Check, check};
+pub use check::{Check, check, is_there};
 pub use store::{AccountView, Attempt, OperationView, accounts, accounts_of, operations, retry, skip};

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{connections, connectors, holds, reviews, runs, tenants, tokens};
+use super::{apps, connections, connectors, holds, operations, reviews, runs, status, tenants, tokens, users};
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
     cfg.service(whole);
@@ -48,8 +48,12 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(holds::Api::openapi());
     document.merge(reviews::Api::openapi());
     document.merge(runs::Api::openapi());
+    document.merge(apps::Api::openapi());
+    document.merge(operations::Api::openapi());
+    document.merge(status::Api::openapi());
     document.merge(tenants::Api::openapi());
     document.merge(tokens::Api::openapi());
+    document.merge(users::Api::openapi());
     document
 }
 

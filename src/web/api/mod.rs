@@ -2,6 +2,7 @@
 //!
 //! One file for each family of paths: its bodies, its handlers, its part of the OpenAPI document, its `routes`.
 
+pub mod apps;
 mod caller;
 pub mod connections;
 pub mod connectors;
@@ -10,8 +11,11 @@ pub mod holds;
 mod list;
 pub mod reviews;
 pub mod runs;
+pub mod operations;
+pub mod status;
 pub mod tenants;
 pub mod tokens;
+pub mod users;
 
 pub use caller::{Admin, ApiCaller, ApiOperator, ProvisioningRead, ScimRead, ScopeKind};
 pub use list::{List, PageQuery};

@@ -1,0 +1,15 @@
+//! What can go wrong when something is looked up.
+
+/// Why it could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused.
+    #[error("what is stored could not be read")]
+    Store(#[from] crate::db::QueryError),
+    /// A search failed.
+    #[error("the directory could not be searched")]
+    Directory(#[from] crate::directory::Error),
+    /// A value that no search can be made of.
+    #[error("this cannot be searched for: {0}")]
+    Value(String),
+}

@@ -1,0 +1,58 @@
+//! Accounts by state, per app, and whether anything is still to come.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Error, store};
+use crate::base::TenantId;
+use crate::db::Conn;
+
+/// An app in numbers.
+#[derive(Debug, Clone)]
+pub struct AppStatus {
+    /// Its name.
+    pub name: String,
+    /// observe, link, live or paused.
+    pub mode: String,
+    /// Accounts by state.
+    pub counts: BTreeMap<String, i64>,
+    /// What is wrong with it as a whole.
+    pub trouble: Option<String>,
+    /// It is left alone until then.
+    pub resume_at: Option<DateTime<Utc>>,
+}
+
+/// A tenant's apps in numbers.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The apps, in order of their names.
+    pub apps: Vec<AppStatus>,
+    /// Whether every change that was committed before the question has reached every app that is not paused, or rests
+    /// for another reason than that it was not yet its turn: held, parked, quarantined, waiting for a delayed step.
+    pub is_settled: bool,
+}
+
+/// How a tenant's apps stand.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn status(conn: &mut Conn, tenant: TenantId, now: DateTime<Utc>) -> Result<Status, Error> {
+    let is_settled = store::is_settled(conn, tenant, now).await?;
+    let mut apps: Vec<AppStatus> = Vec::new();
+    for (name, mode, trouble, resume_at, state, count) in store::counts(conn, tenant).await? {
+        if apps.last().is_none_or(|last| last.name != name) {
+            apps.push(AppStatus {
+                name,
+                mode,
+                counts: BTreeMap::new(),
+                trouble,
+                resume_at: resume_at.filter(|until| *until > now),
+            });
+        }
+        if let (Some(app), Some(state)) = (apps.last_mut(), state) {
+            app.counts.insert(state, count);
+        }
+    }
+    Ok(Status { apps, is_settled })
+}
