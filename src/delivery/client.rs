@@ -1,7 +1,7 @@
 //! Speaks SCIM to one app: requests, pace, and reading what comes back. Knows nothing of accounts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use url::Url;
 use super::Error;
 use crate::base::Secret;
 use crate::net::{Answer, Method, Net};
-use crate::provision::{Dialect, Ending, Pace};
+use crate::provision::{Dialect, Ending, Pace, QUARANTINE_AFTER};
 use crate::scim::{ENTERPRISE, Object};
 
 /// The longest a call to an app may take.
@@ -93,6 +93,7 @@ struct Inner {
     next_start: Mutex<Instant>,
     until: std::sync::Mutex<Instant>,
     is_halted: AtomicBool,
+    failures: AtomicU32,
 }
 
 /// How a call ended.
@@ -143,6 +144,7 @@ impl Client {
             next_start: Mutex::new(Instant::now()),
             until: std::sync::Mutex::new(until),
             is_halted: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
         })))
     }
 
@@ -159,6 +161,15 @@ impl Client {
     /// Whether no further call is started.
     pub(super) fn is_halted(&self) -> bool {
         self.0.is_halted.load(Ordering::Relaxed)
+    }
+
+    /// Counts failures in a row; so many that the app as a whole must be failing end the calls.
+    pub(super) fn note(&self, has_failed: bool) {
+        if !has_failed {
+            self.0.failures.store(0, Ordering::Relaxed);
+        } else if self.0.failures.fetch_add(1, Ordering::Relaxed) + 1 >= QUARANTINE_AFTER {
+            self.halt();
+        }
     }
 
     /// The lease was lengthened.

@@ -224,7 +224,9 @@ impl Plan<'_> {
                 .and_then(|reference| reference.remote_id.as_deref()),
         });
         let subject = match (view, row.kind.as_str()) {
-            (None, _) => Subject::Gone,
+            (None, kind) => Subject::Gone {
+                was_group: kind == "Group",
+            },
             (Some(view), "Group") => Subject::Group(view.id, view.object),
             (Some(view), _) => Subject::User(view),
         };

@@ -230,7 +230,7 @@ async fn count(
             let decision = decide(
                 rules,
                 account,
-                view.map_or(Subject::Gone, Subject::User),
+                view.map_or(Subject::Gone { was_group: false }, Subject::User),
                 now,
                 |_| false,
             );

@@ -141,6 +141,12 @@ impl Desk {
         ) {
             self.client.halt();
         }
+        if !matches!(end.finding, Finding::NotStarted) {
+            self.client.note(matches!(
+                end.finding,
+                Finding::Failed(Sense::Unknown | Sense::Later)
+            ));
+        }
         Report {
             finding: end.finding,
             status: end.status,

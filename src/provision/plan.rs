@@ -140,7 +140,10 @@ pub struct Account<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
     /// Deleted.
-    Gone,
+    Gone {
+        /// It was a group.
+        was_group: bool,
+    },
     /// A user.
     User(UserView<'a>),
     /// A group.
@@ -200,7 +203,8 @@ pub fn decide(
     is_approved: impl Fn(&HeldValue) -> bool,
 ) -> Decision {
     let (desired, is_active, is_user) = match subject {
-        Subject::Gone => return deprovision(rules, account, Cause::Missing, now),
+        Subject::Gone { was_group: false } => return deprovision(rules, account, Cause::Missing, now),
+        Subject::Gone { was_group: true } => return ungroup(account, Cause::Missing, now),
         Subject::User(view) => (
             rules.user(view),
             view.object.get("active") != Some(&Value::Bool(false)),
@@ -215,7 +219,7 @@ pub fn decide(
     }
     match desired {
         Desired::OutOfScope if is_user => deprovision(rules, account, Cause::OutOfScope, now),
-        Desired::OutOfScope => ungroup(account, now),
+        Desired::OutOfScope => ungroup(account, Cause::OutOfScope, now),
         _ if !is_active => deprovision(rules, account, Cause::Leaver, now),
         Desired::Unclear(why) => Decision::wanted(Next::Rest(State::Held, why)),
         Desired::Wanted(object) => want(rules, account, object, is_approved),
@@ -314,14 +318,15 @@ fn deprovision(rules: &Rules, account: Account<'_>, cause: Cause, now: DateTime<
 }
 
 /// A group that is not to be in the app: ours is deleted, one that was there before us only loses our members.
-fn ungroup(account: Account<'_>, now: DateTime<Utc>) -> Decision {
-    let next = match account.remote_id {
-        Some(_) if !account.adopted => Next::Delete,
-        _ => Next::Rest(State::OutOfScope, Cause::OutOfScope.said().to_owned()),
+fn ungroup(account: Account<'_>, cause: Cause, now: DateTime<Utc>) -> Decision {
+    let next = match (account.remote_id, cause) {
+        (Some(_), _) if !account.adopted => Next::Delete,
+        (None, Cause::Missing) => Next::Rest(State::Removed, cause.said().to_owned()),
+        _ => Next::Rest(State::OutOfScope, cause.said().to_owned()),
     };
     Decision {
         next,
-        cause: Some((Cause::OutOfScope, account.cause_since.unwrap_or(now))),
+        cause: Some((cause, account.cause_since.unwrap_or(now))),
         steps_done: 0,
         grouped: false,
         held: Vec::new(),

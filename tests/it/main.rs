@@ -19,6 +19,7 @@ mod identity;
 mod kit;
 mod migrations;
 mod routes;
+mod push;
 mod sandbox;
 mod scim_list;
 mod scim_patch;
