@@ -5,7 +5,9 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{apps, connections, connectors, holds, operations, reviews, runs, status, tenants, tokens, users};
+use super::{
+    apps, connections, connectors, holds, operations, reviews, runs, status, tenants, tokens, users,
+};
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
     cfg.service(whole);
