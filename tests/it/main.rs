@@ -29,4 +29,5 @@ mod sequencer;
 mod server;
 mod stub;
 mod sync_kit;
+mod sync_people;
 mod sync_runs;

@@ -287,21 +287,29 @@ pub async fn known(
 }
 
 statement!(
+    /// What a linked record said before stays while it waits for review.
     SaveRecords: (Uuid, Uuid, Array<Text>, Array<Nullable<Uuid>>, Array<Nullable<Jsonb>>, Array<Nullable<Binary>>,
         Array<Binary>, Array<Text>, Array<Nullable<Jsonb>>, Array<Text>, Array<Nullable<Text>>, Array<Nullable<Text>>,
         Array<Nullable<Text>>, Timestamptz) -> () =
-    "INSERT INTO source_record (tenant_id, connection_id, source_id, person_id, employee, sealed, digest, outcome, \
+    "INSERT INTO source_record AS r (tenant_id, connection_id, source_id, person_id, employee, sealed, digest, outcome, \
        outcome_detail, entity_key, employee_number, work_email, remote_id, changed_at) \
      SELECT $1, $2, n.*, $14 FROM UNNEST($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
        AS n (source_id, person_id, employee, sealed, digest, outcome, detail, entity_key, number, email, remote_id) \
-     ON CONFLICT (tenant_id, connection_id, source_id) DO UPDATE SET person_id = EXCLUDED.person_id, \
-       employee = EXCLUDED.employee, sealed = EXCLUDED.sealed, digest = EXCLUDED.digest, outcome = EXCLUDED.outcome, \
-       outcome_detail = EXCLUDED.outcome_detail, entity_key = EXCLUDED.entity_key, \
-       employee_number = EXCLUDED.employee_number, work_email = EXCLUDED.work_email, remote_id = EXCLUDED.remote_id, \
+     ON CONFLICT (tenant_id, connection_id, source_id) DO UPDATE SET \
+       person_id = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.person_id ELSE EXCLUDED.person_id END, \
+       employee = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.employee ELSE EXCLUDED.employee END, \
+       sealed = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.sealed ELSE EXCLUDED.sealed END, \
+       entity_key = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.entity_key ELSE EXCLUDED.entity_key END, \
+       employee_number = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.employee_number ELSE EXCLUDED.employee_number END, \
+       work_email = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.work_email ELSE EXCLUDED.work_email END, \
+       remote_id = CASE WHEN EXCLUDED.outcome = 'review' AND r.person_id IS NOT NULL THEN r.remote_id ELSE EXCLUDED.remote_id END, \
+       digest = EXCLUDED.digest, outcome = EXCLUDED.outcome, outcome_detail = EXCLUDED.outcome_detail, \
        missing_reads = 0, missing_since = NULL, changed_at = EXCLUDED.changed_at"
 );
 
 /// Stores records as read now; they count as present. A source id may stand in a batch once.
+/// A record that waits for review and has a person already keeps that person and what it said before: nothing of it
+/// counts until somebody has decided.
 /// `sensitive_custom` names the custom fields that are declared sensitive.
 ///
 /// # Errors

@@ -23,6 +23,8 @@ pub(super) struct Assigned {
     pub by_person: HashMap<PersonId, Vec<String>>,
     /// People nobody knew before.
     pub new: HashSet<PersonId>,
+    /// People who lost a record to somebody else: a human decided so.
+    pub left_behind: Vec<PersonId>,
     /// Records that nobody but a human can place.
     pub in_review: Vec<String>,
     /// What to ask.
@@ -184,6 +186,12 @@ fn take(job: &Job<'_>, live: &Compiled, record: staging::Staged, staged: &mut St
 
 fn placed(staged: Staged, known: &Known, live: &Compiled) -> Assigned {
     let correlated = identity::correlate(&staged.candidates, known, &live.file.matching);
+    let before: HashMap<&str, PersonId> = known
+        .records
+        .iter()
+        .filter(|record| record.same_connection)
+        .filter_map(|record| Some((record.source_id.as_str(), record.person?)))
+        .collect();
     let new: Vec<PersonId> = (0..correlated.new_people).map(|_| PersonId::new()).collect();
     let mut assigned = Assigned {
         unreadable: staged.unreadable,
@@ -196,7 +204,13 @@ fn placed(staged: Staged, known: &Known, live: &Compiled) -> Assigned {
         .zip(&correlated.outcomes)
     {
         match outcome {
-            Correlation::Linked(person, _) => assigned.add(candidate, manager, *person),
+            Correlation::Linked(person, _) => {
+                let earlier = before.get(candidate.source_id.as_str());
+                assigned
+                    .left_behind
+                    .extend(earlier.filter(|earlier| *earlier != person));
+                assigned.add(candidate, manager, *person);
+            }
             Correlation::New(index) => {
                 if let Some(person) = new.get(*index) {
                     assigned.new.insert(*person);

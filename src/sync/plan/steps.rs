@@ -15,6 +15,7 @@ use super::surroundings::Surroundings;
 use crate::base::PersonId;
 use crate::db::Transactional as _;
 use crate::guard::{self, Action, Cause, Item, PlanState, Reason, Verdict, Writer, judge};
+use crate::identity::Review;
 use crate::identity::store as people;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
@@ -96,6 +97,7 @@ async fn affected(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> 
     let now = job.engine.clock.now();
     let mut conn = job.conn().await?;
     let mut more: Vec<PersonId> = absence.gone_of.keys().copied().collect();
+    more.extend(&assigned.left_behind);
     more.extend(store::due_people(&mut conn, &job.run, now).await?);
     if job.run.cause.reads() {
         more.extend(store::touched_people(&mut conn, &job.run).await?);
@@ -179,7 +181,8 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
             staged,
         }
     };
-    for review in &assigned.reviews {
+    let asked = asked(&mut conn, job, &ids).await?;
+    for review in assigned.reviews.iter().filter(|review| !asked.stands(review)) {
         let message = Message::error(
             "review",
             None,
@@ -215,6 +218,42 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
         items.push(item(Action::Skip, None, "unreadable".to_owned(), &effect));
     }
     Ok((items, said))
+}
+
+/// What was asked before about records that are looked at again.
+struct Asked {
+    open: HashSet<(Vec<String>, Vec<PersonId>, String)>,
+    changed: HashSet<String>,
+}
+
+impl Asked {
+    /// Whether exactly this is open already, and none of its records changed since.
+    fn stands(&self, review: &Review) -> bool {
+        let same = (
+            review.source_ids.clone(),
+            review.candidates.clone(),
+            review.reason.clone(),
+        );
+        self.open.contains(&same) && !review.source_ids.iter().any(|id| self.changed.contains(id))
+    }
+}
+
+async fn asked(conn: &mut crate::db::Conn, job: &Job<'_>, ids: &[String]) -> Result<Asked, Error> {
+    let (tenant, connection) = (job.run.tenant, job.run.connection);
+    let open = people::reviews(conn, tenant, Some(connection), Some("open"), None, i64::MAX).await?;
+    let known = people::seen(conn, tenant, connection, ids).await?;
+    let staged = staging::staged(conn, &job.run, ids).await?;
+    let changed = staged.into_iter().filter(|record| {
+        let before = known.get(&record.source_id);
+        before.is_none_or(|before| before.digest != record.digest || before.outcome != "review")
+    });
+    Ok(Asked {
+        changed: changed.map(|record| record.source_id).collect(),
+        open: open
+            .into_iter()
+            .map(|review| (review.source_ids, review.candidates, review.reason))
+            .collect(),
+    })
 }
 
 fn item(action: Action, draft: Option<&Draft>, reason: String, effect: &Effect) -> Item {
