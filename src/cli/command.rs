@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{Error, Exit, Output};
+use super::{Error, Exit, Output, connection, hold, review, run as runs, sync};
 
 /// Pulls employees from HR systems, keeps them as SCIM Users and Groups, and provisions downstream apps.
 #[derive(Debug, Parser)]
@@ -31,6 +31,20 @@ enum Command {
     Healthcheck,
     /// Run the database migrations and leave
     Migrate,
+    /// Write, publish and check connections to HR systems
+    #[command(subcommand)]
+    Connection(connection::Command),
+    /// Run a connection now and wait until it has been applied
+    Sync(sync::Command),
+    /// List and show runs, approve or reject their plans, list whom they skipped
+    #[command(subcommand)]
+    Run(runs::Command),
+    /// Say whose records are that nobody else can tell
+    #[command(subcommand)]
+    Review(review::Command),
+    /// Decide about values that wait
+    #[command(subcommand)]
+    Hold(hold::Command),
     /// List, show and check connectors: the HR systems that can be read
     #[command(subcommand)]
     Connector(super::connector::Command),
@@ -52,6 +66,11 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Serve => super::serve::run().await,
         Command::Healthcheck => super::healthcheck::run().await,
         Command::Migrate => super::migrate::run(output).await,
+        Command::Connection(command) => connection::run(command, output).await,
+        Command::Sync(command) => sync::run(command, output).await,
+        Command::Run(command) => runs::run(command, output).await,
+        Command::Review(command) => review::run(command, output).await,
+        Command::Hold(command) => hold::run(command, output).await,
         Command::Connector(command) => super::connector::run(command, output).await,
         Command::Tenant(command) => super::tenant::run(command, output).await,
         Command::Token(command) => super::token::run(command, output).await,

@@ -6,12 +6,17 @@
 
 mod client;
 mod command;
+mod connection;
 mod connector;
 mod error;
 mod healthcheck;
+mod hold;
 mod migrate;
 mod output;
+mod review;
+mod run;
 mod serve;
+mod sync;
 mod tenant;
 mod token;
 

@@ -5,6 +5,8 @@
 mod environment;
 mod error;
 mod master_key;
+mod reference;
 
 pub use environment::{Config, LogFormat, MAX_CONNECTIONS, ServerAddress};
 pub use error::Error;
+pub use reference::{BadReference, resolve};

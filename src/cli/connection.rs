@@ -1,0 +1,306 @@
+//! `connection`: the connections to HR systems, over the API.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{Client, Error, Exit, Output};
+use crate::base::Chain;
+use crate::config;
+use crate::sync::{ConnectionFile, FileProblem, position_of};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a connection file as the draft; env:NAME and file:PATH in its settings are put in on this machine
+    Apply {
+        /// The file, TOML
+        file: PathBuf,
+        /// Publish it at once
+        #[arg(long)]
+        publish: bool,
+    },
+    /// List the connections
+    List,
+    /// Show a connection with its file
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Ask the HR system whether the settings work
+    Check {
+        /// Its name
+        name: String,
+    },
+    /// Show what the draft would change in the settings
+    Diff {
+        /// Its name
+        name: String,
+    },
+    /// Make the draft live, or let a paused connection work again
+    Publish {
+        /// Its name
+        name: String,
+    },
+    /// Make no more calls to the HR system
+    Pause {
+        /// Its name
+        name: String,
+    },
+    /// Make an earlier revision live again
+    Rollback {
+        /// Its name
+        name: String,
+        /// Which one; the one before the live one without it
+        #[arg(long)]
+        to: Option<i32>,
+    },
+    /// Print the connection file, with "sealed" in place of secrets
+    Export {
+        /// Its name
+        name: String,
+    },
+}
+
+pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
+    if let Command::Apply { file, publish } = command {
+        return apply(&file, publish, output).await;
+    }
+    let client = Client::from_env()?;
+    match command {
+        Command::Apply { .. } => {}
+        Command::List => list(&client, output).await?,
+        Command::Show { name } => {
+            let body = client.get(&path(&name, ""), &[]).await?;
+            output.show(&body, || sheet(&body))?;
+        }
+        Command::Check { name } => return check(&client, &name, output).await,
+        Command::Diff { name } => diff(&client, &name, output).await?,
+        Command::Publish { name } => changed(&client, &name, "/publish", &json!({}), output).await?,
+        Command::Pause { name } => changed(&client, &name, "/pause", &json!({}), output).await?,
+        Command::Rollback { name, to } => {
+            changed(&client, &name, "/rollback", &json!({ "revision": to }), output).await?;
+        }
+        Command::Export { name } => export(&client, &name, output).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The path of a connection below `/api/v1`.
+pub(super) fn path(name: &str, more: &str) -> String {
+    format!("/connections/{name}{more}")
+}
+
+fn text<'v>(value: &'v Value, member: &str) -> &'v str {
+    value.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn apply(file: &Path, publish: bool, output: Output) -> Result<Exit, Error> {
+    let toml = std::fs::read_to_string(file)
+        .map_err(|error| Error::Usage(format!("{} cannot be read: {error}", file.display())))?;
+    let (parsed, mut body) =
+        ConnectionFile::from_toml(&toml).map_err(|problems| wrong(file, &toml, &problems))?;
+    resolve(&mut body, file)?;
+    let client = Client::from_env()?;
+    let applied = client
+        .put(&path(&parsed.name, ""), &body)
+        .await
+        .map_err(|error| refused(file, &toml, error))?;
+    let mut connection = applied.get("connection").cloned().unwrap_or_default();
+    if publish {
+        connection = client.post(&path(&parsed.name, "/publish"), &json!({})).await?;
+    }
+    let shown = json!({
+        "connection": connection, "revision": applied.get("revision"), "changed": applied.get("changed"),
+    });
+    output.show(&shown, || {
+        let revision = applied
+            .get("revision")
+            .and_then(Value::as_i64)
+            .unwrap_or_default();
+        format!(
+            "connection {}: revision {revision} is {}",
+            parsed.name,
+            match text(&connection, "state") {
+                "published" if connection.get("draft_revision").is_none_or(Value::is_null) => "published",
+                _ => "a draft; `scim-bridge connection publish` makes it live",
+            }
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Puts in what `env:` and `file:` stand for, and makes a CSV file beside the connection file findable from anywhere.
+fn resolve(body: &mut Value, file: &Path) -> Result<(), Error> {
+    let Some(settings) = body.get_mut("settings").and_then(Value::as_object_mut) else {
+        return Ok(());
+    };
+    for (name, value) in settings.iter_mut() {
+        if let Value::String(given) = value {
+            *given = config::resolve(given)
+                .map_err(|error| Error::Usage(format!("settings.{name}: {}", Chain(&error))))?;
+        }
+    }
+    if let Some(Value::String(data)) = settings.get_mut("path") {
+        let beside = file.parent().unwrap_or_else(|| Path::new(".")).join(&*data);
+        if let Ok(found) = beside.canonicalize() {
+            *data = found.display().to_string();
+        }
+    }
+    Ok(())
+}
+
+/// Each problem with its place in the file.
+fn wrong(file: &Path, toml: &str, problems: &[FileProblem]) -> Error {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            let place = match (&problem.at, problem.line, problem.column) {
+                (None, line, column) => line.zip(column),
+                (Some(at), line, column) => {
+                    position_of(toml, at).map(|(first, start)| match (line, column) {
+                        // The expression begins behind the quote.
+                        (Some(1), Some(column)) => (first, start.saturating_add(column)),
+                        (Some(line), Some(column)) => (first.saturating_add(line).saturating_sub(1), column),
+                        _ => (first, start),
+                    })
+                }
+            };
+            let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+            let at = problem
+                .at
+                .as_ref()
+                .map_or_else(String::new, |at| format!("{at}: "));
+            format!("{}{place}: {at}{}", file.display(), problem.message)
+        })
+        .collect();
+    Error::Usage(lines.join("\n"))
+}
+
+fn refused(file: &Path, toml: &str, error: Error) -> Error {
+    if let Error::Refused { body, .. } = &error
+        && let Some(problems) = body.get("errors")
+        && let Ok(problems) = serde_json::from_value::<Vec<FileProblem>>(problems.clone())
+    {
+        return wrong(file, toml, &problems);
+    }
+    error
+}
+
+async fn list(client: &Client, output: Output) -> Result<(), Error> {
+    let items = client.all("/connections", &[]).await?;
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|one| {
+            vec![
+                text(one, "name").to_owned(),
+                text(one, "connector").to_owned(),
+                text(one, "state").to_owned(),
+                text(one, "next_run_at").to_owned(),
+            ]
+        })
+        .collect();
+    output.table(
+        &json!({ "items": items }),
+        &["name", "connector", "state", "next run"],
+        &rows,
+    )
+}
+
+fn sheet(body: &Value) -> String {
+    let revision = |member: &str| {
+        body.get(member)
+            .and_then(Value::as_i64)
+            .map_or_else(|| "none".to_owned(), |number| number.to_string())
+    };
+    let file = body
+        .get("file")
+        .and_then(|file| toml::to_string(file).ok())
+        .unwrap_or_default();
+    format!(
+        "name: {}\nconnector: {}\nstate: {}\nlive revision: {}\ndraft revision: {}\nnext run: {}\n\n{file}",
+        text(body, "name"),
+        text(body, "connector"),
+        text(body, "state"),
+        revision("live_revision"),
+        revision("draft_revision"),
+        Some(text(body, "next_run_at"))
+            .filter(|next| !next.is_empty())
+            .unwrap_or("by hand"),
+    )
+}
+
+async fn check(client: &Client, name: &str, output: Output) -> Result<Exit, Error> {
+    let body = client.post(&path(name, "/check"), &json!({})).await?;
+    let ok = body.get("ok").and_then(Value::as_bool).unwrap_or_default();
+    output.show(&body, || {
+        let steps = body
+            .get("steps")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let lines: Vec<String> = steps
+            .iter()
+            .map(|step| {
+                let good = step.get("ok").and_then(Value::as_bool).unwrap_or_default();
+                let mark = if good { "ok    " } else { "failed" };
+                format!("{mark}  {}: {}", text(step, "name"), text(step, "message"))
+            })
+            .collect();
+        lines.join("\n")
+    })?;
+    Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+async fn diff(client: &Client, name: &str, output: Output) -> Result<(), Error> {
+    let body = client.get(&path(name, "/diff"), &[]).await?;
+    output.show(&body, || {
+        let items = body
+            .get("items")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        if items.is_empty() {
+            return "nothing differs".to_owned();
+        }
+        let side = |item: &Value, member: &str| {
+            item.get(member)
+                .filter(|value| !value.is_null())
+                .map_or_else(|| "nothing".to_owned(), Value::to_string)
+        };
+        let lines: Vec<String> = items
+            .iter()
+            .map(|item| {
+                format!(
+                    "{}: {} → {}",
+                    text(item, "path"),
+                    side(item, "before"),
+                    side(item, "after")
+                )
+            })
+            .collect();
+        lines.join("\n")
+    })
+}
+
+async fn changed(client: &Client, name: &str, what: &str, body: &Value, output: Output) -> Result<(), Error> {
+    let connection = client.post(&path(name, what), body).await?;
+    output.show(&connection, || {
+        format!(
+            "connection {name} is {}, revision {}",
+            text(&connection, "state"),
+            connection
+                .get("live_revision")
+                .and_then(Value::as_i64)
+                .unwrap_or_default()
+        )
+    })
+}
+
+async fn export(client: &Client, name: &str, output: Output) -> Result<(), Error> {
+    let body = client.get(&path(name, ""), &[]).await?;
+    let file = body.get("file").cloned().unwrap_or_default();
+    let text = toml::to_string(&file)
+        .map_err(|error| Error::Usage(format!("the connection cannot be written as a file: {error}")))?;
+    output.show(&file, || text.trim_end().to_owned())
+}

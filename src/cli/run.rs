@@ -1,0 +1,183 @@
+//! `run`: what runs did, and decisions about their plans.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::sync::{exit, story, until_it_rests};
+use super::{Client, Error, Exit, Output};
+
+/// How many runs and items are shown.
+const SHOWN: &str = "50";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the latest runs
+    List {
+        /// Of one connection
+        #[arg(long)]
+        connection: Option<String>,
+        /// In one state, such as awaiting_approval
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Show a run, what the guard said, and what its plan does
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Approve the plan of a waiting run; returns when it has been applied
+    Approve {
+        /// Its id
+        id: String,
+        /// Only if this is the plan's hash
+        #[arg(long)]
+        plan: Option<String>,
+    },
+    /// Reject the plan of a waiting run: it never has an effect
+    Reject {
+        /// Its id
+        id: String,
+    },
+    /// Stop a run; what it has applied stays
+    Cancel {
+        /// Its id
+        id: String,
+    },
+    /// List whom a run skipped, and why
+    Errors {
+        /// Its id
+        id: String,
+        /// As CSV: source_id, employee_number, field, message
+        #[arg(long)]
+        csv: bool,
+        /// What came through with something left out, instead
+        #[arg(long)]
+        warnings: bool,
+    },
+}
+
+pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
+    let client = Client::from_env()?;
+    match command {
+        Command::List { connection, state } => list(&client, connection, state, output).await,
+        Command::Show { id } => show(&client, &id, output).await,
+        Command::Approve { id, plan } => {
+            let started = client
+                .post(&format!("/runs/{id}/approve"), &json!({ "plan": plan }))
+                .await?;
+            let run = until_it_rests(&client, &started, output).await?;
+            output.show(&json!({ "run": run }), || story(&run))?;
+            Ok(exit(&run))
+        }
+        Command::Reject { id } => ended(&client, &id, "reject", output).await,
+        Command::Cancel { id } => ended(&client, &id, "cancel", output).await,
+        Command::Errors { id, csv, warnings } => errors(&client, &id, csv, warnings, output).await,
+    }
+}
+
+fn text(value: &Value, member: &str) -> String {
+    match value.get(member) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+async fn list(
+    client: &Client,
+    connection: Option<String>,
+    state: Option<String>,
+    output: Output,
+) -> Result<Exit, Error> {
+    let mut query = vec![("limit", SHOWN)];
+    if let Some(connection) = &connection {
+        query.push(("connection", connection));
+    }
+    if let Some(state) = &state {
+        query.push(("state", state));
+    }
+    let page = client.get("/runs", &query).await?;
+    let items = page
+        .get("items")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|run| {
+            ["id", "connection", "state", "cause", "queued_at"]
+                .map(|member| text(run, member))
+                .to_vec()
+        })
+        .collect();
+    output.table(&page, &["id", "connection", "state", "cause", "queued"], &rows)?;
+    Ok(Exit::Done)
+}
+
+async fn show(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
+    let run = client.get(&format!("/runs/{id}"), &[]).await?;
+    let page = client
+        .get(&format!("/runs/{id}/items"), &[("limit", SHOWN)])
+        .await?;
+    let items = page.get("items").cloned().unwrap_or_default();
+    output.show(&json!({ "run": run, "items": items }), || {
+        let mut lines = vec![story(&run)];
+        let hash = text(&run, "plan_hash");
+        if !hash.is_empty() {
+            lines.push(format!("  plan {hash}"));
+        }
+        for item in items.as_array().into_iter().flatten() {
+            let paths: Vec<String> = item
+                .get("changes")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(|change| text(change, "path"))
+                .collect();
+            lines.push(format!(
+                "  {:8} {}  {}  {}",
+                text(item, "action"),
+                text(item, "person"),
+                text(item, "reason"),
+                paths.join(", ")
+            ));
+        }
+        if page.get("next").is_some() {
+            lines.push(format!("  … and more: /api/v1/runs/{id}/items"));
+        }
+        lines.join("\n")
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn ended(client: &Client, id: &str, what: &str, output: Output) -> Result<Exit, Error> {
+    let run = client.post(&format!("/runs/{id}/{what}"), &json!({})).await?;
+    output.show(&json!({ "run": run }), || story(&run))?;
+    Ok(Exit::Done)
+}
+
+async fn errors(client: &Client, id: &str, csv: bool, warnings: bool, output: Output) -> Result<Exit, Error> {
+    let what = if warnings { "warnings" } else { "errors" };
+    let list = client.get(&format!("/runs/{id}/{what}"), &[]).await?;
+    let items = list
+        .get("items")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let head = ["source_id", "employee_number", "field", "message"];
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| head.map(|member| text(item, member)).to_vec())
+        .collect();
+    if !csv {
+        output.table(&list, &head, &rows)?;
+        return Ok(Exit::Done);
+    }
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    let written = writer
+        .write_record(head)
+        .and_then(|()| rows.iter().try_for_each(|row| writer.write_record(row)))
+        .and_then(|()| Ok(writer.flush()?));
+    written.map_err(std::io::Error::from)?;
+    Ok(Exit::Done)
+}
