@@ -155,7 +155,9 @@ async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -
         format!(
             "app {}: revision {} is a draft; `scim-bridge app publish {}` puts it in force",
             settings.name,
-            app.get("draft_revision").and_then(Value::as_i64).unwrap_or_default(),
+            app.get("draft_revision")
+                .and_then(Value::as_i64)
+                .unwrap_or_default(),
             settings.name
         )
     })?;
@@ -178,7 +180,11 @@ fn wrong(file: &Path, toml: &str, problems: &[Problem]) -> Error {
                 }),
             };
             let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-            let at = if problem.at.is_empty() { String::new() } else { format!("{}: ", problem.at) };
+            let at = if problem.at.is_empty() {
+                String::new()
+            } else {
+                format!("{}: ", problem.at)
+            };
             format!("{}{place}: {at}{}", file.display(), problem.message)
         })
         .collect();
@@ -231,7 +237,11 @@ fn sheet(app: &Value) -> String {
     let settings = app.get("settings").cloned().unwrap_or_default();
     let settings = serde_json::to_string_pretty(&settings).unwrap_or_default();
     let trouble = text(app, "trouble");
-    let trouble = if trouble.is_empty() { String::new() } else { format!("\ntrouble: {trouble}") };
+    let trouble = if trouble.is_empty() {
+        String::new()
+    } else {
+        format!("\ntrouble: {trouble}")
+    };
     format!(
         "{} ({})\nrevision in force: {}, draft: {}{trouble}\n{settings}",
         text(app, "name"),
@@ -247,7 +257,11 @@ async fn check(client: &Client, name: &str, output: Output) -> Result<Exit, Erro
     output.show(&body, || {
         let lines: Vec<String> = items(&body, "steps")
             .map(|step| {
-                let mark = if step.get("ok") == Some(&Value::Bool(true)) { "ok    " } else { "failed" };
+                let mark = if step.get("ok") == Some(&Value::Bool(true)) {
+                    "ok    "
+                } else {
+                    "failed"
+                };
                 format!("{mark}  {}: {}", text(step, "name"), text(step, "message"))
             })
             .collect();
@@ -265,7 +279,11 @@ async fn diff(client: &Client, name: &str, output: Output) -> Result<(), Error> 
                 format!("{}: {} -> {}", text(change, "at"), of("live"), of("draft"))
             })
             .collect();
-        if lines.is_empty() { "nothing differs".to_owned() } else { lines.join("\n") }
+        if lines.is_empty() {
+            "nothing differs".to_owned()
+        } else {
+            lines.join("\n")
+        }
     })
 }
 

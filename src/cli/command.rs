@@ -48,6 +48,17 @@ enum Command {
     /// List, show and check connectors: the HR systems that can be read
     #[command(subcommand)]
     Connector(super::connector::Command),
+    /// Write, publish and check apps, and list what they hold
+    #[command(subcommand)]
+    App(super::app::Command),
+    /// List what was sent to apps, try it again, or leave it
+    #[command(subcommand)]
+    Operation(super::operation::Command),
+    /// Show accounts by state, per app; --wait until all is done
+    Status(super::status::Command),
+    /// Find users, and show what each app holds of them
+    #[command(subcommand)]
+    User(super::user::Command),
     /// Create and list tenants (customers)
     #[command(subcommand)]
     Tenant(super::tenant::Command),
@@ -72,6 +83,10 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Review(command) => review::run(command, output).await,
         Command::Hold(command) => hold::run(command, output).await,
         Command::Connector(command) => super::connector::run(command, output).await,
+        Command::App(command) => super::app::run(command, output).await,
+        Command::Operation(command) => super::operation::run(command, output).await,
+        Command::Status(command) => super::status::run(command, output).await,
+        Command::User(command) => super::user::run(command, output).await,
         Command::Tenant(command) => super::tenant::run(command, output).await,
         Command::Token(command) => super::token::run(command, output).await,
     }

@@ -4,6 +4,7 @@
 //! *Owns:* no table. *Must not know:* SQL. `serve`, `demo`, `migrate`, `tenant` and `token` work on the database; the
 //! others are clients of the management API.
 
+mod app;
 mod client;
 mod command;
 mod connection;
@@ -12,13 +13,16 @@ mod error;
 mod healthcheck;
 mod hold;
 mod migrate;
+mod operation;
 mod output;
 mod review;
 mod run;
 mod serve;
+mod status;
 mod sync;
 mod tenant;
 mod token;
+mod user;
 
 pub use client::Client;
 pub use command::{Arguments, run};

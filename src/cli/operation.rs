@@ -47,19 +47,37 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
                 .flatten()
                 .map(|operation| {
                     ["id", "app", "state", "action", "method", "path", "detail"]
-                        .map(|member| operation.get(member).and_then(Value::as_str).unwrap_or_default().to_owned())
+                        .map(|member| {
+                            operation
+                                .get(member)
+                                .and_then(Value::as_str)
+                                .unwrap_or_default()
+                                .to_owned()
+                        })
                         .to_vec()
                 })
                 .collect();
-            output.table(&body, &["id", "app", "state", "action", "method", "path", "the app said"], &rows)?;
+            output.table(
+                &body,
+                &["id", "app", "state", "action", "method", "path", "the app said"],
+                &rows,
+            )?;
         }
         Command::Retry { id } => {
-            client.post(&format!("/operations/{}/retry", segment(&id)), &json!({})).await?;
-            output.show(&json!({ "id": id, "retried": true }), || format!("operation {id} is tried again"))?;
+            client
+                .post(&format!("/operations/{}/retry", segment(&id)), &json!({}))
+                .await?;
+            output.show(&json!({ "id": id, "retried": true }), || {
+                format!("operation {id} is tried again")
+            })?;
         }
         Command::Skip { id } => {
-            client.post(&format!("/operations/{}/skip", segment(&id)), &json!({})).await?;
-            output.show(&json!({ "id": id, "skipped": true }), || format!("operation {id} is left alone"))?;
+            client
+                .post(&format!("/operations/{}/skip", segment(&id)), &json!({}))
+                .await?;
+            output.show(&json!({ "id": id, "skipped": true }), || {
+                format!("operation {id} is left alone")
+            })?;
         }
     }
     Ok(Exit::Done)

@@ -51,7 +51,12 @@ fn show(body: &Value, output: Output) -> Result<(), Error> {
         .into_iter()
         .flatten()
         .map(|app| {
-            let text = |member: &str| app.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = |member: &str| {
+                app.get(member)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             let counts: Vec<String> = app
                 .get("counts")
                 .and_then(Value::as_object)

@@ -25,7 +25,13 @@ pub(super) struct Find {
     by: Option<String>,
 }
 
-const KINDS: [&str; 5] = ["email", "user_name", "employee_number", "source_id", "external_id"];
+const KINDS: [&str; 5] = [
+    "email",
+    "user_name",
+    "employee_number",
+    "source_id",
+    "external_id",
+];
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
     let client = Client::from_env()?;
@@ -36,7 +42,11 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
 }
 
 fn text(value: &Value, member: &str) -> String {
-    value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
+    value
+        .get(member)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 async fn seek(client: &Client, find: &Find, output: Output) -> Result<Exit, Error> {
@@ -61,11 +71,25 @@ async fn seek(client: &Client, find: &Find, output: Output) -> Result<Exit, Erro
                 Some(false) => "not active",
                 None => "no user",
             };
-            vec![text(item, "id"), active.to_owned(), text(item, "user_name"), text(item, "display_name"), text(item, "person")]
+            vec![
+                text(item, "id"),
+                active.to_owned(),
+                text(item, "user_name"),
+                text(item, "display_name"),
+                text(item, "person"),
+            ]
         })
         .collect();
-    output.table(&json!({ "items": found }), &["user", "", "user name", "name", "person"], &rows)?;
-    Ok(if found.is_empty() { Exit::Failed } else { Exit::Done })
+    output.table(
+        &json!({ "items": found }),
+        &["user", "", "user name", "name", "person"],
+        &rows,
+    )?;
+    Ok(if found.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 async fn provisioning(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
@@ -76,8 +100,16 @@ async fn provisioning(client: &Client, id: &str, output: Output) -> Result<Exit,
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-        .map(|account| ["app", "state", "remote_id", "since", "reason"].map(|member| text(account, member)).to_vec())
+        .map(|account| {
+            ["app", "state", "remote_id", "since", "reason"]
+                .map(|member| text(account, member))
+                .to_vec()
+        })
         .collect();
-    output.table(&body, &["app", "state", "id in the app", "since", "reason"], &rows)?;
+    output.table(
+        &body,
+        &["app", "state", "id in the app", "since", "reason"],
+        &rows,
+    )?;
     Ok(Exit::Done)
 }
