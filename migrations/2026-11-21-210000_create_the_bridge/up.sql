@@ -381,10 +381,12 @@ CREATE TABLE external_id (
     kind text COLLATE "C" NOT NULL,
     value text COLLATE "C" NOT NULL,
     resource_id uuid NOT NULL,
+    hr boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, client_id, kind, value),
     FOREIGN KEY (tenant_id, resource_id) REFERENCES resource (tenant_id, id) ON DELETE CASCADE
 );
 COMMENT ON TABLE external_id IS 'externalId as each client gave it (RFC 7643 §3.1).';
+COMMENT ON COLUMN external_id.hr IS 'Given by a connection: shown to clients that have none of their own.';
 CREATE UNIQUE INDEX external_id_by_resource ON external_id (tenant_id, resource_id, client_id);
 
 CREATE TABLE membership (

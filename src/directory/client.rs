@@ -182,7 +182,7 @@ async fn revise(
     for _ in 0..TRIES {
         // Members are read after the change, or not at all.
         let first = Want {
-            members: false,
+            members: want.members && !has_members,
             ..want
         };
         let found = store::find(conn, target, cause.client, first)

@@ -390,13 +390,8 @@ impl View<'_> {
             return match sub? {
                 "displayName" => text(MANAGER_NAME, false),
                 "$ref" => {
-                    let sql = Sql::new("(SELECT ")
-                        .text(self.base)
-                        .push(" || '/Users/' || m.id::text FROM ");
-                    Some(Value::Text {
-                        sql: sql.push(MANAGER).push(")"),
-                        folded: false,
-                    })
+                    let sql = Sql::new("(").text(self.base).push(MANAGER_PATH);
+                    Some(Value::Text { sql, folded: false })
                 }
                 _ => None,
             };
@@ -429,10 +424,12 @@ impl View<'_> {
     }
 
     fn external_id(&self) -> Sql {
-        Sql::new("coalesce((SELECT x.value FROM external_id x WHERE x.tenant_id = r.tenant_id AND x.resource_id = r.id AND x.client_id = ")
-            .bind(Bind::Id(self.client.map(ClientId::uuid)))
-            .push("), (SELECT x.value FROM external_id x JOIN connection c ON c.tenant_id = x.tenant_id AND c.id = x.client_id \
-                   WHERE x.tenant_id = r.tenant_id AND x.resource_id = r.id ORDER BY x.client_id LIMIT 1))")
+        let client = Bind::Id(self.client.map(ClientId::uuid));
+        Sql::new("(SELECT x.value FROM external_id x WHERE x.tenant_id = r.tenant_id AND x.resource_id = r.id AND (x.client_id = ")
+            .bind(client.clone())
+            .push(" OR x.hr) ORDER BY (x.client_id = ")
+            .bind(client)
+            .push(") DESC NULLS LAST, x.value LIMIT 1)")
     }
 
     /// What to sort by: an expression on `resource r`, null where there is no value, and the type it has.
@@ -456,10 +453,10 @@ impl View<'_> {
     }
 }
 
-const MANAGER: &str = "resource m WHERE m.tenant_id = r.tenant_id AND m.kind = 'User' AND m.id = CASE \
+const MANAGER_PATH: &str = " || '/Users/' || CASE \
     WHEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}' \
          ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' \
-    THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid END";
+    THEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}' END)";
 const MANAGER_NAME: &str = "(SELECT coalesce(m.body->>'displayName', m.body->>'userName') \
     FROM resource m WHERE m.tenant_id = r.tenant_id AND m.kind = 'User' AND m.id = CASE \
     WHEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}' \

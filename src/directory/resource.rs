@@ -85,7 +85,7 @@ pub struct Stored {
 pub struct Want {
     /// The groups a resource is in.
     pub groups: bool,
-    /// The members a group has.
+    /// The members a group has, and the name of a user's manager.
     pub members: bool,
 }
 
@@ -112,7 +112,7 @@ pub struct Found {
     pub own_external_id: Option<String>,
     /// What HR calls it, when the client does not call it anything.
     pub hr_external_id: Option<String>,
-    /// The manager's display name, when the manager is one of our users.
+    /// The manager's display name, when asked for and the manager is one of our users.
     pub manager: Option<String>,
     /// The groups it is in, when asked for.
     pub groups: Vec<GroupRef>,

@@ -28,41 +28,38 @@ pub(super) fn explain(failure: Failure) -> Error {
     Error::Uniqueness { attribute }
 }
 
-/// The columns of [`FoundRow`] from `resource r` and [`joins!`].
+/// The columns of [`FoundRow`] from `resource r` as client $4 sees it: its externalIds, its groups if $5, its members
+/// and its manager's name if $6.
 macro_rules! columns {
+    ($manager:literal, $members:literal) => {
+        concat!(
+            "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
+            (SELECT array_agg(CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' END || e.value) FROM external_id e
+              WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND (e.client_id = $4 OR e.hr)),
+            (SELECT array_agg(s.group_id || ' ' || coalesce(o.body->>'displayName', ''))
+               FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
+              WHERE $5 AND s.tenant_id = r.tenant_id AND s.member_id = r.id), ",
+            $manager,
+            ", ",
+            $members
+        )
+    };
     () => {
-        "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
-            x.value, CASE WHEN x.value IS NULL THEN (
-                SELECT e.value FROM external_id e JOIN connection c ON c.tenant_id = e.tenant_id AND c.id = e.client_id
-                WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id ORDER BY e.client_id LIMIT 1) END,
-            (SELECT coalesce(m.body->>'displayName', m.body->>'userName') FROM resource m
+        columns!(
+            "CASE WHEN $6 THEN (SELECT coalesce(m.body->>'displayName', m.body->>'userName') FROM resource m
               WHERE m.tenant_id = r.tenant_id AND m.kind = 'User' AND m.id = CASE
                 WHEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}'
                      ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
                 THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid
-                END),
-            g.ids, g.names, m.ids, m.labels"
+                END) END",
+            "(SELECT array_agg(s.member_id || ' ' || s.member_kind || ' '
+                              || coalesce(o.body->>'displayName', o.body->>'userName', ''))
+               FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id
+              WHERE $6 AND s.tenant_id = r.tenant_id AND s.group_id = r.id)"
+        )
     };
 }
-
-/// What a reader's resource is joined with: its externalId under client $4, its groups if $5, its members if $6.
-macro_rules! joins {
-    () => {
-        "LEFT JOIN external_id x ON x.tenant_id = r.tenant_id AND x.resource_id = r.id AND x.client_id = $4
-     LEFT JOIN LATERAL (
-        SELECT array_agg(s.group_id ORDER BY s.group_id) AS ids,
-               array_agg(coalesce(o.body->>'displayName', '') ORDER BY s.group_id) AS names
-        FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
-        WHERE $5 AND s.tenant_id = r.tenant_id AND s.member_id = r.id) g ON true
-     LEFT JOIN LATERAL (
-        SELECT array_agg(s.member_id ORDER BY s.member_id) AS ids,
-               array_agg(s.member_kind || ' ' || coalesce(o.body->>'displayName', o.body->>'userName', '')
-                         ORDER BY s.member_id) AS labels
-        FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id
-        WHERE $6 AND s.tenant_id = r.tenant_id AND s.group_id = r.id) m ON true"
-    };
-}
-pub(super) use {columns, joins};
+pub(super) use columns;
 
 /// SQL types of a [`FoundRow`].
 pub(super) type FoundColumns = (
@@ -74,33 +71,10 @@ pub(super) type FoundColumns = (
     Timestamptz,
     Nullable<SqlUuid>,
     Array<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Array<SqlUuid>>,
     Nullable<Array<Text>>,
-    Nullable<Array<SqlUuid>>,
     Nullable<Array<Text>>,
-);
-
-/// A [`statement!`] that reads what a reader gets.
-macro_rules! finding {
-    ($(#[$doc:meta])* $name:ident, $by:ty, $where:literal) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        struct $name;
-        impl Statement for $name {
-            const SQL: &'static str = concat!("SELECT ", columns!(), " FROM resource r ", joins!(), " WHERE ", $where);
-            type Binds = (SqlUuid, $by, Text, Nullable<SqlUuid>, Bool, Bool);
-            type Columns = FoundColumns;
-        }
-    };
-}
-pub(super) use finding;
-
-finding!(
-    /// One resource by its id.
-    Find, SqlUuid, "r.tenant_id = $1 AND r.id = $2 AND r.kind = $3"
+    Nullable<Text>,
+    Nullable<Array<Text>>,
 );
 
 pub(super) type FoundRow = (
@@ -112,22 +86,56 @@ pub(super) type FoundRow = (
     DateTime<Utc>,
     Option<Uuid>,
     Vec<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<Vec<Uuid>>,
     Option<Vec<String>>,
-    Option<Vec<Uuid>>,
+    Option<Vec<String>>,
+    Option<String>,
     Option<Vec<String>>,
 );
 
-pub(super) fn found(row: FoundRow) -> Found {
-    let (id, kind, body, version, created, last_modified, person, disabled_by, own, hr, manager, g, n, m, k) =
-        row;
-    let pairs = |ids: Option<Vec<Uuid>>, texts: Option<Vec<String>>| {
-        ids.unwrap_or_default().into_iter().zip(texts.unwrap_or_default())
+/// Two statements that read what a reader gets: the whole of it, and what is mostly asked for. (Every part of a
+/// statement costs at each execution, also one that is switched off.)
+macro_rules! finding {
+    ($(#[$doc:meta])* $whole:ident, $mostly:ident, $by:ty, $where:literal) => {
+        finding!(@one $(#[$doc])* $whole, $by, columns!(), $where);
+        finding!(@one $(#[$doc])* $mostly, $by, columns!("NULL::text", "NULL::text[]"), $where);
     };
-    Found {
+    (@one $(#[$doc:meta])* $name:ident, $by:ty, $columns:expr, $where:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        struct $name;
+        impl Statement for $name {
+            const SQL: &'static str = concat!("SELECT ", $columns, " FROM resource r WHERE ", $where);
+            type Binds = (SqlUuid, $by, Text, Nullable<SqlUuid>, Bool, Bool);
+            type Columns = FoundColumns;
+        }
+    };
+}
+pub(super) use finding;
+
+finding!(
+    /// One resource by its id.
+    Find,
+    FindMostly,
+    SqlUuid,
+    "r.tenant_id = $1 AND r.id = $2 AND r.kind = $3"
+);
+
+pub(super) fn found(row: FoundRow) -> Found {
+    let (
+        id,
+        kind,
+        body,
+        version,
+        created,
+        last_modified,
+        person,
+        disabled_by,
+        called,
+        groups,
+        manager,
+        members,
+    ) = row;
+    let mut found = Found {
         id: id.into(),
         kind,
         body,
@@ -136,19 +144,38 @@ pub(super) fn found(row: FoundRow) -> Found {
         last_modified,
         person: person.map(PersonId::from),
         disabled_by,
-        own_external_id: own,
-        hr_external_id: hr,
+        own_external_id: None,
+        hr_external_id: None,
         manager,
-        groups: pairs(g, n)
-            .map(|(id, display)| GroupRef {
-                id: id.into(),
-                display,
-            })
-            .collect(),
-        members: pairs(m, k)
-            .map(|(id, label)| MemberRow::labelled(id.into(), &label))
-            .collect(),
+        groups: labelled(groups, |id, display| GroupRef {
+            id,
+            display: display.to_owned(),
+        }),
+        members: labelled(members, MemberRow::labelled),
+    };
+    found.groups.sort_unstable_by_key(|group| group.id);
+    found.members.sort_unstable_by_key(|member| member.id);
+    let mut called = called.unwrap_or_default();
+    called.sort_unstable();
+    for name in called.iter().rev() {
+        match name.split_at_checked(1) {
+            Some(("o", own)) => found.own_external_id = Some(own.to_owned()),
+            Some((_, hr)) => found.hr_external_id = Some(hr.to_owned()),
+            None => {}
+        }
     }
+    found
+}
+
+/// Rows that came as an id, a blank, and the rest.
+fn labelled<T>(rows: Option<Vec<String>>, row: impl Fn(ResourceId, &str) -> T) -> Vec<T> {
+    rows.unwrap_or_default()
+        .iter()
+        .filter_map(|text| {
+            let (id, rest) = text.split_once(' ')?;
+            Some(row(id.parse().ok()?, rest))
+        })
+        .collect()
 }
 
 pub(super) async fn find(
@@ -165,8 +192,12 @@ pub(super) async fn find(
         want.groups,
         want.members,
     );
-    let row = Find::with(values).get_result::<FoundRow>(conn).await.optional()?;
-    Ok(row.map(found))
+    let row = if want.members {
+        Find::with(values).get_result::<FoundRow>(conn).await
+    } else {
+        FindMostly::with(values).get_result::<FoundRow>(conn).await
+    };
+    Ok(row.optional()?.map(found))
 }
 
 statement!(

@@ -366,7 +366,15 @@ async fn who_is_deleted_leaves_groups_and_reports() {
 
     let found = store
         .directory
-        .get(&mut conn, (store.tenant, ann, "User"), None, Want::default())
+        .get(
+            &mut conn,
+            (store.tenant, ann, "User"),
+            None,
+            Want {
+                members: true,
+                groups: false,
+            },
+        )
         .await
         .unwrap();
     assert_eq!(found.unwrap().manager.as_deref(), Some("boss@acme.test"));

@@ -162,6 +162,7 @@ const NAMES: &[&str] = &[
     "manager",
     "manager.value",
     "manager.$ref",
+    "manager.displayName",
     "members",
     "members.value",
     "members.type",
@@ -251,10 +252,8 @@ impl World {
         }
         if let Some(manager) = object.get_mut(ENTERPRISE).and_then(|urn| urn.get_mut("manager")) {
             let id = manager["value"].as_str().unwrap().to_owned();
-            if let Some(name) = &found.manager {
-                manager["displayName"] = json!(name);
-                manager["$ref"] = json!(format!("{BASE}/Users/{id}"));
-            }
+            manager["$ref"] = json!(format!("{BASE}/Users/{id}"));
+            manager["displayName"] = json!(found.manager.as_ref().unwrap());
         }
         let groups = found.groups.iter().map(|group| {
             let reference = format!("{BASE}/Groups/{}", group.id);

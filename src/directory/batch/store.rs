@@ -117,8 +117,10 @@ statement!(
         SELECT $1, id, kind, user_name, display_name, active, $2, $2, 1, person, string_to_array(holds, ','), body::jsonb
         FROM u ON CONFLICT DO NOTHING RETURNING id, version),
      k AS (INSERT INTO resource_key (tenant_id, id, keys) SELECT $1, u.id, u.keys::bigint[] FROM u JOIN r USING (id)),
-     e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id)
-           SELECT $1, u.client, u.kind, u.external, u.id FROM u JOIN r USING (id) WHERE u.external IS NOT NULL),
+     e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id, hr)
+           SELECT $1, u.client, u.kind, u.external, u.id,
+                  EXISTS (SELECT FROM connection c WHERE c.tenant_id = $1 AND c.id = u.client)
+           FROM u JOIN r USING (id) WHERE u.external IS NOT NULL),
      c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
            SELECT $1, $2, u.id, u.kind, 'create', 1, u.person, u.delta::jsonb, $3, u.salt, u.digest
            FROM u JOIN r USING (id) ORDER BY u.id)
@@ -143,8 +145,10 @@ statement!(
      k AS (INSERT INTO resource_key (tenant_id, id, keys)
            SELECT $1, u.id, u.keys::bigint[] FROM u JOIN r USING (id) WHERE u.keys IS NOT NULL
            ON CONFLICT (tenant_id, id) DO UPDATE SET keys = EXCLUDED.keys),
-     e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id)
-           SELECT $1, u.client, u.kind, u.external, u.id FROM u JOIN r USING (id) WHERE u.external IS NOT NULL
+     e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id, hr)
+           SELECT $1, u.client, u.kind, u.external, u.id,
+                  EXISTS (SELECT FROM connection c WHERE c.tenant_id = $1 AND c.id = u.client)
+           FROM u JOIN r USING (id) WHERE u.external IS NOT NULL
            ON CONFLICT (tenant_id, resource_id, client_id) DO UPDATE SET value = EXCLUDED.value
            WHERE external_id.value <> EXCLUDED.value),
      c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)

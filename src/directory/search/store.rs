@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,18 +11,19 @@ use uuid::Uuid;
 use crate::base::{ClientId, ResourceId, TenantId, TokenId};
 use crate::db::{Conn, Statement};
 use crate::directory::filter_sql::{Bind, Sql, View};
-use crate::directory::store::{Failure, FoundColumns, FoundRow, columns, finding, found, joins};
+use crate::directory::store::{Failure, FoundColumns, FoundRow, columns, finding, found};
 use crate::directory::{Found, Want};
 use crate::statement;
 
 finding!(
     /// The resource of a userName, folded.
-    ByUserName, Text, "r.tenant_id = $1 AND r.user_name = $2 AND r.kind = $3"
+    ByUserName, ByUserNameMostly, Text, "r.tenant_id = $1 AND r.user_name = $2 AND r.kind = $3"
 );
 
 finding!(
     /// The resources that the client or HR calls so; who has another name from the client is to be sorted out.
     ByExternalId,
+    ByExternalIdMostly,
     Text,
     "r.tenant_id = $1 AND r.kind = $3 AND r.id IN (
         SELECT e.resource_id FROM external_id e WHERE e.tenant_id = $1 AND e.kind = $3 AND e.value = $2
@@ -45,7 +46,11 @@ pub(super) async fn by_user_name(
         want.groups,
         want.members,
     );
-    let rows = ByUserName::with(values).load::<FoundRow>(conn).await?;
+    let rows = if want.members {
+        ByUserName::with(values).load::<FoundRow>(conn).await?
+    } else {
+        ByUserNameMostly::with(values).load::<FoundRow>(conn).await?
+    };
     Ok(rows.into_iter().map(found).collect())
 }
 
@@ -64,7 +69,11 @@ pub(super) async fn by_external_id(
         want.groups,
         want.members,
     );
-    let rows = ByExternalId::with(values).load::<FoundRow>(conn).await?;
+    let rows = if want.members {
+        ByExternalId::with(values).load::<FoundRow>(conn).await?
+    } else {
+        ByExternalIdMostly::with(values).load::<FoundRow>(conn).await?
+    };
     Ok(rows.into_iter().map(found).collect())
 }
 
@@ -154,18 +163,21 @@ pub(super) async fn page(
         .push(" OFFSET ")
         .bind(Bind::Number(i64::try_from(skip).unwrap_or(i64::MAX)));
     let client = Bind::Id(view.client.map(ClientId::uuid));
-    let joins = Sql::template(
-        joins!(),
-        &[
-            (4, client),
-            (5, Bind::Flag(want.groups)),
-            (6, Bind::Flag(want.members)),
-        ],
-    );
-    let sql = Sql::new(concat!("SELECT ", columns!(), ", r.k::text FROM ("))
+    let values = [
+        (4, client),
+        (5, Bind::Flag(want.groups)),
+        (6, Bind::Flag(want.members)),
+    ];
+    let columns = if want.members {
+        columns!()
+    } else {
+        columns!("NULL::text", "NULL::text[]")
+    };
+    let sql = Sql::new("SELECT ")
+        .sql(&Sql::template(columns, &values))
+        .push(", r.k::text FROM (")
         .sql(&inner)
-        .push(") r ")
-        .sql(&joins)
+        .push(") r")
         .push(order);
     let rows = sql.statement::<Listed>().load::<ListedRow>(conn).await?;
     Ok(rows.into_iter().map(listed).collect())
@@ -204,14 +216,11 @@ type Listed = (
     Timestamptz,
     Timestamptz,
     Nullable<SqlUuid>,
-    diesel::sql_types::Array<Text>,
+    Array<Text>,
+    Nullable<Array<Text>>,
+    Nullable<Array<Text>>,
     Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<diesel::sql_types::Array<SqlUuid>>,
-    Nullable<diesel::sql_types::Array<Text>>,
-    Nullable<diesel::sql_types::Array<SqlUuid>>,
-    Nullable<diesel::sql_types::Array<Text>>,
+    Nullable<Array<Text>>,
     Nullable<Text>,
 );
 
@@ -224,19 +233,16 @@ type ListedRow = (
     DateTime<Utc>,
     Option<Uuid>,
     Vec<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<Vec<Uuid>>,
     Option<Vec<String>>,
-    Option<Vec<Uuid>>,
+    Option<Vec<String>>,
+    Option<String>,
     Option<Vec<String>>,
     Option<String>,
 );
 
 fn listed(row: ListedRow) -> (Found, Option<String>) {
-    let (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, key) = row;
-    (found((a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)), key)
+    let (a, b, c, d, e, f, g, h, i, j, k, l, key) = row;
+    (found((a, b, c, d, e, f, g, h, i, j, k, l)), key)
 }
 
 statement!(

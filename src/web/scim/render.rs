@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::condition::etag;
+use crate::base::ResourceId;
 use crate::directory::{Found, Want};
 use crate::scim::{Attribute, ENTERPRISE, Object, Projection, ResourceType, Returned};
 
@@ -14,7 +15,8 @@ use crate::scim::{Attribute, ENTERPRISE, Object, Projection, ResourceType, Retur
 pub fn want(kind: &ResourceType, projection: &Projection) -> Want {
     Want {
         groups: projection.wants(kind, "groups"),
-        members: projection.wants(kind, "members"),
+        members: projection.wants(kind, "members")
+            || (!projection.is_default() && kind.extension(ENTERPRISE).is_some()),
     }
 }
 
@@ -61,10 +63,7 @@ fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
     if !body.is_empty() {
         text.push(',');
     }
-    match &found.manager {
-        None => text.push_str(body),
-        Some(_) => with_manager(&mut text, base, body)?,
-    }
+    with_manager(&mut text, base, body)?;
     for (name, list) in [
         ("groups", groups(base, found)),
         ("members", members(base, found, false)),
@@ -77,20 +76,32 @@ fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
     Some(text)
 }
 
-/// Writes the body with the address of the manager (the name is given out on request). The stored manager has a `value` and nothing else.
+/// Writes the body with the address of the manager (the name is given out on request). The stored manager has a
+/// `value` and nothing else; what is no id of ours stays as it is.
 fn with_manager(text: &mut String, base: &str, body: &str) -> Option<()> {
-    let needle = ["\"manager\": {\"value\": \"", "\"manager\":{\"value\":\""]
-        .into_iter()
-        .find(|needle| body.contains(needle))?;
-    let (before, rest) = body.split_once(needle)?;
-    let (id, after) = rest.split_once('"')?;
+    let Some((before, rest)) = body.split_once("\"manager\":") else {
+        text.push_str(body);
+        return Some(());
+    };
+    let value = rest
+        .trim_start()
+        .strip_prefix("{\"value\":")?
+        .trim_start()
+        .strip_prefix('"')?;
+    let (id, after) = value.split_once('"')?;
     let after = after.strip_prefix('}')?;
-    if before.contains("\"manager\"") || after.contains("\"manager\"") {
+    if after.contains("\"manager\":") {
         return None;
     }
-    let manager = json!({ "value": id, "$ref": format!("{base}/Users/{id}") });
+    if id.parse::<ResourceId>().is_err() {
+        text.push_str(body);
+        return Some(());
+    }
     text.push_str(before);
-    let _ = write!(text, "\"manager\":{manager}");
+    let _ = write!(
+        text,
+        "\"manager\":{{\"value\":\"{id}\",\"$ref\":\"{base}/Users/{id}\"}}"
+    );
     text.push_str(after);
     Some(())
 }
@@ -102,13 +113,14 @@ fn whole(base: &str, kind: &ResourceType, found: &Found) -> Object {
     if let Some(external) = found.external_id() {
         object.insert("externalId".to_owned(), Value::from(external));
     }
-    if let Some(name) = &found.manager
-        && let Some(Value::Object(manager)) =
-            object.get_mut(ENTERPRISE).and_then(|urn| urn.get_mut("manager"))
-        && let Some(id) = manager.get("value").and_then(Value::as_str).map(str::to_owned)
+    if let Some(Value::Object(manager)) = object.get_mut(ENTERPRISE).and_then(|urn| urn.get_mut("manager"))
+        && let Some(id) = manager.get("value").and_then(Value::as_str)
+        && let Ok(id) = id.parse::<ResourceId>()
     {
         manager.insert("$ref".to_owned(), Value::from(format!("{base}/Users/{id}")));
-        manager.insert("displayName".to_owned(), Value::from(name.as_str()));
+        if let Some(name) = &found.manager {
+            manager.insert("displayName".to_owned(), Value::from(name.as_str()));
+        }
     }
     for (name, list) in [
         ("groups", groups(base, found)),
@@ -174,7 +186,6 @@ fn instant(at: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ResourceId;
     use crate::directory::{GroupRef, MemberRow};
     use crate::scim::Registry;
 
@@ -218,11 +229,13 @@ mod tests {
                 None,
             ),
             (
-                format!("{{\"{urn}\": {{\"manager\": {{\"value\": \"7\"}}, \"department\": \"x\"}}}}"),
+                format!(
+                    "{{\"{urn}\": {{\"manager\": {{\"value\": \"0192f0c1-2b3c-7def-8a01-23456789abcd\"}}, \"department\": \"x\"}}}}"
+                ),
                 Some("Bo \"B\""),
             ),
             (
-                format!("{{\"{urn}\":{{\"manager\":{{\"value\":\"7\"}}}},\"title\":\"x\"}}"),
+                format!("{{\"{urn}\":{{\"manager\":{{\"value\":\"free text\"}}}},\"title\":\"x\"}}"),
                 Some("Bo"),
             ),
         ];
