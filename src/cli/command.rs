@@ -25,6 +25,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a sandbox HR system, the bridge and an app on free ports, for two days of work
+    Demo(super::demo::Demo),
     /// Run the server: SCIM, API, background tasks
     Serve,
     /// Exit 0 if the server of this machine is ready, else 1
@@ -74,6 +76,7 @@ enum Command {
 pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let output = Output { json: arguments.json };
     match arguments.command {
+        Command::Demo(demo) => super::demo::run(demo).await,
         Command::Serve => super::serve::run().await,
         Command::Healthcheck => super::healthcheck::run().await,
         Command::Migrate => super::migrate::run(output).await,

@@ -83,6 +83,9 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
+    /// The demo did not come to its end.
+    #[error("the demo did not come to its end")]
+    Demo(#[source] Box<crate::demo::Error>),
     /// The output cannot be written.
     #[error("cannot write the output")]
     Write(#[from] std::io::Error),

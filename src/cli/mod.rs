@@ -9,6 +9,7 @@ mod client;
 mod command;
 mod connection;
 mod connector;
+mod demo;
 mod error;
 mod healthcheck;
 mod hold;

@@ -181,6 +181,17 @@ impl Config {
         })
     }
 
+    /// The same for the demo: a free port of this machine, whose own addresses may be called.
+    #[must_use]
+    pub fn for_demo(self) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            allow_private_targets: true,
+            ..self
+        }
+    }
+
     /// The clock: the machine's, or the file of `SCIM_BRIDGE_CLOCK`.
     ///
     /// # Errors
