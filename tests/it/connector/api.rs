@@ -36,3 +36,39 @@ async fn the_catalogue_is_shown_to_admins() {
         403
     );
 }
+
+fn command(arguments: &[&str]) -> (i32, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_scim-bridge"))
+        .args(arguments)
+        .env_remove("SCIM_BRIDGE_TOKEN")
+        .env_remove("SCIM_BRIDGE_CONNECTORS_DIR")
+        .output()
+        .unwrap();
+    (
+        done.status.code().unwrap(),
+        String::from_utf8(done.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn the_command_line_shows_and_checks_manifests_without_a_server() {
+    let (code, list) = command(&["connector", "list"]);
+    assert!(
+        code == 0 && list.contains("Personio") && list.contains("Kombo Sandbox"),
+        "{list}"
+    );
+    let (code, shown) = command(&["connector", "show", "kombo", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(
+        (code, &shown["settings"][1]["name"]),
+        (0, &serde_json::json!("api_key"))
+    );
+    assert_eq!(command(&["connector", "show", "nope"]).0, 1);
+    assert_eq!(command(&["connector", "check"]).0, 0);
+    let file = std::env::temp_dir().join(format!("scim-bridge-manifest-{}.toml", uuid::Uuid::now_v7()));
+    std::fs::write(&file, "[connector]\nkey = \"x\"\n  colour = 1\n").unwrap();
+    let (code, told) = command(&["connector", "check", &file.display().to_string()]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(code, 1);
+    assert!(told.contains(".toml:3:3: unknown field `colour`"), "{told}");
+}
