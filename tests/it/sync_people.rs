@@ -117,3 +117,111 @@ async fn exp_1_numbers_that_differ_by_a_blank_or_a_nought_are_different_people()
         "{run}"
     );
 }
+
+/// What the HR extension of somebody's user says.
+async fn facts(bridge: &Bridge, n: usize) -> (Value, Value, Value) {
+    let user = person(bridge, n).await;
+    let facts = &user["urn:scim-bridge:params:scim:schemas:extension:hr:2.0:User"];
+    (
+        user["active"].clone(),
+        facts["state"].clone(),
+        facts["lastDay"].clone(),
+    )
+}
+
+/// PROB-24, PROB-25, PROB-26, PROB-34: first, middle and last day of a month, by the zone of the connection.
+#[tokio::test]
+async fn prob_25_the_month_of_the_last_day_is_worked_to_its_end() {
+    let mut file = connection_file();
+    file["lifecycle"] = json!({ "leave": "end_of_month", "zone": "America/New_York" });
+    let bridge = connected(&file).await;
+    bridge.clock.set("2026-11-20T12:00:00Z");
+    let mut company = Company::of(30);
+    done(&bridge, &company).await;
+    let days = [(2, "2026-12-01"), (3, "2026-12-15"), (4, "2026-12-31")];
+    for (n, last) in days {
+        company.row(&n.to_string()).last_day = last.to_owned();
+    }
+    company.row("5").last_day = "2026-12-10".to_owned();
+    done(&bridge, &company).await;
+    for (n, last) in days {
+        assert_eq!(
+            facts(&bridge, n).await,
+            (json!(true), json!("leaving_planned"), json!(last))
+        );
+    }
+    // A leave that is called off is no leave.
+    company.row("5").last_day = String::new();
+    done(&bridge, &company).await;
+    assert_eq!(
+        facts(&bridge, 5).await,
+        (json!(true), json!("active"), Value::Null)
+    );
+
+    bridge.clock.set("2027-01-01T04:59:00Z");
+    bridge.drain().await;
+    assert_eq!(
+        active_users(&bridge).await,
+        30,
+        "in New York it is still December"
+    );
+    bridge.clock.set("2027-01-01T05:00:30Z");
+    bridge.drain().await;
+    for (n, last) in days {
+        assert_eq!(
+            facts(&bridge, n).await,
+            (json!(false), json!("left"), json!(last))
+        );
+    }
+    assert_eq!(active_users(&bridge).await, 27);
+}
+
+#[tokio::test]
+async fn prob_31_a_leave_recorded_late_ends_with_the_month_in_which_it_was_seen() {
+    let mut file = connection_file();
+    file["lifecycle"] = json!({ "late_leave": "end_of_current_month", "leave": "end_of_month" });
+    let bridge = connected(&file).await;
+    bridge.clock.set("2026-11-20T12:00:00Z");
+    let mut company = Company::of(12);
+    done(&bridge, &company).await;
+    company.row("3").last_day = "2026-10-15".to_owned();
+    done(&bridge, &company).await;
+    assert_eq!(
+        facts(&bridge, 3).await,
+        (json!(true), json!("leaving_planned"), json!("2026-10-15"))
+    );
+    // Other changes of the record do not move the day.
+    bridge.clock.set("2026-11-30T12:00:00Z");
+    company.row("3").title = "Adviser".to_owned();
+    done(&bridge, &company).await;
+    assert_eq!(facts(&bridge, 3).await.0, json!(true));
+    bridge.clock.set("2026-12-01T00:00:30Z");
+    bridge.drain().await;
+    assert_eq!(
+        facts(&bridge, 3).await,
+        (json!(false), json!("left"), json!("2026-10-15"))
+    );
+}
+
+/// RG-23 and RG-24: the status decides, and an inactive person who was never synced gets nothing.
+#[tokio::test]
+async fn rg_23_the_status_makes_leavers_and_only_of_people_who_had_an_account() {
+    let bridge = connected(&connection_file()).await;
+    let mut company = Company::of(12);
+    for row in ["6", "7"] {
+        company.row(row).status = String::new();
+    }
+    let first = done(&bridge, &company).await;
+    assert_eq!(first["counts"]["create"], 10, "{first}");
+    company.row("8").status = String::new();
+    company.row("9").status = "Sabbatical".to_owned();
+    let second = done(&bridge, &company).await;
+    assert_eq!(second["counts"]["disable"], 1, "{second}");
+    assert_eq!(person(&bridge, 8).await["active"], false);
+    assert_eq!(
+        person(&bridge, 9).await["active"],
+        true,
+        "an unknown word is held, never guessed"
+    );
+    assert!(person(&bridge, 6).await.is_null());
+}
