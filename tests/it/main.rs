@@ -33,4 +33,5 @@ mod sync_connections;
 mod sync_guard;
 mod sync_kit;
 mod sync_people;
+mod sync_process;
 mod sync_runs;
