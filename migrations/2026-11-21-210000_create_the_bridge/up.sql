@@ -339,7 +339,7 @@ COMMENT ON FUNCTION scim_instant IS 'A stored dateTime as an instant; without an
 
 -- ---------------------------------------------------------------- directory
 CREATE TABLE resource (
-    tenant_id uuid NOT NULL REFERENCES tenant,
+    tenant_id uuid NOT NULL,
     id uuid NOT NULL,
     kind text COLLATE "C" NOT NULL,
     user_name text COLLATE "C",
@@ -354,6 +354,7 @@ CREATE TABLE resource (
     PRIMARY KEY (tenant_id, id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE resource IS 'SCIM resources of every type; further types are data (RFC 7643 §6).';
+COMMENT ON COLUMN resource.tenant_id IS 'Without a foreign key: its check would lock the one row of the tenant in every insert.';
 COMMENT ON COLUMN resource.kind IS 'The resource type: User, Group …';
 COMMENT ON COLUMN resource.user_name IS 'userName, folded; unique per tenant.';
 COMMENT ON COLUMN resource.display_name IS 'displayName, folded.';

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::log::{self, Entry};
 use super::member::{self, Delta};
 use super::resource::{Answer, Expected, Found, Want};
-use super::row::{self, Columns, Missing};
+use super::row::{self, Missing};
 use super::store::{self, Beside, Note};
 use super::{Cause, Directory, Error};
-use crate::base::{ClientId, ResourceId, TenantId};
+use crate::base::{ResourceId, TenantId};
 use crate::db::Conn;
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::{self, ENTERPRISE, Incoming, Member, Object, ResourceType};
@@ -61,7 +61,7 @@ impl Directory {
             origin: &cause.origin,
             entry: &entry,
         };
-        let columns = row::columns(tenant, kind, &object);
+        let columns = row::columns(tenant, kind, &object, true);
         let external = (cause.client, external_id.as_deref());
         let target = (tenant, id, kind.name.as_str());
         if !store::insert_one(conn, target, &columns, &disabled_by, external, &note).await? {
@@ -260,21 +260,19 @@ async fn attempt(
     if manager_of(&object) != manager_of(&stored) {
         found.manager = known_manager(conn, tenant, &object).await?;
     }
-    let columns = row::columns(tenant, kind, &object);
+    let rekeyed = renamed || lines.iter().any(has_keys);
+    let columns = row::columns(tenant, kind, &object, rekeyed);
     let entry = Entry::of(lines.into());
     let note = Note {
         now: cause.now,
         origin: &cause.origin,
         entry: &entry,
     };
-    let beside = beside(
-        (tenant, kind),
-        &stored,
-        &columns,
-        cause.client,
-        external_id.as_deref(),
-        renamed,
-    );
+    let beside = if rekeyed {
+        Beside::KeysAnd(cause.client, external_id.as_deref())
+    } else {
+        Beside::Nothing
+    };
     let row = (tenant, found.id, found.version);
     let Some(version) = store::update_one(conn, row, &columns, &disabled_by, beside, &note).await? else {
         return Ok(None);
@@ -294,19 +292,12 @@ async fn attempt(
     )))
 }
 
-fn beside<'a>(
-    (tenant, kind): (TenantId, &ResourceType),
-    stored: &Object,
-    columns: &Columns,
-    client: Option<ClientId>,
-    external_id: Option<&'a str>,
-    renamed: bool,
-) -> Beside<'a> {
-    if renamed || super::key::keys(tenant, kind, stored) != columns.keys {
-        Beside::KeysAnd(client, external_id)
-    } else {
-        Beside::Nothing
-    }
+/// Whether a line of a delta is about an attribute that is looked up by its value.
+fn has_keys(line: &Value) -> bool {
+    !matches!(
+        line.get("path").and_then(Value::as_str),
+        Some("active" | "disabledBy")
+    )
 }
 
 /// A resource with `active` as far as one party is concerned: what that party says next is judged against its own

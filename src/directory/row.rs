@@ -16,13 +16,18 @@ pub(super) struct Columns {
     pub body: String,
 }
 
-pub(super) fn columns(tenant: TenantId, kind: &ResourceType, object: &Object) -> Columns {
+/// The columns of an object; with its keys, which take the longest to work out, where they may have changed.
+pub(super) fn columns(tenant: TenantId, kind: &ResourceType, object: &Object, with_keys: bool) -> Columns {
     let folded = |name: &str| object.get(name).and_then(Value::as_str).map(scim::fold);
     Columns {
         user_name: folded("userName"),
         display_name: folded("displayName"),
         active: object.get("active").and_then(Value::as_bool),
-        keys: super::key::keys(tenant, kind, object),
+        keys: if with_keys {
+            super::key::keys(tenant, kind, object)
+        } else {
+            Vec::new()
+        },
         body: text(object),
     }
 }

@@ -135,7 +135,7 @@ impl Item {
             at,
             id,
             kind: kind.name.clone(),
-            columns: row::columns(tenant, kind, &object),
+            columns: row::columns(tenant, kind, &object, true),
             with_keys: true,
             disabled_by,
             person,
@@ -187,7 +187,7 @@ impl Item {
         );
         let changed = !lines.is_empty() || person != stored.person;
         let draft = changed.then(|| {
-            let columns = row::columns(tenant, kind, &object);
+            let columns = row::columns(tenant, kind, &object, true);
             Draft {
                 at,
                 id: stored.id,
