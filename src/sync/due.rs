@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::plan::store;
 use super::run::{RunCause, store as runs};
 
-/// How many people are looked at together.
+/// How many connections are looked at together.
 const BATCH: i64 = 1000;
 
 /// Queues a run that reads nothing for each working connection with people whose day has come.

@@ -173,6 +173,30 @@ async fn a_last_day_that_passes_disables_without_any_change_in_hr() {
 }
 
 #[tokio::test]
+async fn c65_who_is_held_when_a_day_comes_is_looked_at_again_in_a_day_not_for_ever() {
+    let mut file = connection_file();
+    file["filter"] = json!({ "include": "employee.title == \"Engineer\"" });
+    let bridge = connected(&file).await;
+    let mut company = Company::of(10);
+    company.row("3").last_day = "2026-12-01".to_owned();
+    done(&bridge, &company).await;
+    company.row("3").title = String::new();
+    done(&bridge, &company).await;
+    bridge.clock.set("2026-12-02T00:00:30Z");
+    bridge.drain().await;
+    let due = "SELECT count(*) FROM run WHERE cause = 'due'";
+    assert_eq!(bridge.count(due).await, 1);
+    assert_eq!(
+        person(&bridge, 3).await["active"],
+        true,
+        "nobody can say, so nothing is done"
+    );
+    bridge.clock.set("2026-12-03T00:01:00Z");
+    bridge.drain().await;
+    assert_eq!(bridge.count(due).await, 2);
+}
+
+#[tokio::test]
 async fn a_future_starter_gets_an_account_on_the_first_day() {
     let bridge = connected(&connection_file()).await;
     let mut company = Company::of(10);

@@ -476,12 +476,10 @@ impl<'a> Deciding<'a> {
             return self.wait_for_complete_read();
         }
         let said = self.write_records(&mut effect);
+        self.settle_next_look(&mut effect);
         let standing_changes = effect.lifecycle.is_some()
             && (effect.lifecycle != self.stored.and_then(|stored| stored.lifecycle.clone())
                 || effect.next_look_at != self.stored.and_then(|stored| stored.next_look_at));
-        if effect.lifecycle.is_none() {
-            effect.next_look_at = None;
-        }
         let nothing = action == Action::Skip
             && effect.records.is_empty()
             && effect.gone.is_empty()
@@ -500,6 +498,25 @@ impl<'a> Deciding<'a> {
             effect,
             said,
         })
+    }
+
+    /// Whose day has come is looked at, whatever comes of it, and not again at once.
+    fn settle_next_look(&self, effect: &mut Effect) {
+        let now = self.view.now;
+        let tomorrow = now.checked_add_days(chrono::Days::new(1));
+        if effect.lifecycle.is_some() {
+            if effect.next_look_at.is_some_and(|next| next <= now) {
+                effect.next_look_at = tomorrow;
+            }
+            return;
+        }
+        effect.next_look_at = None;
+        if let Some(stored) = self.stored
+            && stored.next_look_at.is_some_and(|next| next <= now)
+        {
+            effect.lifecycle.clone_from(&stored.lifecycle);
+            effect.next_look_at = tomorrow;
+        }
     }
 
     /// Somebody would leave by a partial read: nothing is done and nothing is stored, so that the next complete read

@@ -348,11 +348,13 @@ pub(in crate::sync) async fn returned(conn: &mut Conn, run: &Run) -> Result<Vec<
 statement!(
     DueConnections: (Timestamptz, BigInt) -> (SqlUuid, SqlUuid) =
     "SELECT DISTINCT record.tenant_id, record.connection_id
-     FROM (SELECT tenant_id, id FROM person WHERE next_look_at <= $1 ORDER BY next_look_at LIMIT $2) due
-     JOIN source_record record ON record.tenant_id = due.tenant_id AND record.person_id = due.id"
+     FROM person
+     JOIN source_record record ON record.tenant_id = person.tenant_id AND record.person_id = person.id
+     JOIN connection ON connection.tenant_id = record.tenant_id AND connection.id = record.connection_id
+     WHERE person.next_look_at <= $1 AND connection.state = 'published' LIMIT $2"
 );
 
-/// Connections with people whose verdict may have changed by itself, found among the `limit` longest due.
+/// Up to `limit` working connections with people whose verdict may have changed by itself.
 pub(in crate::sync) async fn due_connections(
     conn: &mut Conn,
     now: DateTime<Utc>,

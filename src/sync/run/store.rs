@@ -104,7 +104,8 @@ statement!(
      WHERE NOT EXISTS (
        SELECT FROM run WHERE tenant_id = $1 AND connection_id = $3
          AND (state = 'queued' OR cause = $5 AND state IN ('reading', 'planning', 'applying')
-              OR cause = $5 AND $5 = 'due' AND state = 'awaiting_approval'))"
+              OR cause = $5 AND $5 = 'due' AND state = 'awaiting_approval'
+              OR cause = $5 AND $5 = 'due' AND state = 'failed' AND finished_at > $8 - interval '10 minutes'))"
 );
 
 /// Puts a run into the queue.
@@ -130,7 +131,7 @@ pub(in crate::sync) async fn queue(
 }
 
 /// Puts a run into the queue unless one waits there already, one of this cause is under way, or (for due dates) one
-/// waits for approval. Returns whether it did.
+/// waits for approval or failed a moment ago. Returns whether it did.
 pub(in crate::sync) async fn queue_once(
     conn: &mut Conn,
     new: &NewRun<'_>,
