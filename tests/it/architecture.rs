@@ -103,7 +103,7 @@ const ROOF: &[(&str, &[&str])] = &[
     ("config", &["worker", "web", "cli", "app", "demo"]),
     ("app", &["cli", "demo"]),
     ("cli", &["web", "worker"]),
-    ("demo", &["cli"]),
+    ("demo", &[]),
     ("main", &[]),
     ("lib", &[]),
 ];
@@ -295,4 +295,16 @@ fn the_scanner_sees_what_it_must() {
     let found: Vec<String> = imports(&code(text)).into_iter().collect();
     assert_eq!(found, ["access", "base", "db", "sync"]);
     assert!(names("use diesel::x;", "diesel") && !names("use my_diesel::x; a::diesel::b", "diesel"));
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let list = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let listed = list.lines().filter(|line| *line == format!("mod {name};")).count();
+        assert!(name == "main" || listed == 1, "{name} is {listed} times in main.rs");
+    }
 }

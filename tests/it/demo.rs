@@ -22,7 +22,10 @@ fn the_demo_goes_the_whole_way_and_does_so_again() {
         assert!(told.contains("Every account is in sync."), "{told}{said}");
         let leaver = r#"{"op":"replace","path":"active","value":false}"#;
         assert!(told.contains(leaver), "the leaver is disabled by a PATCH: {told}");
-        assert!(told.contains(r#""path":"title""#), "the mover has a new title: {told}");
+        assert!(
+            told.contains(r#""path":"title""#),
+            "the mover has a new title: {told}"
+        );
         assert!(told.contains("POST /Users"), "the new hire is created: {told}");
     }
     std::fs::remove_dir_all(&data).unwrap();

@@ -15,6 +15,7 @@ mod database;
 mod demo;
 mod directory;
 mod directory_filter;
+mod embedded;
 mod identity;
 mod kit;
 mod migrations;

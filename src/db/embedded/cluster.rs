@@ -24,6 +24,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(120);
 const LONGEST_LOG: u64 = 10 * 1024 * 1024;
 /// How often a start is repeated while the children of a killed server are still going away.
 const STARTS: u32 = 20;
+/// How the folders of unfinished clusters begin.
+const DRAFT: &str = "postgres.new-";
 const DATABASE: &str = "scim_bridge";
 
 /// How to run the cluster.
@@ -322,10 +324,11 @@ impl Folders {
         if self.pgdata.join("PG_VERSION").exists() {
             return Ok(());
         }
-        let fresh = self.data_dir.join("postgres.new");
-        if fresh.exists() {
-            std::fs::remove_dir_all(&fresh).map_err(Error::file("cannot remove", &fresh))?;
-        }
+        self.remove_drafts()?;
+        // A name of its own: the initdb of a killed process may still be writing to its draft.
+        let fresh = self
+            .data_dir
+            .join(format!("{DRAFT}{}", uuid::Uuid::now_v7().simple()));
         self.make_private(&fresh)?;
         tracing::info!(major = binaries.major, "making a database cluster");
         let program = binaries.program("initdb");
@@ -357,6 +360,21 @@ impl Folders {
             });
         }
         std::fs::rename(&fresh, &self.pgdata).map_err(Error::file("cannot put in place", &self.pgdata))
+    }
+
+    /// Removes what starts that were killed have left.
+    fn remove_drafts(&self) -> Result<(), Error> {
+        let unreadable = || Error::file("cannot list", &self.data_dir);
+        for entry in std::fs::read_dir(&self.data_dir).map_err(unreadable())? {
+            let path = entry.map_err(unreadable())?.path();
+            let draft = path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(DRAFT));
+            if draft && let Err(error) = std::fs::remove_dir_all(&path) {
+                tracing::warn!(error = %error, "an unfinished cluster is left for the next start to remove");
+            }
+        }
+        Ok(())
     }
 
     /// A command that runs as the server's user, away from our terminal's process group: an interrupt from the
