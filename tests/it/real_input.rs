@@ -51,6 +51,25 @@ impl Drop for Running {
     }
 }
 
+/// Asks until a server answers, whatever it says.
+fn until_answered(url: &str) {
+    let asked = Command::new("curl")
+        .args([
+            "-s",
+            "--retry",
+            "120",
+            "--retry-connrefused",
+            "--retry-delay",
+            "1",
+            "--retry-max-time",
+            "120",
+        ])
+        .args(["-o", "/dev/null", url])
+        .status()
+        .unwrap();
+    assert!(asked.success(), "nobody answers at {url}");
+}
+
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -72,13 +91,10 @@ impl World {
     fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("scim-bridge-real-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let clock = folder.join("clock");
-        std::fs::write(&clock, "2026-03-02T09:00:00Z").unwrap();
         let url = format!("http://127.0.0.1:{}", free_port());
         let mut environment = vec![
             ("SCIM_BRIDGE_LISTEN", url.trim_start_matches("http://").to_owned()),
             ("SCIM_BRIDGE_DATA_DIR", folder.join("data").display().to_string()),
-            ("SCIM_BRIDGE_CLOCK", clock.display().to_string()),
             ("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "true".to_owned()),
             ("SCIM_BRIDGE_URL", url.clone()),
         ];
@@ -96,7 +112,7 @@ impl World {
             token: String::new(),
             _server: Running(server),
         };
-        world.until_ready();
+        until_answered(&format!("{}/readyz", world.url));
         world.run(&["tenant", "create", "acme"]);
         let token = world.run(&[
             "token",
@@ -112,34 +128,6 @@ impl World {
         environment.push(("SCIM_BRIDGE_TOKEN", world.token.clone()));
         world.environment = environment;
         world
-    }
-
-    /// Asks until the server answers; the pause is the time that a refused or waiting connection takes.
-    fn until_ready(&self) {
-        let start = std::time::Instant::now();
-        while start.elapsed() < std::time::Duration::from_secs(60) {
-            let ready = Command::new("curl")
-                .args([
-                    "-sf",
-                    "--retry",
-                    "5",
-                    "--retry-connrefused",
-                    "--retry-delay",
-                    "1",
-                    "-o",
-                    "/dev/null",
-                ])
-                .arg(format!("{}/readyz", self.url))
-                .status()
-                .unwrap();
-            if ready.success() {
-                return;
-            }
-        }
-        panic!(
-            "the server did not come up: {}",
-            std::fs::read_to_string(self.folder.join("server.log")).unwrap()
-        );
     }
 
     fn output(&self, arguments: &[&str]) -> Output {
@@ -356,8 +344,10 @@ impl Judge {
             .stderr(file)
             .spawn()
             .unwrap();
+        let url = format!("http://127.0.0.1:{port}/v2");
+        until_answered(&url);
         Some(Self {
-            url: format!("http://127.0.0.1:{port}/v2"),
+            url,
             log,
             _process: Running(process),
         })
