@@ -3,7 +3,7 @@
 //! *Comes in:* the records of a read ([`Candidate`]), what is known ([`Known`]), the [`Rules`] of the connection.
 //! *Goes out:* for each record a [`Correlation`]: linked to a person, part of a new person, or waiting for a human.
 //! *Owns:* `person`, `source_record`, `review`. *Must not know:* vendors, SCIM, lifecycle, HTTP.
-//! [`correlate`] is pure; [`store`] reads and writes in batches, with a constant number of statements per batch.
+//! [`correlate`](fn@correlate) is pure; [`store`] reads and writes in batches, with a constant number of statements per batch.
 //!
 //! The rules (ours)
 //! - A record's own source id comes first: it stays with its person whatever else changes.

@@ -1,7 +1,7 @@
 //! What stands where, for people and programs that ask. Read-only.
 //!
 //! *Comes in:* a tenant, and what the asker holds: an e-mail address, a number, a name. *Goes out:* accounts by state
-//! per app ([`status`]), people and users ([`find`]). *Owns:* no table; reads those of the modules below.
+//! per app ([`status`](fn@status)), people and users ([`find`](fn@find)). *Owns:* no table; reads those of the modules below.
 //! *Must not know:* HTTP.
 
 mod error;

@@ -304,7 +304,13 @@ fn every_file_of_tests_is_run() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let listed = list.lines().filter(|line| *line == format!("mod {name};")).count();
-        assert!(name == "main" || listed == 1, "{name} is {listed} times in main.rs");
+        let listed = list
+            .lines()
+            .filter(|line| *line == format!("mod {name};"))
+            .count();
+        assert!(
+            name == "main" || listed == 1,
+            "{name} is {listed} times in main.rs"
+        );
     }
 }

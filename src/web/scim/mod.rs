@@ -3,7 +3,7 @@
 //! *Comes in:* requests of SCIM clients. *Goes out:* answers with SCIM bodies, also for every refusal. *Owns:*
 //! nothing. *Must not know:* SQL; which resource types there are (they are data of the registry).
 //!
-//! Handlers extract (a [`session::Session`] is a client with the scope), call the directory once, and render. A
+//! Handlers extract (a `Session` is a client with the scope), call the directory once, and render. A
 //! resource that nobody asked to be cut goes from the row to the wire as text: only what is computed is spliced in.
 
 mod body;
