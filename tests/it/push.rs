@@ -10,6 +10,7 @@ use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
 mod faults;
 mod groups;
+mod judges;
 mod modes;
 mod second_tenant;
 mod users;
