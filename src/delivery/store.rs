@@ -386,7 +386,8 @@ statement!(
 statement!(
     Quarantine: (SqlUuid, SqlUuid, Text, Timestamptz) -> () =
     "UPDATE account SET state = 'quarantined', reason = $3, since = $4
-     WHERE tenant_id = $1 AND app_id = $2 AND look AND state = 'pending'"
+     WHERE tenant_id = $1 AND app_id = $2 AND look AND state NOT IN ('quarantined', 'unmatched')
+       AND (state = 'pending' OR due_at IS NULL OR due_at <= $4)"
 );
 statement!(
     EndQuarantine: (SqlUuid, SqlUuid, Timestamptz) -> () =

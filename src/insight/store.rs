@@ -41,10 +41,11 @@ statement!(
               AND (a.planned_revision IS DISTINCT FROM a.live_revision
                    OR a.dispatched_seq < coalesce((SELECT last_seq FROM change_chain c WHERE c.tenant_id = $1), 0)
                    OR (a.matched_at IS NULL AND a.trouble IS NULL)
-                   OR EXISTS (SELECT 1 FROM account x
-                              WHERE x.tenant_id = $1 AND x.app_id = a.id AND x.look
-                                AND x.state NOT IN ('held', 'parked', 'quarantined', 'unmatched')
-                                AND (x.state = 'pending' OR x.due_at IS NULL OR x.due_at <= $2))
+                   OR (a.trouble IS NULL AND EXISTS (
+                           SELECT 1 FROM account x
+                           WHERE x.tenant_id = $1 AND x.app_id = a.id AND x.look
+                             AND x.state NOT IN ('quarantined', 'unmatched')
+                             AND (x.state = 'pending' OR x.due_at IS NULL OR x.due_at <= $2)))
                    OR EXISTS (SELECT 1 FROM operation o
                               WHERE o.tenant_id = $1 AND o.app_id = a.id AND o.state = 'pending')))"
 );
