@@ -253,11 +253,10 @@ impl Writer {
         verdict: &Verdict,
         state: PlanState,
     ) -> Result<Vec<u8>, Error> {
-        let hash = if self.hash.is_empty() {
-            digest(b"")
-        } else {
-            self.hash
-        };
+        // The numbers too: a plan may have no item and still ask, as when records are missing.
+        let mut bytes = self.hash;
+        bytes.extend_from_slice(counts.to_string().as_bytes());
+        let hash = digest(&bytes);
         store::seal(conn, self.tenant, self.plan, &hash, counts, verdict, state).await?;
         Ok(hash)
     }

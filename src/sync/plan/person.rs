@@ -585,8 +585,9 @@ impl<'a> Deciding<'a> {
         said
     }
 
+    /// Fields that an active person had and would have no longer: the guard compares with the active people there are.
     fn emptied(&self) -> Vec<String> {
-        if self.user.is_none() {
+        if !self.user.as_ref().is_some_and(|user| user.active == Some(true)) {
             return Vec::new();
         }
         let mut emptied: Vec<String> = self
