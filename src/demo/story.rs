@@ -72,8 +72,8 @@ async fn tell(app: &App, employees: usize, once: bool, in_sync: &mut bool) -> Re
         "NOT every account is in sync."
     };
     say(&format!("{verdict} All of it took {}.", seconds(begun)))?;
+    story.where_to_look(app, &hr, once)?;
     if !once {
-        story.where_to_look(app, &hr)?;
         std::future::pending::<()>().await;
     }
     hr.stop().await;
@@ -195,20 +195,23 @@ impl Story {
         }))
     }
 
-    fn where_to_look(&self, app: &App, hr: &Serving) -> Result<(), Error> {
+    fn where_to_look(&self, app: &App, hr: &Serving, once: bool) -> Result<(), Error> {
+        let (token, app_token) = (self.token.expose(), self.app_token.expose());
+        say("")?;
+        if once {
+            say("Look at it again: `scim-bridge serve` on the same data, then")?;
+            say(&format!("  export SCIM_BRIDGE_TOKEN={token}"))?;
+            return say("  scim-bridge status; scim-bridge run list; scim-bridge operation list");
+        }
         let address = app.address;
-        let token = self.token.expose();
+        let hr = &hr.base_url;
         say(&format!(
-            "
-Look around (Ctrl-C ends the demo):
+            "Look around (Ctrl-C ends the demo):
   export SCIM_BRIDGE_URL=http://{address} SCIM_BRIDGE_TOKEN={token}
-  scim-bridge status
-  scim-bridge run list
-  curl -s -H \"Authorization: Bearer $SCIM_BRIDGE_TOKEN\" '{address}/scim/v2/Users?count=2'
-  curl -s -H 'Authorization: Bearer {}' '{address}/scim/v2/Users?count=2'      # as the app has it
-  curl -s -H 'Authorization: Bearer sandbox-key' -H 'X-Integration-Id: sandbox:demo' '{}/v1/hris/employees?page_size=2'",
-            self.app_token.expose(),
-            hr.base_url,
+  scim-bridge status; scim-bridge run list; scim-bridge operation list
+  curl -s -H 'Authorization: Bearer {token}' '{address}/scim/v2/Users?count=2'
+  curl -s -H 'Authorization: Bearer {app_token}' '{address}/scim/v2/Users?count=2'      # as the app has it
+  curl -s -H 'Authorization: Bearer sandbox-key' -H 'X-Integration-Id: sandbox:demo' '{hr}/v1/hris/employees?page_size=2'"
         ))
     }
 }

@@ -587,7 +587,7 @@ impl<'a> Deciding<'a> {
 
     /// Fields that an active person had and would have no longer: the guard compares with the active people there are.
     fn emptied(&self) -> Vec<String> {
-        if !self.user.as_ref().is_some_and(|user| user.active == Some(true)) {
+        if self.user.as_ref().is_none_or(|user| user.active != Some(true)) {
             return Vec::new();
         }
         let mut emptied: Vec<String> = self
