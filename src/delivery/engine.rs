@@ -21,13 +21,13 @@ use crate::net::Net;
 use crate::provision::{self, Dialect, Rules, Sense};
 
 /// Accounts looked at in one batch.
-const BATCH: i64 = 200;
+const BATCH: i64 = 300;
 /// While fewer calls than this are under way or waiting, the next batch is prepared.
-const LOW_WATER: usize = 150;
+const LOW_WATER: usize = 300;
 /// Answers written in one transaction at most.
-const RECORDED_AT_ONCE: usize = 200;
+const RECORDED_AT_ONCE: usize = 300;
 /// Answers for which a write is worth while, as long as others are to come.
-const WORTH_A_WRITE: usize = 50;
+const WORTH_A_WRITE: usize = 150;
 /// After so long an app is given back even if more is to be done: others wait, and a stop is noticed.
 const SLICE: Duration = Duration::from_secs(20);
 /// Groups wait until no call about a user is under way: then their members have ids.
