@@ -18,7 +18,7 @@ demo: postgres
 	cargo run --quiet -- demo --employees $(EMPLOYEES) $(ARGS)
 
 test: postgres tools
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --no-fail-fast; else cargo test --locked --no-fail-fast; fi
 
 lint:
 	cargo fmt --check
