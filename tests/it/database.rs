@@ -15,7 +15,7 @@ use scim_bridge::base::Chain;
 use scim_bridge::db::{self, Db, Error};
 use serde_json::json;
 
-use crate::kit::{Bridge, Settings, TestDatabase, answer, good, with_json};
+use crate::kit::{Bridge, Settings, TestDatabase, answer, good, left_out, with_json};
 
 struct Pooler {
     folder: PathBuf,
@@ -63,7 +63,7 @@ impl Pooler {
     /// None without PgBouncer.
     fn start(database: &TestDatabase, mode: &str, tls: bool) -> Option<Self> {
         let Some(version) = version() else {
-            eprintln!("NOT TESTED: there is no pgbouncer on this machine");
+            left_out("there is no pgbouncer on this machine");
             return None;
         };
         let folder = PathBuf::from(format!("/var/tmp/scim-bridge-pooler-{}", uuid::Uuid::now_v7()));

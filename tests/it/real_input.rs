@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::kit::left_out;
+
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const CONNECTION: &str = r#"
 name = "people"
@@ -333,7 +335,7 @@ impl Judge {
     fn start(folder: &Path) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/python/bin/scim2-server");
         if !program.exists() {
-            eprintln!("NOT TESTED: the push to scim2-server, which is not installed: run `make tools`");
+            left_out("scim2-server is not installed; `make tools` installs it where python3 and pip are");
             return None;
         }
         let (port, log) = (free_port(), folder.join("judge.log"));
@@ -378,7 +380,7 @@ fn app_file(judge: &Judge) -> String {
 #[test]
 fn the_published_company_comes_out_right_and_nothing_harmful_ever_leaves() {
     let Some(input) = std::env::var_os("SCIM_BRIDGE_REAL_INPUT") else {
-        eprintln!("NOT TESTED: SCIM_BRIDGE_REAL_INPUT does not name adventureworks-employees.csv");
+        eprintln!("NOT RUN: SCIM_BRIDGE_REAL_INPUT does not name adventureworks-employees.csv");
         return;
     };
     let table = Table::read(Path::new(&input));

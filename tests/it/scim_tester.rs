@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::kit::Bridge;
+use crate::kit::{Bridge, left_out};
 
 /// Prints one line for each check that did not pass, and how many checks there were.
 const SCRIPT: &str = r#"
@@ -39,9 +39,7 @@ fn python() -> Option<PathBuf> {
 #[tokio::test]
 async fn the_published_tester_finds_nothing() {
     let Some(python) = python() else {
-        eprintln!(
-            "NOT RUN: scim2-tester is not installed; `make tools` installs it where python3 and pip are"
-        );
+        left_out("scim2-tester is not installed; `make tools` installs it where python3 and pip are");
         return;
     };
     let bridge = Bridge::spawn().await;

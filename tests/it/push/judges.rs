@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{ENTERPRISE, file, patch, publish, scim, state, user};
-use crate::kit::{Bridge, answer, http_client};
+use crate::kit::{Bridge, answer, http_client, left_out};
 
 /// A server of others; ends with the test.
 struct Judge {
@@ -34,9 +34,7 @@ fn judges() -> PathBuf {
 async fn scim2_server() -> Option<Judge> {
     let program = judges().join("python/bin/scim2-server");
     if !program.exists() {
-        eprintln!(
-            "NOT RUN: scim2-server is not installed; `make tools` installs it where python3 and pip are"
-        );
+        left_out("scim2-server is not installed; `make tools` installs it where python3 and pip are");
         return None;
     }
     let port = TcpListener::bind("127.0.0.1:0")
@@ -66,9 +64,7 @@ async fn scimmy() -> Option<Judge> {
             .output()
             .is_ok_and(|output| output.status.success());
     if !is_there {
-        eprintln!(
-            "NOT RUN: scimmy-routers is not installed; `make tools` installs it where node and npm are"
-        );
+        left_out("scimmy-routers is not installed; `make tools` installs it where node and npm are");
         return None;
     }
     // Node looks for packages beside the script.
