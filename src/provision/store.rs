@@ -273,14 +273,17 @@ fn same_host(a: &str, b: &str) -> bool {
 
 statement!(
     Publish: (SqlUuid, SqlUuid, Integer, Text, Bool) -> () =
-    "UPDATE app SET live_revision = $3, mode = $4, planned_revision = NULL,
+    "WITH tried_again AS (
+         UPDATE account SET state = 'pending', reason = '', look = true, due_at = NULL
+         WHERE tenant_id = $1 AND app_id = $2 AND state = 'quarantined')
+     UPDATE app SET live_revision = $3, mode = $4, planned_revision = NULL,
             draft_revision = CASE WHEN draft_revision = $3 THEN NULL ELSE draft_revision END,
             matched_at = CASE WHEN $5 THEN NULL ELSE matched_at END,
             resume_at = NULL, failures = 0, trouble = NULL
      WHERE tenant_id = $1 AND id = $2"
 );
 
-/// Puts a revision in force and the app in `mode`; all its accounts will be looked at. `rematch` makes it read and
+/// Puts a revision in force and the app in `mode`; all its accounts will be looked at, quarantined ones too. `rematch` makes it read and
 /// match the app's accounts again first.
 ///
 /// # Errors

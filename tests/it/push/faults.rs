@@ -186,6 +186,13 @@ async fn a_token_that_the_app_refuses_stops_everything_and_says_so() {
     );
     assert_eq!(account(&bridge, &anna).await.0, "quarantined");
     assert_eq!(app.stub.received().len(), 1);
+    // Who publishes again wants it tried again: until then its accounts are pending, and waiting for them is right.
+    bridge
+        .post("/api/v1/apps/app/publish", &json!({"mode": "live"}))
+        .await;
+    let status = bridge.get("/api/v1/status").await;
+    assert_eq!(status["apps"][0]["counts"], json!({"pending": 1}));
+    assert_eq!(status["settled"], false);
 }
 
 #[tokio::test]
