@@ -295,9 +295,12 @@ CREATE TABLE hold (
     created_at timestamptz NOT NULL,
     decided_at timestamptz,
     decided_by text,
+    heeded boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, id)
 );
 COMMENT ON TABLE hold IS 'A decision that waits for a human.';
+COMMENT ON COLUMN hold.heeded IS 'The account of the app was told to be looked at again since the decision.';
+CREATE INDEX hold_unheeded ON hold (tenant_id, id) WHERE app_id IS NOT NULL AND NOT heeded AND state IN ('approved', 'rejected');
 CREATE UNIQUE INDEX hold_open ON hold (tenant_id, owner_id, resource_id, field) WHERE state = 'open';
 
 CREATE TABLE cap_use (

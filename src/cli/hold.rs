@@ -53,7 +53,7 @@ async fn list(client: &Client, all: bool, output: Output) -> Result<(), Error> {
         None | Some(Value::Null) => String::new(),
         Some(other) => other.to_string(),
     };
-    let head = ["id", "state", "user", "field", "old", "new"];
+    let head = ["id", "state", "app", "user", "field", "old", "new", "detail"];
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|item| head.map(|member| text(item, member)).to_vec())

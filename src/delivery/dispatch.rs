@@ -16,8 +16,7 @@ const PAGE: i64 = 2_000;
 #[tracing::instrument(name = "delivery.change.dispatch", skip_all)]
 pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
     let mut conn = db.conn().await?;
-    store::look_at_decided(&mut conn).await?;
-    let mut worked = false;
+    let mut worked = store::look_at_decided(&mut conn).await?;
     for (tenant, app) in store::apps_to_dispatch(&mut conn, APPS).await? {
         worked |= conn
             .transaction::<_, Error, _>(async |conn| one(conn, tenant, app, now).await)

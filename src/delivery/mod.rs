@@ -2,7 +2,7 @@
 //!
 //! *Comes in:* numbered changes of the directory, published settings, time. *Goes out:* HTTP to apps, accounts with
 //! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`; leases rows of `app`; reads `resource`,
-//! `membership`, `change`, `hold` and `frozen`. *Must not know:* HR, connections.
+//! `membership`, `change`, `hold` and `frozen`, and marks decided holds as heeded. *Must not know:* HR, connections.
 //!
 //! [`Engine::tick`] does three things, each safe to repeat and to kill at any instruction:
 //! 1. *dispatch*: a numbered change becomes `account.look`, in the transaction that moves the app's `dispatched_seq`.

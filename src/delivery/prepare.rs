@@ -10,7 +10,7 @@ use super::members::{self, MemberRow};
 use super::patch::{member_changes, patch_body};
 use super::record::{Intent, Settled, intend, settle};
 use super::send::{Job, Task, after_of};
-use super::store::{self, Leased, Reference, Row};
+use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::{Error, LEASE_TIME};
 use crate::base::{OperationId, ResourceId};
 use crate::db::Conn;
@@ -47,7 +47,7 @@ struct Read {
     stored: HashMap<ResourceId, Stored>,
     managers: HashMap<ResourceId, Stored>,
     references: HashMap<ResourceId, Reference>,
-    approved: Vec<(ResourceId, String, Option<Value>)>,
+    decided: Vec<DecidedValue>,
     to_add: HashMap<ResourceId, Vec<MemberRow>>,
     to_remove: HashMap<ResourceId, Vec<MemberRow>>,
 }
@@ -61,6 +61,7 @@ pub(super) struct Prepared {
     intents: Vec<Intent>,
     resolving: Vec<OperationId>,
     holds: Vec<NewHold>,
+    judged: Vec<ResourceId>,
     regrouped: Vec<ResourceId>,
 }
 
@@ -90,7 +91,9 @@ pub(super) async fn prepare(
     settle(conn, at, &out.settled, now).await?;
     intend(conn, (leased.tenant, leased.app, leased.epoch), &out.intents, now).await?;
     store::resolve_under(conn, leased, &out.resolving).await?;
-    if !out.holds.is_empty() {
+    if plan.leased.mode == Mode::Live {
+        let owner = leased.app.uuid();
+        guard::close_holds(conn, leased.tenant, owner, &out.judged, &out.holds, now).await?;
         guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
     }
     if !out.regrouped.is_empty() {
@@ -118,13 +121,13 @@ impl Plan<'_> {
         } else {
             HashMap::new()
         };
-        let approved = store::approved(conn, leased, &ids).await?;
+        let decided = store::decided(conn, leased, &ids).await?;
         let (to_add, to_remove) = self.read_members(conn, rows).await?;
         Ok(Read {
             stored,
             managers,
             references,
-            approved,
+            decided,
             to_add,
             to_remove,
         })
@@ -251,7 +254,7 @@ impl Plan<'_> {
             adopted: row.adopted,
         };
         decide(self.rules, account, subject, now, |held| {
-            is_approved(read, row.resource, held)
+            decided(read, row.resource, held)
         })
     }
 
@@ -285,10 +288,9 @@ impl Plan<'_> {
             reason,
             ..settled.clone()
         };
-        if self.leased.mode == Mode::Live {
-            out.holds
-                .extend(decision.held.iter().map(|held| self.hold(row, read, held)));
-        }
+        out.judged.push(row.resource);
+        out.holds
+            .extend(decision.held.iter().map(|held| self.hold(row, read, held)));
         let task = match decision.next {
             Next::Rest(state, reason) => match self.members_task(row, read, state) {
                 Some(task) => task,
@@ -448,10 +450,11 @@ fn pending(row: &Row, manager: Option<ResourceId>) -> Settled {
     }
 }
 
-fn is_approved(read: &Read, resource: ResourceId, held: &HeldValue) -> bool {
-    read.approved
+fn decided(read: &Read, resource: ResourceId, held: &HeldValue) -> Option<guard::Decision> {
+    read.decided
         .iter()
-        .any(|(id, field, new)| *id == resource && *field == held.field && *new == held.new)
+        .find(|(id, field, new, _)| *id == resource && *field == held.field && *new == held.new)
+        .map(|(.., decision)| *decision)
 }
 
 /// A difference that SCIM does not count as one, such as the order of a list.

@@ -232,7 +232,7 @@ async fn count(
                 account,
                 view.map_or(Subject::Gone { was_group: false }, Subject::User),
                 now,
-                |_| false,
+                |_| None,
             );
             if let Some((cause, _)) = decision.cause {
                 counts.disables += 1;

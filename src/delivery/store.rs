@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::base::{AppId, OperationId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
+use crate::guard::Decision;
 use crate::provision::{Cause, Mode};
 use crate::scim::Object;
 use crate::statement;
@@ -228,15 +229,17 @@ pub(super) async fn set_dispatched(
 
 statement!(
     LookAtDecided: () -> () =
-    "UPDATE account x SET look = true, due_at = NULL FROM hold h
-     WHERE h.state IN ('approved', 'rejected') AND h.app_id = x.app_id AND h.tenant_id = x.tenant_id
-       AND h.resource_id = x.resource_id AND x.state = 'held' AND NOT x.look AND h.decided_at > x.since"
+    "WITH decided AS (
+         UPDATE hold SET heeded = true
+         WHERE app_id IS NOT NULL AND NOT heeded AND state IN ('approved', 'rejected')
+         RETURNING tenant_id, app_id, resource_id)
+     UPDATE account x SET look = true, due_at = NULL FROM decided d
+     WHERE x.tenant_id = d.tenant_id AND x.app_id = d.app_id AND x.resource_id = d.resource_id"
 );
 
-/// Has apps look at held accounts about which a human decided since.
-pub(super) async fn look_at_decided(conn: &mut Conn) -> Result<(), Error> {
-    LookAtDecided::with(()).execute(conn).await?;
-    Ok(())
+/// Has apps look at accounts about which a human decided since, once for each decision. Returns whether there were any.
+pub(super) async fn look_at_decided(conn: &mut Conn) -> Result<bool, Error> {
+    Ok(LookAtDecided::with(()).execute(conn).await? > 0)
 }
 
 // ---------------------------------------------------------------- leases
@@ -588,25 +591,36 @@ pub(super) async fn references(
         .collect())
 }
 
+/// What a human said last about a value: resource, field, value, and whether it may be written.
+pub(super) type DecidedValue = (ResourceId, String, Option<Value>, Decision);
+
 statement!(
-    ApprovedHolds: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid, Text, Nullable<Jsonb>) =
-    "SELECT resource_id, field, new FROM hold
-     WHERE tenant_id = $1 AND owner_id = $2 AND state = 'approved' AND resource_id = ANY($3)"
+    DecidedHolds: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid, Text, Nullable<Jsonb>, Bool) =
+    "SELECT DISTINCT ON (resource_id, field) resource_id, field, new, state = 'approved' FROM hold
+     WHERE tenant_id = $1 AND owner_id = $2 AND state IN ('approved', 'rejected') AND resource_id = ANY($3)
+     ORDER BY resource_id, field, id DESC"
 );
 
-/// Values that a human agreed to: resource, field, value.
-pub(super) async fn approved(
+/// The last decision about each field of these resources.
+pub(super) async fn decided(
     conn: &mut Conn,
     leased: &Leased,
     ids: &[ResourceId],
-) -> Result<Vec<(ResourceId, String, Option<Value>)>, Error> {
-    let rows: Vec<(Uuid, String, Option<Value>)> =
-        ApprovedHolds::with((leased.tenant.uuid(), leased.app.uuid(), uuids(ids)))
+) -> Result<Vec<DecidedValue>, Error> {
+    let rows: Vec<(Uuid, String, Option<Value>, bool)> =
+        DecidedHolds::with((leased.tenant.uuid(), leased.app.uuid(), uuids(ids)))
             .get_results(conn)
             .await?;
     Ok(rows
         .into_iter()
-        .map(|(id, field, new)| (id.into(), field, new))
+        .map(|(id, field, new, is_approved)| {
+            let decision = if is_approved {
+                Decision::Approve
+            } else {
+                Decision::Reject
+            };
+            (id.into(), field, new, decision)
+        })
         .collect())
 }
 

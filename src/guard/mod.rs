@@ -20,6 +20,6 @@ pub use hold::{Decision, Hold, NewHold};
 pub use judge::{Limit, Limits, Reason, SMALLEST_SHARE, Sizes, Unit, Verdict, judge};
 pub use plan::{Action, Cause, Item, ItemState, Mark, Plan, PlanState, StoredItem, Writer};
 pub use store::{
-    cap_used, decide, decide_hold, end, freeze, frozen, hold, holds, items, mark, noted_items, open_holds,
-    plan, planned_items, rejected_values, supersede, thaw, use_cap,
+    cap_used, close_holds, decide, decide_hold, end, freeze, frozen, hold, holds, items, mark, noted_items,
+    open_holds, plan, planned_items, rejected_values, supersede, thaw, use_cap,
 };

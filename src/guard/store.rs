@@ -431,6 +431,38 @@ pub async fn open_holds(
 }
 
 statement!(
+    CloseHolds: (SqlUuid, SqlUuid, Array<SqlUuid>, Array<Nullable<SqlUuid>>, Array<Text>, Timestamptz) -> () =
+    "UPDATE hold SET state = 'gone', decided_at = $6
+     WHERE tenant_id = $1 AND owner_id = $2 AND state = 'open' AND resource_id = ANY($3)
+       AND NOT EXISTS (SELECT 1 FROM UNNEST($4::uuid[], $5::text[]) AS still(resource_id, field)
+                       WHERE still.resource_id = hold.resource_id AND still.field = hold.field)"
+);
+
+/// Takes back what was asked about these resources and is no question any more: all but `still`.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn close_holds(
+    conn: &mut Conn,
+    tenant: TenantId,
+    owner: Uuid,
+    resources: &[ResourceId],
+    still: &[NewHold],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let resources: Vec<Uuid> = resources.iter().map(|id| id.uuid()).collect();
+    let asked: Vec<Option<Uuid>> = still
+        .iter()
+        .map(|hold| hold.resource.map(ResourceId::uuid))
+        .collect();
+    let fields: Vec<&str> = still.iter().map(|hold| hold.field.as_str()).collect();
+    CloseHolds::with((tenant.uuid(), owner, resources, asked, fields, now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
     ListHolds: (SqlUuid, Nullable<Text>, Nullable<SqlUuid>, SqlUuid, BigInt) -> (SqlUuid, SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<SqlUuid>, Text, Nullable<Jsonb>, Nullable<Jsonb>, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Text>) =
     "SELECT id, owner_id, app_id, person_id, resource_id, field, old, new, detail, state, created_at, decided_at, decided_by
      FROM hold WHERE tenant_id = $1 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR owner_id = $3) AND id > $4

@@ -7,6 +7,7 @@ use super::settings::{Policy, Settings};
 use super::target::Target;
 use crate::base::ResourceId;
 use crate::expression::{Expression, Fields, Truth, user_context};
+use crate::guard;
 use crate::scim::{ENTERPRISE, HR, Object};
 
 /// An app's settings with everything compiled and checked.
@@ -222,12 +223,12 @@ impl Rules {
     }
 
     /// Applies the policies: what of `wanted` may be written over `known`, and what waits for a human.
-    /// `is_approved` says whether a human agreed to a value.
+    /// `decided` says what a human said about a value.
     pub fn settle(
         &self,
         mut wanted: Object,
         known: Option<&Object>,
-        is_approved: impl Fn(&HeldValue) -> bool,
+        decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
     ) -> (Object, Vec<HeldValue>) {
         let mut held = Vec::new();
         for line in &self.lines {
@@ -249,10 +250,11 @@ impl Rules {
                 new,
             };
             if line.policy == Policy::Hold {
-                if is_approved(&value) {
-                    continue;
+                match decided(&value) {
+                    Some(guard::Decision::Approve) => continue,
+                    Some(guard::Decision::Reject) => {}
+                    None => held.push(value),
                 }
-                held.push(value);
             }
             line.target.set(&mut wanted, old);
         }
@@ -408,17 +410,20 @@ mod tests {
         let ours =
             object(json!({"userName": "b", "emails": [{"value": "new"}], "title": "T", "nickName": "N"}));
         let theirs = object(json!({"userName": "a", "emails": [{"value": "old"}], "title": "S"}));
-        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| false);
+        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| None);
         assert_eq!(
             Value::Object(settled),
             json!({"userName": "b", "emails": [{"value": "old"}], "title": "S"})
         );
         assert_eq!(held.len(), 1);
         assert_eq!(held[0].field, "emails");
-        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| true);
+        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| Some(guard::Decision::Reject));
+        assert_eq!(settled["emails"], json!([{"value": "old"}]));
+        assert!(held.is_empty());
+        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| Some(guard::Decision::Approve));
         assert_eq!(settled["emails"], json!([{"value": "new"}]));
         assert!(held.is_empty());
-        let (settled, held) = rules.settle(ours, None, |_| false);
+        let (settled, held) = rules.settle(ours, None, |_| None);
         assert_eq!(
             Value::Object(settled),
             json!({"userName": "b", "emails": [{"value": "new"}], "title": "T"})

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::desired::{Desired, HeldValue, Rules, UserView};
 use super::settings::{Deprovision, Do, Step};
 use crate::base::ResourceId;
+use crate::guard;
 use crate::scim::Object;
 
 /// The provisioning state of an account (design: provisioning).
@@ -194,13 +195,13 @@ impl Decision {
     }
 }
 
-/// Decides about one account. `is_approved` tells what humans agreed to.
+/// Decides about one account. `decided` tells what humans said about values.
 pub fn decide(
     rules: &Rules,
     account: Account<'_>,
     subject: Subject<'_>,
     now: DateTime<Utc>,
-    is_approved: impl Fn(&HeldValue) -> bool,
+    decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
 ) -> Decision {
     let (desired, is_active, is_user) = match subject {
         Subject::Gone { was_group: false } => return deprovision(rules, account, Cause::Missing, now),
@@ -222,7 +223,7 @@ pub fn decide(
         Desired::OutOfScope => ungroup(account, Cause::OutOfScope, now),
         _ if !is_active => deprovision(rules, account, Cause::Leaver, now),
         Desired::Unclear(why) => Decision::wanted(Next::Rest(State::Held, why)),
-        Desired::Wanted(object) => want(rules, account, object, is_approved),
+        Desired::Wanted(object) => want(rules, account, object, decided),
     }
 }
 
@@ -230,10 +231,10 @@ fn want(
     rules: &Rules,
     account: Account<'_>,
     object: Object,
-    is_approved: impl Fn(&HeldValue) -> bool,
+    decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
 ) -> Decision {
     let known = account.remote_id.and(account.known);
-    let (object, held) = rules.settle(object, known, is_approved);
+    let (object, held) = rules.settle(object, known, decided);
     let next = match (account.remote_id, account.known) {
         (None, _) => Next::Create(object),
         (Some(_), Some(known)) if *known == object && held.is_empty() => {
@@ -367,7 +368,7 @@ mod tests {
             manager: None,
             manager_remote: None,
         };
-        decide(rules, account, Subject::User(view), at(hour), |_| false)
+        decide(rules, account, Subject::User(view), at(hour), |_| None)
     }
 
     #[test]
@@ -494,7 +495,7 @@ mod tests {
             ..NEW
         };
         let id = ResourceId::new();
-        let of = |account| decide(&rules, account, Subject::Group(id, &group), at(0), |_| false).next;
+        let of = |account| decide(&rules, account, Subject::Group(id, &group), at(0), |_| None).next;
         assert_eq!(of(account), Next::Delete);
         assert!(matches!(
             of(Account {

@@ -1,4 +1,4 @@
-//! Holds of connections: values of HR that wait for a human.
+//! Holds: values that wait for a human; those of connections are written to the user here.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -30,7 +30,8 @@ impl Engine {
         Ok(guard::holds(&mut conn, tenant, state, owner, after, limit).await?)
     }
 
-    /// Decides a hold of a connection; approved, HR's value is written to the user in the same transaction.
+    /// Decides a hold. Of a connection, and approved, HR's value is written to the user in the same transaction; of an
+    /// app, delivery looks at the account again.
     ///
     /// # Errors
     /// [`guard::Error::Unknown`], [`guard::Error::NotWaiting`], or when the store refuses.

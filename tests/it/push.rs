@@ -11,6 +11,7 @@ use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 mod command_line;
 mod faults;
 mod groups;
+mod holds;
 mod judges;
 mod modes;
 mod second_tenant;

@@ -1,10 +1,10 @@
-//! Modes, publication, guard, isolation, holds, and who may ask.
+//! Modes, publication, guard, isolation, and who may ask.
 
 use reqwest::Method;
 use scim_bridge::access::Scope;
 use serde_json::json;
 
-use super::{StubApp, account, file, patch, publish, state, try_publish, user};
+use super::{StubApp, account, file, publish, state, try_publish, user};
 use crate::kit::{Bridge, answer, with_json};
 
 #[tokio::test]
@@ -98,48 +98,6 @@ async fn a_scope_that_would_disable_many_waits_for_an_approval() {
         bridge.get("/api/v1/status").await["apps"][0]["counts"],
         json!({"disabled": 4, "in_sync": 6})
     );
-}
-
-#[tokio::test]
-async fn a_value_under_the_policy_hold_waits_for_a_human() {
-    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
-    let anna = user(&bridge, "anna@x", &json!({"title": "old"})).await;
-    let held = json!({"mapping": {"title": {"policy": "hold"}}});
-    publish(&bridge, &file("app", &app.stub.base_url, &held)).await;
-    bridge.drain().await;
-    app.mutations();
-    patch(
-        &bridge,
-        &format!("/scim/v2/Users/{anna}"),
-        &json!([{"op": "replace", "path": "title", "value": "new"}]),
-    )
-    .await;
-    bridge.drain().await;
-    assert!(app.mutations().is_empty());
-    assert_eq!(
-        account(&bridge, &anna).await,
-        ("held".to_owned(), "waits for a decision about title".to_owned())
-    );
-    let mut conn = bridge.conn().await;
-    let holds = scim_bridge::guard::holds(&mut conn, bridge.tenant, Some("open"), None, None, 10)
-        .await
-        .unwrap();
-    assert_eq!(holds.len(), 1);
-    bridge.clock.advance(chrono::TimeDelta::seconds(1));
-    let approve = scim_bridge::guard::Decision::Approve;
-    scim_bridge::guard::decide_hold(
-        &mut conn,
-        bridge.tenant,
-        holds[0].id,
-        approve,
-        "test",
-        bridge.clock.now(),
-    )
-    .await
-    .unwrap();
-    bridge.drain().await;
-    assert_eq!(app.named("anna@x")["title"], "new");
-    assert_eq!(state(&bridge, &anna).await, "in_sync");
 }
 
 #[tokio::test]
