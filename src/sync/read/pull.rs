@@ -35,6 +35,9 @@ struct Seen {
     nameless: u64,
 }
 
+/// From so many staged records on it pays to count them for the planner.
+const MANY: u64 = 1_000;
+
 /// Reads the HR system into staging, then goes on to planning.
 #[tracing::instrument(name = "sync.run.read", skip_all)]
 pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
@@ -229,6 +232,9 @@ async fn finish(job: &mut Job<'_>, coverage: Coverage, seen: &Seen) -> Result<()
     conn.transaction(async |conn| {
         job.hold(conn).await?;
         store::drop_records(conn, &job.run, &doubled).await?;
+        if seen.new.saturating_add(seen.changed) >= MANY {
+            store::take_stock(conn).await?;
+        }
         runs::add_outcomes(conn, &job.run, &said).await?;
         job.enter(conn, RunState::Planning).await
     })
