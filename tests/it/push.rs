@@ -13,6 +13,7 @@ mod faults;
 mod groups;
 mod holds;
 mod judges;
+mod killed;
 mod modes;
 mod second_tenant;
 mod users;

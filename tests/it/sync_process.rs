@@ -34,22 +34,22 @@ name = "employee.department.name"
 "#;
 
 /// The program with its database, its folder and its port.
-struct Program {
-    database: TestDatabase,
+pub(crate) struct Program {
+    pub(crate) database: TestDatabase,
     folder: PathBuf,
     key: String,
-    port: u16,
-    token: String,
+    pub(crate) port: u16,
+    pub(crate) token: String,
 }
 
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Program {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("scim-bridge-process-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0")
@@ -87,13 +87,14 @@ impl Program {
             .env("SCIM_BRIDGE_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("SCIM_BRIDGE_URL", format!("http://127.0.0.1:{}", self.port))
             .env("SCIM_BRIDGE_TOKEN", &self.token)
+            .env("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "true")
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         let output = self.command().args(arguments).output().await.unwrap();
         Ended {
             code: output.status.code().unwrap_or(-1),
@@ -102,7 +103,7 @@ impl Program {
         }
     }
 
-    async fn serve(&self) -> Child {
+    pub(crate) async fn serve(&self) -> Child {
         let child = self
             .command()
             .arg("serve")
@@ -130,7 +131,7 @@ impl Program {
         std::fs::write(self.folder.join(name), text).unwrap();
     }
 
-    async fn count(&self, sql: &str) -> i64 {
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
         client(&self.database.url)
             .await
             .query_one(sql, &[])
