@@ -186,7 +186,7 @@ impl Story {
     /// Whether all accounts are where they should be.
     async fn accounts(&self) -> Result<bool, Error> {
         let status = self.client.get("/status", &[]).await?;
-        let fine = ["in_sync", "disabled", "removed", "out_of_scope"];
+        let fine = ["in_sync", "disabled", "removed", "out_of_scope", "skipped"];
         let counts = status.pointer("/apps/0/counts").and_then(Value::as_object);
         Ok(counts.is_some_and(|counts| {
             counts
