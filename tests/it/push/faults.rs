@@ -245,6 +245,7 @@ async fn a_process_that_dies_between_intent_and_result_neither_loses_nor_doubles
         if posted >= 8 {
             break;
         }
+        assert!(!dying.is_finished(), "it ended after {posted} creates");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     dying.abort();
