@@ -54,6 +54,7 @@ pub struct ResourceType {
     // What every request needs is worked out once.
     attributes: Vec<Place>,
     keyed: Vec<Keyed>,
+    open: bool,
 }
 
 /// A schema that extends a resource type.
@@ -181,7 +182,9 @@ impl Registry {
             description: read.description,
             common: common(),
             keyed: Vec::new(),
+            open: true,
         };
+        kind.open = !kind.attributes.iter().any(|place| on_request(&place.attribute));
         kind.keyed = key::keyed(&kind);
         Ok(kind)
     }
@@ -251,6 +254,12 @@ impl ResourceType {
         &self.attributes
     }
 
+    /// Whether everything that is stored is given out unasked. Sub-attributes that the server computes are not stored.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// The look-up keys of each attribute that has some (see [`keys`](super::keys)).
     pub(super) fn keyed(&self) -> &[Keyed] {
         &self.keyed
@@ -260,6 +269,12 @@ impl ResourceType {
     pub(super) fn is_membership(&self, name: &str) -> bool {
         self.membership().is_some_and(|attribute| attribute.name == name)
     }
+}
+
+/// Whether an attribute or a part of it is stored, but only given out on request.
+fn on_request(attribute: &Attribute) -> bool {
+    (attribute.returned == Returned::Request && !attribute.is_read_only())
+        || attribute.sub_attributes.iter().any(|sub| on_request(sub))
 }
 
 fn places(core: &Arc<Schema>, extensions: &[Extension]) -> Vec<Place> {

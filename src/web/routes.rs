@@ -22,6 +22,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         QueryConfig::default()
             .error_handler(|error, _| Problem::bad_request("invalid-query", error.to_string()).into()),
     )
+    // Routes are tried in this order, and SCIM is what most requests are.
+    .configure(scim::routes)
     .service(health::healthz)
     .service(health::readyz)
     .service(metrics::metrics)
@@ -37,6 +39,5 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::status::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)
-    .configure(api::users::routes)
-    .configure(scim::routes);
+    .configure(api::users::routes);
 }

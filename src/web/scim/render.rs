@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::condition::etag;
 use crate::base::ResourceId;
 use crate::directory::{Found, Want};
-use crate::scim::{Attribute, ENTERPRISE, Object, Projection, ResourceType, Returned};
+use crate::scim::{ENTERPRISE, Object, Projection, ResourceType};
 
 /// Which computed attributes an answer needs.
 pub fn want(kind: &ResourceType, projection: &Projection) -> Want {
@@ -28,7 +28,7 @@ pub fn location(base: &str, kind: &ResourceType, found: &Found) -> String {
 /// A resource as the client is to see it.
 pub fn resource(base: &str, kind: &ResourceType, found: &Found, projection: &Projection) -> String {
     if projection.is_default()
-        && shows_all(kind)
+        && kind.is_open()
         && let Some(text) = spliced(base, kind, found)
     {
         return text;
@@ -36,19 +36,6 @@ pub fn resource(base: &str, kind: &ResourceType, found: &Found, projection: &Pro
     let mut object = whole(base, kind, found);
     projection.apply(kind, &mut object);
     Value::Object(object).to_string()
-}
-
-/// Whether everything that is stored is given out unasked. Sub-attributes that we compute are not stored.
-fn shows_all(kind: &ResourceType) -> bool {
-    let hidden = |one: &Attribute| one.returned == Returned::Request && !one.is_read_only();
-    let core = kind.schema.attributes.iter();
-    let extended = kind
-        .extensions
-        .iter()
-        .flat_map(|extension| &extension.schema.attributes);
-    !core
-        .chain(extended)
-        .any(|one| hidden(one) || one.sub_attributes.iter().any(|sub| hidden(sub)))
 }
 
 /// The stored text with the rest around it; `None` when it has an unexpected form.
