@@ -20,7 +20,7 @@ use crate::base;
 /// The channel on which processes learn that changes were numbered.
 pub const CHANGE_CHANNEL: &str = "bridge_change";
 /// The most changes that are numbered in one transaction.
-const BATCH: i64 = 2_000;
+pub const NUMBERED_AT_ONCE: u16 = 2_000;
 
 crate::statement!(
     /// Whether there is anything to number; costs one look into a partial index that is nearly always empty.
@@ -82,7 +82,9 @@ pub async fn number_changes(db: &Db, owner: Uuid) -> Result<usize, Error> {
     let numbered = conn
         .transaction(async |conn| {
             let _epoch: (i64,) = Lead::with((owner,)).get_result(conn).await?;
-            let rows: Vec<Row> = Unnumbered::with((BATCH,)).load(conn).await?;
+            let rows: Vec<Row> = Unnumbered::with((i64::from(NUMBERED_AT_ONCE),))
+                .load(conn)
+                .await?;
             number(conn, &rows).await?;
             diesel::QueryResult::Ok(rows.len())
         })
@@ -187,7 +189,9 @@ pub async fn check_chain(conn: &mut Conn, tenant: Uuid) -> diesel::QueryResult<C
         .map_or_else(|| (0, beginning(tenant)), |(_, seq, digest)| (seq, digest));
     let (mut seq, mut chain) = (0_i64, beginning(tenant));
     while seq < last {
-        let page: Vec<(i64, Vec<u8>)> = Numbered::with((tenant, seq, BATCH)).load(conn).await?;
+        let page: Vec<(i64, Vec<u8>)> = Numbered::with((tenant, seq, i64::from(NUMBERED_AT_ONCE)))
+            .load(conn)
+            .await?;
         if page.is_empty() {
             return Ok(Chain::Broken(seq.saturating_add(1)));
         }

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::{Context, Task};
 use crate::db;
 
-/// How long the sequencer lets changes gather: one batch, one NOTIFY.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long the sequencer lets changes gather: one batch, one NOTIFY. While it numbers, the writers go without the
+/// processor.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// So many apps are worked on at a time.
 const PUSHERS: [&str; 4] = [
@@ -50,7 +51,8 @@ fn number_changes(context: &Context) -> Task {
     let signals = db.signals().clone();
     Task::every("db.change.number", Duration::from_secs(1), move || {
         let db = db.clone();
-        async move { Ok(db::number_changes(&db, owner).await? > 0) }
+        // A batch that was not full waits for the next signal, so that more gathers.
+        async move { Ok(db::number_changes(&db, owner).await? >= usize::from(db::NUMBERED_AT_ONCE)) }
     })
     .or_when(move || {
         let signals = signals.clone();
