@@ -373,10 +373,9 @@ CREATE TABLE resource_key (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
     keys bigint[] NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    FOREIGN KEY (tenant_id, id) REFERENCES resource (tenant_id, id) ON DELETE CASCADE
+    PRIMARY KEY (tenant_id, id)
 );
-COMMENT ON TABLE resource_key IS 'Hashes of (tenant, type, path, folded value), so that equality on any attribute is one index look-up; rechecked on the row.';
+COMMENT ON TABLE resource_key IS 'Hashes of (tenant, type, path, folded value), so that equality on any attribute is one index look-up; rechecked on the row. Written and deleted by the statements that write and delete the row: a foreign key would lock it again in every insert.';
 CREATE INDEX resource_key_keys ON resource_key USING gin (keys) WITH (fastupdate = off);
 
 CREATE TABLE external_id (
@@ -439,7 +438,8 @@ COMMENT ON COLUMN change.seq IS 'Its number in the tenant, given after commit by
 COMMENT ON COLUMN change.digest IS 'Salted digest of the delta; the chain covers digests, so an erase deletes delta and salt and the chain still verifies.';
 CREATE INDEX change_unnumbered ON change (id) WHERE seq IS NULL;
 CREATE UNIQUE INDEX change_by_seq ON change (tenant_id, seq) WHERE seq IS NOT NULL;
-CREATE INDEX change_by_resource ON change (tenant_id, resource_id, id);
+-- Rows get into it when they are numbered, which writes their index entries anew anyway.
+CREATE INDEX change_by_resource ON change (tenant_id, resource_id, seq) WHERE seq IS NOT NULL;
 
 CREATE TABLE change_chain (
     tenant_id uuid PRIMARY KEY REFERENCES tenant,

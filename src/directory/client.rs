@@ -55,7 +55,7 @@ impl Directory {
             lines.push(log::line("externalId", None, Some(external.as_str().into())));
         }
         let id = ResourceId::new();
-        let entry = Entry::of(lines.into());
+        let entry = Entry::of(&lines.into());
         let note = Note {
             now: cause.now,
             origin: &cause.origin,
@@ -262,7 +262,7 @@ async fn attempt(
     }
     let rekeyed = renamed || lines.iter().any(has_keys);
     let columns = row::columns(tenant, kind, &object, rekeyed);
-    let entry = Entry::of(lines.into());
+    let entry = Entry::of(&lines.into());
     let note = Note {
         now: cause.now,
         origin: &cause.origin,

@@ -42,7 +42,7 @@ impl Directory {
             kind: stored.kind,
             version: stored.version,
             person: stored.person,
-            entry: Entry::of(log::differences(&kind, &stored.object, &Object::new()).into()),
+            entry: Entry::of(&log::differences(&kind, &stored.object, &Object::new()).into()),
         };
         insert_changes(conn, tenant, "delete", &[line], cause.now, &cause.origin).await?;
         store::delete(conn, tenant, id).await?;

@@ -42,21 +42,23 @@ pub fn digest_of(salt: &[u8], delta: &Value) -> Vec<u8> {
 /// A delta, sealed with its salt.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub delta: Value,
+    /// As JSON text.
+    pub delta: String,
     pub salt: Vec<u8>,
     pub digest: Vec<u8>,
 }
 
 impl Entry {
-    pub fn of(delta: Value) -> Self {
+    pub fn of(delta: &Value) -> Self {
         let mut salt = random_token().into_bytes();
         salt.truncate(22);
-        let digest = digest_of(&salt, &delta);
+        let delta = delta.to_string();
+        let digest = keyed_digest(&salt, delta.as_bytes());
         Self { delta, salt, digest }
     }
 
     pub fn of_members(added: &[ResourceId], removed: &[ResourceId]) -> Self {
-        Self::of(json!([{ "path": "members", "added": added, "removed": removed }]))
+        Self::of(&json!([{ "path": "members", "added": added, "removed": removed }]))
     }
 }
 

@@ -34,9 +34,9 @@ macro_rules! columns {
     ($manager:literal, $members:literal) => {
         concat!(
             "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
-            (SELECT array_agg(CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' END || e.value) FROM external_id e
+            ARRAY(SELECT CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' END || e.value FROM external_id e
               WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND (e.client_id = $4 OR e.hr)),
-            (SELECT array_agg(s.group_id || ' ' || coalesce(o.body->>'displayName', ''))
+            ARRAY(SELECT s.group_id || ' ' || coalesce(o.body->>'displayName', '')
                FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
               WHERE $5 AND s.tenant_id = r.tenant_id AND s.member_id = r.id), ",
             $manager,
@@ -52,8 +52,8 @@ macro_rules! columns {
                      ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
                 THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid
                 END) END",
-            "(SELECT array_agg(s.member_id || ' ' || s.member_kind || ' '
-                              || coalesce(o.body->>'displayName', o.body->>'userName', ''))
+            "ARRAY(SELECT s.member_id || ' ' || s.member_kind || ' '
+                          || coalesce(o.body->>'displayName', o.body->>'userName', '')
                FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id
               WHERE $6 AND s.tenant_id = r.tenant_id AND s.group_id = r.id)"
         )
@@ -302,7 +302,7 @@ statement!(
     /// Makes one resource with its keys, its externalId and its change. No row: its userName is in use.
     InsertOne: (
         SqlUuid, SqlUuid, Text, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
-        Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>, Jsonb, Jsonb, Bytea, Bytea,
+        Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>, Text, Jsonb, Bytea, Bytea,
     ) -> (SqlUuid,) =
     "WITH r AS (
         INSERT INTO resource (tenant_id, id, kind, user_name, display_name, active, created, last_modified, version,
@@ -312,7 +312,7 @@ statement!(
      e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id)
            SELECT $1, $11, $3, $12, id FROM r WHERE $12 IS NOT NULL),
      c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, delta, origin, salt, digest)
-           SELECT $1, $7, id, $3, 'create', 1, $13, $14, $15, $16 FROM r)
+           SELECT $1, $7, id, $3, 'create', 1, $13::jsonb, $14, $15, $16 FROM r)
      SELECT id FROM r"
 );
 
@@ -361,14 +361,14 @@ statement!(
     /// Changes one resource whose keys and externalId stay, if it is still at the version that was read.
     UpdateOne: (
         SqlUuid, SqlUuid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
-        Jsonb, Jsonb, Bytea, Bytea,
+        Text, Jsonb, Bytea, Bytea,
     ) -> (BigInt,) =
     "WITH r AS (
         UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
                body = $9::jsonb, version = version + 1
         WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING kind, version, person_id),
      c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
-           SELECT $1, $7, $2, kind, 'update', version, person_id, $10, $11, $12, $13 FROM r)
+           SELECT $1, $7, $2, kind, 'update', version, person_id, $10::jsonb, $11, $12, $13 FROM r)
      SELECT version FROM r"
 );
 
@@ -376,7 +376,7 @@ statement!(
     /// Changes one resource with its keys and what one client calls it, if it is still at the version that was read.
     UpdateWhole: (
         SqlUuid, SqlUuid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
-        Jsonb, Jsonb, Bytea, Bytea, Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>,
+        Text, Jsonb, Bytea, Bytea, Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>,
     ) -> (BigInt,) =
     "WITH r AS (
         UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
@@ -391,7 +391,7 @@ statement!(
            ON CONFLICT (tenant_id, resource_id, client_id) DO UPDATE SET value = EXCLUDED.value
            WHERE external_id.value <> EXCLUDED.value),
      c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
-           SELECT $1, $7, $2, kind, 'update', version, person_id, $10, $11, $12, $13 FROM r)
+           SELECT $1, $7, $2, kind, 'update', version, person_id, $10::jsonb, $11, $12, $13 FROM r)
      SELECT version FROM r"
 );
 
@@ -491,7 +491,8 @@ pub(super) async fn name_of(
 statement!(
     /// Deletes a resource with all that hangs on it.
     Delete: (SqlUuid, SqlUuid) -> () =
-    "DELETE FROM resource WHERE tenant_id = $1 AND id = $2"
+    "WITH k AS (DELETE FROM resource_key WHERE tenant_id = $1 AND id = $2)
+     DELETE FROM resource WHERE tenant_id = $1 AND id = $2"
 );
 
 pub(super) async fn delete(conn: &mut Conn, tenant: TenantId, id: ResourceId) -> Result<(), Failure> {

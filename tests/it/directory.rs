@@ -400,6 +400,15 @@ async fn who_is_deleted_leaves_groups_and_reports() {
         json!({ "department": "Ops" })
     );
     assert_eq!((rest[&ann].version, rest[&ops].version), (2, 3));
+    let keyed =
+        "SELECT array_agg(id::text ORDER BY id) = (SELECT array_agg(id::text ORDER BY id) FROM resource)
+                 FROM resource_key";
+    let row = client(&store.database.url)
+        .await
+        .query_one(keyed, &[])
+        .await
+        .unwrap();
+    assert!(row.get::<_, bool>(0), "keys are left of nobody");
     store.create(&mut conn, "BOSS@acme.test", &hr).await;
 }
 

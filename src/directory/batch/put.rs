@@ -140,7 +140,7 @@ impl Item {
             disabled_by,
             person,
             external: external_id.clone(),
-            entry: Entry::of(lines.into()),
+            entry: Entry::of(&lines.into()),
         };
         let written = Written {
             id,
@@ -197,7 +197,7 @@ impl Item {
                 disabled_by,
                 person,
                 external: new_external.clone(),
-                entry: Entry::of(lines.into()),
+                entry: Entry::of(&lines.into()),
             }
         });
         let written = Written {

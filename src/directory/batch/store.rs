@@ -188,7 +188,7 @@ pub(super) async fn write(
         each(drafts, Draft::keys),
         each(drafts, |draft| draft.client()),
         each(drafts, |draft| draft.external()),
-        each(drafts, |draft| draft.entry.delta.to_string()),
+        each(drafts, |draft| draft.entry.delta.as_str()),
         each(drafts, |draft| draft.entry.salt.as_slice()),
         each(drafts, |draft| draft.entry.digest.as_slice()),
     );
@@ -246,7 +246,7 @@ pub(crate) async fn insert_changes(
             .collect::<Vec<_>>(),
         lines
             .iter()
-            .map(|line| line.entry.delta.to_string())
+            .map(|line| line.entry.delta.as_str())
             .collect::<Vec<_>>(),
         lines
             .iter()
