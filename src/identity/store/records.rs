@@ -98,6 +98,20 @@ fn purpose(tenant: TenantId, connection: Id) -> String {
 }
 
 statement!(
+    TakeStock: () -> () = "ANALYZE source_record, person"
+);
+
+/// Tells the planner how many records and people there are, after many were written at once. Until it knows, plans made
+/// while the tables were empty read all of them for each page of the next run (3 times slower at 20,000 people).
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_stock(conn: &mut Conn) -> Result<(), Error> {
+    TakeStock::with(()).execute(conn).await?;
+    Ok(())
+}
+
+statement!(
     SeenRecords: (Uuid, Uuid, Array<Text>) -> (Text, Binary, Nullable<Uuid>, Text, Integer) =
     "SELECT source_id, digest, person_id, outcome, missing_reads FROM source_record \
      WHERE tenant_id = $1 AND connection_id = $2 AND source_id = ANY($3)"

@@ -17,6 +17,9 @@ use crate::sync::run::{RunCause, RunState};
 /// How many items are applied together.
 const BATCH: i64 = 500;
 
+/// From so many items on it pays to count people and records for the planner.
+const MANY: i32 = 1_000;
+
 /// Applies the plan of a run, from where it was left, and ends the run.
 #[tracing::instrument(name = "sync.run.apply", skip_all)]
 pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
@@ -46,6 +49,9 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result
         job.beat(json!({ "step": "applying", "done": after })).await?;
     }
     late_managers(job, live).await?;
+    if after >= MANY {
+        people::take_stock(&mut *job.conn().await?).await?;
+    }
     end(job).await
 }
 
