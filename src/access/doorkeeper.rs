@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use super::jwt::{Grant, Signer};
-use super::{Error, Scope, Scopes, store};
+use super::{Error, Profile, Scope, Scopes, store};
 use crate::base::{ClientId, Clock, Sealer, TenantId, TokenId, digest, same};
 use crate::db::Db;
 
-/// The channel on which processes tell each other that a token was revoked.
+/// The channel on which processes tell each other that a token was revoked or a client changed.
 pub const ACCESS_CHANNEL: &str = "bridge_access";
 /// How long a token is believed without being looked up again, should a notification get lost.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -24,8 +24,8 @@ const LONGEST: usize = 4096;
 /// How often the last use of a token is noted, in seconds.
 const NOTE_EVERY: i64 = 60;
 
-/// A client of a tenant, let in by a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A client of a tenant, let in by a token. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Whose data it sees.
     pub tenant: TenantId,
@@ -35,6 +35,8 @@ pub struct Caller {
     pub token: TokenId,
     /// What the token opens.
     pub scopes: Scopes,
+    /// What is particular about the client.
+    pub profile: Arc<Profile>,
 }
 
 impl Caller {
@@ -67,7 +69,7 @@ impl Operator {
 }
 
 /// Who a token belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// A client of a tenant.
     Caller(Caller),
@@ -152,7 +154,7 @@ impl Doorkeeper {
             return Err(Denied::Token);
         }
         entry.used.store(now.timestamp(), Ordering::Relaxed);
-        Ok(entry.identity)
+        Ok(entry.identity.clone())
     }
 
     fn remembered(&self, key: &[u8]) -> Option<Arc<Entry>> {
@@ -179,6 +181,7 @@ impl Doorkeeper {
                 client,
                 token: stored.id,
                 scopes: stored.scopes,
+                profile: Arc::new(stored.profile),
             }),
             (None, None) => Identity::Operator(Operator { token: stored.id }),
             _ => return Err(Denied::Token),
@@ -233,7 +236,8 @@ impl Doorkeeper {
         Ok((grant, caller))
     }
 
-    /// Believes nothing any more without looking it up: a token was revoked, here or in another process.
+    /// Believes nothing any more without looking it up: a token was revoked or a client changed, here or in another
+    /// process.
     pub fn forget(&self) {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         for entry in known.values() {

@@ -12,6 +12,9 @@ pub enum Error {
     /// No such token.
     #[error("there is no such token")]
     NoSuchToken,
+    /// No such client.
+    #[error("there is no such client")]
+    NoSuchClient,
     /// A name that cannot be used.
     #[error(
         "a name is 1 to 100 characters without control characters, / and \\, and starts with neither a space nor a dot"

@@ -4,13 +4,14 @@
 //! *Must not know:* HTTP, SCIM, what the scopes open.
 //!
 //! Tokens are random, shown once and kept as SHA-256. A token of a tenant belongs to a [`Client`], which stays when
-//! its tokens are changed; a token without a tenant is the operator's.
+//! its tokens are changed, with a [`Profile`] of its own; a token without a tenant is the operator's.
 
 mod doorkeeper;
 mod error;
 mod jwt;
 mod lifetime;
 mod name;
+mod profile;
 mod scope;
 mod store;
 
@@ -19,8 +20,9 @@ pub use error::Error;
 pub use jwt::{Grant, LIFETIME_SECONDS};
 pub use lifetime::end_of;
 pub use name::Name;
+pub use profile::{Dialect, Profile, ProfileChange, Rate};
 pub use scope::{BadScope, Scope, Scopes};
 pub use store::{
-    Client, NewToken, Tenant, TokenView, client_for, create_tenant, create_token, find_tenant,
-    revoke_any_token, revoke_token, tenant_exists, tenants, tokens,
+    Client, ClientView, NewToken, Tenant, TokenView, change_profile, client_for, clients, create_tenant,
+    create_token, find_client, find_tenant, revoke_any_token, revoke_token, tenant_exists, tenants, tokens,
 };

@@ -1,14 +1,14 @@
 //! Tenants, clients and tokens in the database.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Error, Name, Scope, Scopes};
+use super::{Error, Name, Profile, ProfileChange, Scope, Scopes};
 use crate::audit;
-use crate::base::{ClientId, Secret, TenantId, TokenId, digest, random_token};
+use crate::base::{ClientId, ConnectionId, Secret, TenantId, TokenId, digest, random_token};
 use crate::db::{Conn, QueryResult, Statement as _, violated_unique};
 
 crate::statement!(
@@ -55,13 +55,34 @@ crate::statement!(
 );
 crate::statement!(
     TokenByHash: (Binary) ->
-        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>) =
-    "SELECT id, tenant_id, client_id, hash, scopes, expires_at, revoked_at FROM token WHERE hash = $1"
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Jsonb>) =
+    "SELECT t.id, t.tenant_id, t.client_id, t.hash, t.scopes, t.expires_at, t.revoked_at, c.profile
+     FROM token t LEFT JOIN client c ON c.tenant_id = t.tenant_id AND c.id = t.client_id WHERE t.hash = $1"
 );
 crate::statement!(
     TokenById: (SqlUuid) ->
-        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>) =
-    "SELECT id, tenant_id, client_id, hash, scopes, expires_at, revoked_at FROM token WHERE id = $1"
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Jsonb>) =
+    "SELECT t.id, t.tenant_id, t.client_id, t.hash, t.scopes, t.expires_at, t.revoked_at, c.profile
+     FROM token t LEFT JOIN client c ON c.tenant_id = t.tenant_id AND c.id = t.client_id WHERE t.id = $1"
+);
+crate::statement!(
+    /// A page of a tenant's clients in the order of their making.
+    Clients: (SqlUuid, SqlUuid, BigInt) -> (SqlUuid, Text, Jsonb, Nullable<SqlUuid>, Timestamptz) =
+    "SELECT id, name, profile, connection_id, created_at FROM client WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+);
+crate::statement!(
+    ClientByName: (SqlUuid, Text) -> (SqlUuid, Text, Jsonb, Nullable<SqlUuid>, Timestamptz) =
+    "SELECT id, name, profile, connection_id, created_at FROM client WHERE tenant_id = $1 AND name = $2"
+);
+crate::statement!(
+    ClientById: (SqlUuid, SqlUuid) -> (SqlUuid, Text, Jsonb, Nullable<SqlUuid>, Timestamptz) =
+    "SELECT id, name, profile, connection_id, created_at FROM client WHERE tenant_id = $1 AND id = $2"
+);
+crate::statement!(
+    /// Changes the fields of a profile that the change names; tells every process.
+    ChangeProfile: (SqlUuid, SqlUuid, Jsonb) -> (Jsonb, Text) =
+    "UPDATE client SET profile = jsonb_strip_nulls(profile || $3) WHERE tenant_id = $1 AND id = $2
+     RETURNING profile, pg_notify('bridge_access', id::text)::text"
 );
 crate::statement!(
     /// Notes the last use of many tokens at once.
@@ -86,6 +107,21 @@ pub struct Tenant {
 pub struct Client {
     /// Its id.
     pub id: ClientId,
+}
+
+/// A SCIM client as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientView {
+    /// Its id.
+    pub id: ClientId,
+    /// Its name, unique in its tenant.
+    pub name: String,
+    /// Its settings.
+    pub profile: Profile,
+    /// The connection it writes into; none is the directory.
+    pub connection: Option<ConnectionId>,
+    /// When it was made, UTC.
+    pub created_at: DateTime<Utc>,
 }
 
 /// A token to be made.
@@ -134,6 +170,7 @@ pub(super) struct Stored {
     pub scopes: Scopes,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
+    pub profile: Profile,
 }
 
 type StoredRow = (
@@ -144,10 +181,11 @@ type StoredRow = (
     Vec<String>,
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
+    Option<Value>,
 );
 
 impl From<StoredRow> for Stored {
-    fn from((id, tenant, client, hash, scopes, expires_at, revoked_at): StoredRow) -> Self {
+    fn from((id, tenant, client, hash, scopes, expires_at, revoked_at, profile): StoredRow) -> Self {
         Self {
             id: id.into(),
             tenant: tenant.map(Into::into),
@@ -156,6 +194,7 @@ impl From<StoredRow> for Stored {
             scopes: known(&scopes),
             expires_at,
             revoked_at,
+            profile: profile.as_ref().map(Profile::stored).unwrap_or_default(),
         }
     }
 }
@@ -261,6 +300,77 @@ pub async fn client_for(
         .get_result(conn)
         .await?;
     Ok(Client { id: id.into() })
+}
+
+type ClientRow = (Uuid, String, Value, Option<Uuid>, DateTime<Utc>);
+
+fn client_view((id, name, profile, connection, created_at): ClientRow) -> ClientView {
+    ClientView {
+        id: id.into(),
+        name,
+        profile: Profile::stored(&profile),
+        connection: connection.map(Into::into),
+        created_at,
+    }
+}
+
+/// Up to `limit` clients of a tenant after `after`, in the order of their making.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clients(
+    conn: &mut Conn,
+    tenant: TenantId,
+    after: Option<ClientId>,
+    limit: i64,
+) -> QueryResult<Vec<ClientView>> {
+    let after = after.map_or_else(Uuid::nil, ClientId::uuid);
+    let rows: Vec<ClientRow> = Clients::with((tenant.uuid(), after, limit)).load(conn).await?;
+    Ok(rows.into_iter().map(client_view).collect())
+}
+
+/// The tenant's client of a name or an id.
+///
+/// # Errors
+/// When there is none.
+pub async fn find_client(conn: &mut Conn, tenant: TenantId, which: &str) -> Result<ClientView, Error> {
+    let mut rows: Vec<ClientRow> = ClientByName::with((tenant.uuid(), which)).load(conn).await?;
+    if rows.is_empty()
+        && let Ok(id) = Uuid::try_parse(which)
+    {
+        rows = ClientById::with((tenant.uuid(), id)).load(conn).await?;
+    }
+    rows.pop().map(client_view).ok_or(Error::NoSuchClient)
+}
+
+/// Changes a client's settings, in every process within a moment of the commit; returns them as they are now.
+///
+/// # Errors
+/// When that tenant has no such client.
+pub async fn change_profile(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ClientId,
+    change: &ProfileChange,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<Profile, Error> {
+    let changed: Vec<(Value, String)> = ChangeProfile::with((tenant.uuid(), id.uuid(), change.as_json()))
+        .load(conn)
+        .await?;
+    let (profile, _) = changed.into_iter().next().ok_or(Error::NoSuchClient)?;
+    let detail = json!({ "profile": change.as_json() });
+    audit::note(
+        conn,
+        Some(tenant),
+        now,
+        actor,
+        "client.change",
+        &format!("client:{id}"),
+        detail,
+    )
+    .await?;
+    Ok(Profile::stored(&profile))
 }
 
 /// Makes a token and returns it, the only time it is seen.

@@ -82,6 +82,20 @@ impl Client {
         .await
     }
 
+    /// Changes by a JSON body.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.ask(
+            Method::PATCH,
+            path,
+            &[],
+            Some(("application/json", body.to_string().into())),
+        )
+        .await
+    }
+
     /// Deletes.
     ///
     /// # Errors

@@ -50,6 +50,9 @@ enum Command {
     /// List, show and check connectors: the HR systems that can be read
     #[command(subcommand)]
     Connector(super::connector::Command),
+    /// List SCIM clients and set what is particular about them
+    #[command(subcommand)]
+    Client(super::clients::Command),
     /// Write, publish and check apps, and list what they hold
     #[command(subcommand)]
     App(super::app::Command),
@@ -86,6 +89,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Review(command) => review::run(command, output).await,
         Command::Hold(command) => hold::run(command, output).await,
         Command::Connector(command) => super::connector::run(command, output).await,
+        Command::Client(command) => super::clients::run(command, output).await,
         Command::App(command) => super::app::run(command, output).await,
         Command::Operation(command) => super::operation::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,

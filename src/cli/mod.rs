@@ -6,6 +6,7 @@
 
 mod app;
 mod client;
+mod clients;
 mod command;
 mod connection;
 mod connector;

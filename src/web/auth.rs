@@ -98,7 +98,7 @@ pub(super) async fn at_the_door(
 /// When there is no token or it is not good.
 pub async fn authenticate(request: &HttpRequest) -> Result<Identity, AuthFailure> {
     if let Some(identity) = request.extensions().get::<Identity>() {
-        return Ok(*identity);
+        return Ok(identity.clone());
     }
     let header = request.headers().get(AUTHORIZATION).ok_or(AuthFailure::Missing)?;
     let token = header
@@ -120,7 +120,7 @@ pub async fn authenticate(request: &HttpRequest) -> Result<Identity, AuthFailure
 /// When it may not.
 pub(super) fn caller_let_in(request: &HttpRequest, scope: Scope) -> Result<Caller, AuthFailure> {
     match request.extensions().get::<Identity>() {
-        Some(identity) => allowed(*identity, scope),
+        Some(identity) => allowed(identity.clone(), scope),
         None => Err(AuthFailure::Missing),
     }
 }
@@ -137,7 +137,7 @@ pub(super) fn operator_let_in(request: &HttpRequest) -> Result<Operator, AuthFai
     }
 }
 
-const fn allowed(identity: Identity, scope: Scope) -> Result<Caller, AuthFailure> {
+fn allowed(identity: Identity, scope: Scope) -> Result<Caller, AuthFailure> {
     match identity {
         Identity::Caller(caller) if caller.may(scope) => Ok(caller),
         Identity::Caller(_) => Err(AuthFailure::Scope(scope)),

@@ -186,7 +186,7 @@ impl From<access::Error> for Problem {
         use access::Error as E;
         match error {
             E::NameTaken => Self::conflict("name-taken", error.to_string()),
-            E::NoSuchTenant | E::NoSuchToken => Self::not_found(error.to_string()),
+            E::NoSuchTenant | E::NoSuchToken | E::NoSuchClient => Self::not_found(error.to_string()),
             E::BadName | E::BadLifetime | E::NoScope => Self::unprocessable("invalid", error.to_string()),
             E::Store(error) => error.into(),
             E::Reach(error) => error.into(),

@@ -28,6 +28,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(health::readyz)
     .service(metrics::metrics)
     .configure(oauth::routes)
+    .configure(api::clients::routes)
     .configure(api::connections::routes)
     .configure(api::connectors::routes)
     .configure(api::document::routes)

@@ -177,3 +177,69 @@ async fn a_deed_and_its_entry_in_the_audit_trail_stand_and_fall_together() {
     undone.unwrap_err();
     assert_eq!(bridge.count("SELECT count(*) FROM audit_entry").await, before);
 }
+
+/// Covers: item 8
+#[tokio::test]
+async fn a_client_keeps_its_settings_until_they_are_dropped() {
+    let bridge = Bridge::spawn().await;
+    bridge
+        .make_token(bridge.tenant, "okta of a", &[Scope::ScimRead])
+        .await;
+    let listed = bridge.get("/api/v1/clients").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&listed["items"][1]["name"], &listed["items"][1]["profile"]),
+        (&json!("okta of a"), &json!({}))
+    );
+    let path = "/api/v1/clients/okta%20of%20a";
+    let change =
+        |body: serde_json::Value| with_json(bridge.request(Method::PATCH, path), &json!({ "profile": body }));
+    let body = good(change(
+        json!({ "dialect": "entra", "rate": { "per_second": 30 } }),
+    ))
+    .await;
+    assert_eq!(
+        body["profile"],
+        json!({ "dialect": "entra", "rate": { "per_second": 30 } })
+    );
+    let body = good(change(json!({ "dialect": null }))).await;
+    assert_eq!(body["profile"], json!({ "rate": { "per_second": 30 } }));
+    let by_id = format!("/api/v1/clients/{}", body["id"].as_str().unwrap());
+    assert_eq!(bridge.get(&by_id).await, body);
+    for (wrong, named) in [
+        (json!({ "colour": "red" }), "colour"),
+        (json!({ "dialect": "klingon" }), "klingon"),
+        (json!({ "rate": { "per_second": 0 } }), "nonzero"),
+    ] {
+        let (status, body) = answer(change(wrong)).await;
+        assert_eq!(status, 400);
+        assert!(body["detail"].as_str().unwrap().contains(named), "{body}");
+    }
+    let noted = "SELECT count(*) FROM audit_entry WHERE action = 'client.change' AND actor LIKE 'token:%'";
+    assert_eq!(bridge.count(noted).await, 2);
+}
+
+#[tokio::test]
+async fn clients_of_another_tenant_are_not_there() {
+    let bridge = Bridge::spawn().await;
+    let other = bridge.make_tenant("other").await;
+    let stranger = bridge.make_token(other, "admin", &[Scope::Admin]).await;
+    let mine = bridge.get("/api/v1/clients/tests").await["id"].clone();
+    let mine = mine.as_str().unwrap();
+    for which in [mine, "tests"] {
+        let path = format!("/api/v1/clients/{which}");
+        assert_eq!(
+            answer(bridge.request_as(&stranger, Method::GET, &path)).await.0,
+            404
+        );
+        let change = with_json(
+            bridge.request_as(&stranger, Method::PATCH, &path),
+            &json!({ "profile": { "dialect": "strict" } }),
+        );
+        assert_eq!(answer(change).await.0, 404);
+    }
+    let path = format!("/api/v1/clients?after={mine}");
+    let page = good(bridge.request_as(&stranger, Method::GET, &path)).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(bridge.get("/api/v1/clients/tests").await["profile"], json!({}));
+}

@@ -39,7 +39,7 @@ scopes! {
 }
 
 /// The tenant's client that calls, with a token that has the scope `S`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApiCaller<S>(Caller, PhantomData<S>);
 
 impl<S> Deref for ApiCaller<S> {

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    apps, connections, connectors, holds, operations, reviews, runs, status, tenants, tokens, users,
+    apps, clients, connections, connectors, holds, operations, reviews, runs, status, tenants, tokens, users,
 };
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -45,6 +45,7 @@ impl Modify for Bearer {
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
+    document.merge(clients::Api::openapi());
     document.merge(connections::Api::openapi());
     document.merge(connectors::Api::openapi());
     document.merge(holds::Api::openapi());

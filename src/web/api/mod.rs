@@ -4,6 +4,7 @@
 
 pub mod apps;
 mod caller;
+pub mod clients;
 pub mod connections;
 pub mod connectors;
 pub mod document;
