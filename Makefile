@@ -6,12 +6,13 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 EMPLOYEES ?= 200
 
-.PHONY: help demo test tools postgres lint deny
+.PHONY: help demo test tools postgres lint deny conformance
 
 help:
 	@echo 'make demo   a sandbox HR system, the bridge and an app, end to end (EMPLOYEES=200)'
 	@echo 'make test   every test'
 	@echo 'make lint   formatting, clippy and documentation, warnings as errors'
+	@echo 'make conformance   docs/conformance.md from the tests'
 	@echo 'make deny   licences, duplicates and sources of the dependencies'
 
 demo: postgres
@@ -19,6 +20,10 @@ demo: postgres
 
 test: postgres tools
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --no-fail-fast; else cargo test --locked --no-fail-fast; fi
+
+# The page of what is held by which test, from the marks on the tests.
+conformance:
+	SCIM_BRIDGE_WRITE_CONFORMANCE=1 cargo test --locked --quiet --test it conformance::
 
 lint:
 	cargo fmt --check

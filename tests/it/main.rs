@@ -10,6 +10,7 @@
 
 mod access;
 mod architecture;
+mod conformance;
 mod connector;
 mod database;
 mod demo;
