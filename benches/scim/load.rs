@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use scim_bridge::base::{TenantId, TokenId};
 use scim_bridge::db::{Db, Statement, Transactional as _};
 use scim_bridge::directory::{Cause, Directory, Put};
-use scim_bridge::scim::{ENTERPRISE, Registry, USER};
+use scim_bridge::scim::{ENTERPRISE, USER};
 use scim_bridge::statement;
 use serde_json::json;
 use uuid::Uuid;
@@ -35,7 +35,7 @@ pub async fn people(db: &Db, tenant: &str, now: DateTime<Utc>, file: &Path) -> R
     let mut conn = db.conn().await?;
     let (tenant,): (Uuid,) = TenantOf::with((tenant,)).get_result(&mut conn).await?;
     let tenant = TenantId::from(tenant);
-    let directory = Directory::new(Registry::builtin());
+    let directory = Directory::default();
     let cause = Cause::admin(TokenId::new(), now);
     for first in (0..USERS).step_by(BATCH) {
         let puts: Vec<Put> = (first..first + BATCH).map(put).collect();

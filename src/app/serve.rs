@@ -14,7 +14,6 @@ use crate::db::embedded::Role;
 use crate::delivery;
 use crate::directory::Directory;
 use crate::net::Net;
-use crate::scim::Registry;
 use crate::sync::Engine;
 use crate::web::{self, Metrics, State};
 use crate::worker::{Context, Worker};
@@ -91,7 +90,7 @@ fn start(
     };
     let catalogue = Arc::new(Catalogue::load(config.connectors_dir.as_deref())?);
     let net = Net::new(config.allow_private_targets, clock.clone())?;
-    let directory = Directory::new(Registry::builtin());
+    let directory = Directory::default();
     let sync = Engine::new(
         db.clone(),
         directory.clone(),
@@ -117,6 +116,7 @@ fn start(
             sealer.clone(),
         ),
         doorkeeper: doorkeeper.clone(),
+        directory: directory.clone(),
     };
     let state = State {
         db,

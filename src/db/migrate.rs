@@ -31,7 +31,10 @@ macro_rules! migrations {
 }
 
 /// Every migration, oldest first: one line each.
-pub const MIGRATIONS: &[Migration] = migrations!["2026-11-21-210000_create_the_bridge"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "2026-11-21-210000_create_the_bridge",
+    "2026-11-22-010000_add_definition",
+];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.
 const LOCK: i64 = 0x7363_696d_6272_6467;

@@ -14,11 +14,12 @@ use super::record::{Health, record};
 use super::send::{Desk, Report};
 use super::store::{self, Leased};
 use super::{Error, LEASE_TIME, preview};
-use crate::base::{Clock, Sealer};
+use crate::base::{Clock, Sealer, TenantId};
 use crate::db::{Db, Transactional as _};
 use crate::directory::Directory;
 use crate::net::Net;
 use crate::provision::{self, Dialect, Rules, Sense};
+use crate::scim::Registry;
 
 /// Accounts looked at in one batch.
 const BATCH: i64 = 300;
@@ -174,10 +175,11 @@ impl Engine {
             .as_ref()
             .and_then(|found| found.get("patch")?.as_bool())
             .unwrap_or(dialect.patch);
+        let registry = self.registry(leased.tenant).await?;
         let desk = Desk {
             by: Arc::new(settings.matching.by.clone()),
             client,
-            registry: Arc::clone(self.directory.registry()),
+            registry: Arc::clone(&registry),
             can_patch,
             clock: self.clock.clone(),
         };
@@ -185,9 +187,15 @@ impl Engine {
             leased,
             rules: &rules,
             directory: &self.directory,
+            registry: &registry,
             can_patch,
         };
         self.batches(plan, &desk, &mut health).await
+    }
+
+    async fn registry(&self, tenant: TenantId) -> Result<Arc<Registry>, Error> {
+        let mut conn = self.db.conn().await?;
+        Ok(self.directory.registry(&mut conn, tenant).await?)
     }
 
     async fn give_up(&self, leased: &Leased, health: &mut Health, words: &str) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use crate::guard::{self, NewHold};
 use crate::provision::{
     Account, Decision, HeldValue, Mode, Next, Rules, State, Subject, UserView, decide, manager_of, ours_of,
 };
-use crate::scim::Object;
+use crate::scim::{Object, Registry};
 
 /// How long an account waits for its manager's account at most, before it is made without the reference.
 const MANAGER_WAIT: TimeDelta = TimeDelta::minutes(5);
@@ -32,6 +32,7 @@ pub(super) struct Plan<'a> {
     pub leased: &'a Leased,
     pub rules: &'a Rules,
     pub directory: &'a Directory,
+    pub registry: &'a Registry,
     pub can_patch: bool,
 }
 
@@ -386,7 +387,7 @@ impl Plan<'_> {
         match task {
             Task::Create(object) => Some(whole(&row.kind, object)),
             Task::Change { before, after } if self.can_patch => {
-                Some(patch_body(self.directory.registry(), &row.kind, before, after))
+                Some(patch_body(self.registry, &row.kind, before, after))
             }
             Task::Change { after, .. } => Some(whole(&row.kind, after)),
             Task::Members { add, remove } => Some(member_changes(add, remove)),

@@ -24,7 +24,7 @@ impl Directory {
         expected: &Expected,
         cause: &Cause,
     ) -> Result<(), Error> {
-        let kind = self.known(kind)?;
+        let kind = self.kind(conn, tenant, kind).await?;
         let mut rows = store::load_locked(conn, tenant, &[id], &[cause.client]).await?;
         let (stored, _) = rows
             .pop()

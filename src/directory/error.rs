@@ -36,6 +36,9 @@ pub enum Error {
     /// A resource type that the registry does not know.
     #[error("there is no resource type {0}")]
     UnknownKind(String),
+    /// What is stored of the tenant's schemas is not usable.
+    #[error("the tenant's schemas are not usable")]
+    Schemas(#[from] scim::BadSchema),
     /// The database failed.
     #[error("the directory cannot be reached")]
     Store(#[source] Failure),

@@ -4,7 +4,7 @@
 //! *Comes in:* whole resources from runs ([`Directory::put_many`]), requests of SCIM clients
 //! ([`Directory::create`], [`Directory::replace`], [`Directory::patch`], [`Directory::delete`]), members
 //! ([`Directory::change_members`]). *Goes out:* single resources, pages of a search, and rows of `change`.
-//! *Owns:* `resource`, `resource_key`, `external_id`, `membership`, `change`, `walk`; reads `resource_total`.
+//! *Owns:* `definition`, `resource`, `resource_key`, `external_id`, `membership`, `change`, `walk`; reads `resource_total`.
 //! *Must not know:* HR, apps, HTTP.
 //!
 //! Three rules hold for every write, whoever causes it:
@@ -29,6 +29,7 @@ mod member;
 mod read;
 mod resource;
 mod row;
+mod schema;
 mod search;
 mod store;
 
@@ -37,28 +38,15 @@ pub use error::Error;
 pub use log::{MembersDelta, digest_of};
 pub use member::MembersWritten;
 pub use resource::{Answer, Expected, Found, GroupRef, MemberRow, Put, Stored, Want, Written};
+pub use schema::SCHEMA_CHANNEL;
 pub use search::{Page, Reader, Search};
 
 use std::sync::Arc;
 
-use crate::scim::Registry;
+use schema::Registries;
 
-/// The door to the store. Cheap to clone.
-#[derive(Debug, Clone)]
+/// The door to the store. Cheap to clone; clones remember the tenants' schemas together.
+#[derive(Debug, Clone, Default)]
 pub struct Directory {
-    registry: Arc<Registry>,
-}
-
-impl Directory {
-    /// A door that knows the resource types of `registry`.
-    #[must_use]
-    pub const fn new(registry: Arc<Registry>) -> Self {
-        Self { registry }
-    }
-
-    /// The resource types it knows.
-    #[must_use]
-    pub const fn registry(&self) -> &Arc<Registry> {
-        &self.registry
-    }
+    registries: Arc<Registries>,
 }

@@ -95,9 +95,7 @@ async fn users(
     value: &str,
 ) -> Result<Vec<ResourceId>, Error> {
     let unusable = |error: crate::scim::Error| Error::Value(error.detail);
-    let Some(kind) = directory.registry().kind("User") else {
-        return Ok(Vec::new());
-    };
+    let kind = &*directory.kind(conn, asker.tenant, "User").await?;
     let text = format!("{path} eq {}", Value::String(value.to_owned()));
     let bound = filter::bind(&filter::parse(&text).map_err(unusable)?, kind).map_err(unusable)?;
     let search = Search {

@@ -125,8 +125,8 @@ impl Registry {
         empty.with(schemas, kinds)
     }
 
-    /// This registry with more: new schemas, and resource types that are new or take the place of the one of the same
-    /// name (so a tenant's own extension is added to `User` by giving its definition anew).
+    /// This registry with more: new schemas, new resource types, and for types that are there already the extensions
+    /// that come on top.
     ///
     /// # Errors
     /// When a definition is not usable, a schema is there already, or two types share an end point.
@@ -141,7 +141,8 @@ impl Registry {
         }
         for definition in kinds {
             let kind = next.resource_type(definition)?;
-            next.kinds.retain(|other| other.name != kind.name);
+            next.kinds
+                .retain(|other| !other.name.eq_ignore_ascii_case(&kind.name));
             if next.by_endpoint(&kind.endpoint).is_some() {
                 return Err(BadSchema::Registered { name: kind.endpoint });
             }
@@ -162,15 +163,20 @@ impl Registry {
                     schema: urn.to_owned(),
                 })
         };
-        let extensions: Vec<Extension> = read
-            .schema_extensions
-            .iter()
-            .map(|extension| {
-                Ok(Extension {
-                    schema: find(&extension.schema)?,
-                    required: extension.required,
-                })
+        let own = read.schema_extensions.iter().map(|extension| {
+            Ok(Extension {
+                schema: find(&extension.schema)?,
+                required: extension.required,
             })
+        });
+        let there = self
+            .kinds
+            .iter()
+            .find(|kind| kind.name.eq_ignore_ascii_case(&read.name));
+        let extensions: Vec<Extension> = there
+            .into_iter()
+            .flat_map(|kind| kind.extensions.iter().cloned().map(Ok))
+            .chain(own)
             .collect::<Result<_, _>>()?;
         let schema = find(&read.schema)?;
         let mut kind = ResourceType {
@@ -372,7 +378,8 @@ mod tests {
             )
             .unwrap();
         assert_eq!(registry.kinds().count(), 2);
-        assert!(registry.kind("User").unwrap().extension(urn).is_some());
+        let user = registry.kind("User").unwrap();
+        assert!(user.extension(urn).is_some() && user.extension(ENTERPRISE).is_some());
         assert!(
             registry
                 .with(&[json!({"id": USER, "attributes": []})], &[])

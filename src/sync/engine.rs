@@ -175,7 +175,7 @@ impl Job<'_> {
             connections::revision(&mut conn, self.run.tenant, self.run.connection, self.run.revision)
                 .await?
                 .ok_or_else(missing)?;
-        Compiled::of(self.engine, connection, &revision)
+        Compiled::of(self.engine, &mut conn, connection, &revision).await
     }
 
     /// Says how far the step is and makes the lease last, at most once a second.

@@ -84,7 +84,7 @@ impl Engine {
         let (Some(revision), Some(user)) = (revision, hold.asked.resource) else {
             return Ok(());
         };
-        let live = Compiled::of(self, connection, &revision)?;
+        let live = Compiled::of(self, conn, connection, &revision).await?;
         let Some(mut stored) = self.directory.load(conn, tenant, &[user]).await?.remove(&user) else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ use super::error::MappingError;
 use super::target::Target;
 use crate::expression::{Expression, Fields};
 use crate::hr;
-use crate::scim::{Registry, ResourceType};
+use crate::scim::ResourceType;
 
 /// The default mapping (attribute, expression).
 const DEFAULTS: &[(&str, &str)] = &[
@@ -73,31 +73,12 @@ pub(super) struct ManagerPolicy {
 }
 
 impl Mapping {
-    /// Compiles a mapping for users as the program knows them. `required` are the fields of `[read] required`, `None`
+    /// Compiles a mapping for the tenant's users, of type `kind`. `required` are the fields of `[read] required`, `None`
     /// for the default: given name, family name and e-mail at work.
     ///
     /// # Errors
     /// All that is wrong, each with its place.
     pub fn compile(
-        config: &MappingConfig,
-        groups: &[GroupRule],
-        required: Option<&[String]>,
-    ) -> Result<Self, Vec<MappingError>> {
-        let registry = Registry::builtin();
-        let Some(kind) = registry.kind("User") else {
-            return Err(vec![MappingError::new(
-                "mapping",
-                "there is no resource type User",
-            )]);
-        };
-        Self::compile_for(kind, config, groups, required)
-    }
-
-    /// Compiles a mapping for a tenant's own resource type.
-    ///
-    /// # Errors
-    /// All that is wrong, each with its place.
-    pub fn compile_for(
         kind: &Arc<ResourceType>,
         config: &MappingConfig,
         groups: &[GroupRule],
@@ -133,6 +114,12 @@ impl Mapping {
         } else {
             Err(wrong)
         }
+    }
+
+    /// The resource type of the users.
+    #[must_use]
+    pub fn kind(&self) -> &Arc<ResourceType> {
+        &self.0.kind
     }
 
     pub(super) fn compiled(&self) -> &Compiled {

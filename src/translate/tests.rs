@@ -1,5 +1,7 @@
 //! Table tests of mapping, policies, held logins, required fields, groups and managers.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -8,9 +10,13 @@ use crate::base::{PersonId, ResourceId};
 use crate::hr::{Employee, Employment, ManagerRef, OrgUnit, Status};
 use crate::identity::Resolved;
 use crate::lifecycle::{self, Verdict, judge};
-use crate::scim::{Incoming, Object, Registry};
+use crate::scim::{Incoming, Object, Registry, ResourceType};
 
 const ENTERPRISE: &str = crate::scim::ENTERPRISE;
+
+fn user_type() -> Arc<ResourceType> {
+    Registry::builtin().kind("User").unwrap().clone()
+}
 
 fn now() -> DateTime<Utc> {
     "2026-06-15T12:00:00Z".parse().unwrap()
@@ -47,7 +53,7 @@ fn anna() -> Employee {
 }
 
 fn mapping(text: &str) -> Mapping {
-    Mapping::compile(&toml::from_str(text).unwrap(), &[], None).unwrap()
+    Mapping::compile(&user_type(), &toml::from_str(text).unwrap(), &[], None).unwrap()
 }
 
 fn resolved(employee: Employee) -> Resolved {
@@ -104,7 +110,7 @@ fn the_default_mapping_makes_a_user_that_the_schemas_accept() {
 #[test]
 fn exactly_the_missing_required_fields_are_named() {
     let required = ["given_name", "family_name", "work_email", "employee_number"].map(str::to_owned);
-    let mapping = Mapping::compile(&MappingConfig::default(), &[], Some(&required)).unwrap();
+    let mapping = Mapping::compile(&user_type(), &MappingConfig::default(), &[], Some(&required)).unwrap();
     for there in 0..16_u8 {
         let has = |place: u8| there & (1 << place) != 0;
         let mut employee = anna();
@@ -141,7 +147,7 @@ fn blanks_are_empty_and_a_unit_is_there_with_any_part() {
     let error = user(&mapping(""), &resolved(blank.clone()), &verdict(&blank), None).unwrap_err();
     assert_eq!(error.fields, ["given_name"]);
     let required = ["department".to_owned(), "first_day".to_owned()];
-    let with_unit = Mapping::compile(&MappingConfig::default(), &[], Some(&required)).unwrap();
+    let with_unit = Mapping::compile(&user_type(), &MappingConfig::default(), &[], Some(&required)).unwrap();
     assert!(user(&with_unit, &resolved(anna()), &verdict(&anna()), None).is_ok());
     let without = Employee {
         department: Some(OrgUnit::default()),
@@ -154,7 +160,7 @@ fn blanks_are_empty_and_a_unit_is_there_with_any_part() {
 
 #[test]
 fn without_a_user_name_there_is_no_user() {
-    let optional = Mapping::compile(&MappingConfig::default(), &[], Some(&[])).unwrap();
+    let optional = Mapping::compile(&user_type(), &MappingConfig::default(), &[], Some(&[])).unwrap();
     let nameless = Employee {
         work_email: None,
         ..anna()
@@ -419,7 +425,13 @@ fn any_attribute_can_be_mapped_by_any_spelling() {
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     let wrong = |text: &str, groups: &[GroupRule], required: &[String]| {
-        let errors = Mapping::compile(&toml::from_str(text).unwrap(), groups, Some(required)).unwrap_err();
+        let errors = Mapping::compile(
+            &user_type(),
+            &toml::from_str(text).unwrap(),
+            groups,
+            Some(required),
+        )
+        .unwrap_err();
         errors
             .into_iter()
             .map(|error| (error.at, error.line, error.column, error.message))
@@ -569,7 +581,7 @@ fn groups_follow_the_rules_and_keep_their_key_when_renamed() {
             name: "employee.team.name".into(),
         },
     ];
-    let mapping = Mapping::compile(&MappingConfig::default(), &rules, None).unwrap();
+    let mapping = Mapping::compile(&user_type(), &MappingConfig::default(), &rules, None).unwrap();
     let found = groups(&mapping, &resolved(anna()));
     let renamed = groups(
         &mapping,

@@ -7,6 +7,7 @@ use crate::base::Clock;
 use crate::connector::Catalogue;
 use crate::db::Db;
 use crate::delivery;
+use crate::directory::Directory;
 use crate::net::Net;
 use crate::sync::Engine;
 
@@ -27,4 +28,6 @@ pub struct Context {
     pub delivery: delivery::Engine,
     /// Notes when tokens were used.
     pub doorkeeper: Doorkeeper,
+    /// The SCIM store, which remembers the tenants' schemas.
+    pub directory: Directory,
 }

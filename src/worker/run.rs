@@ -17,6 +17,7 @@ use super::{Context, tasks};
 use crate::access::ACCESS_CHANNEL;
 use crate::base::Chain;
 use crate::db;
+use crate::directory::SCHEMA_CHANNEL;
 
 /// Why a step failed. It is logged with its causes and tried again later.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -24,7 +25,7 @@ type Step = Pin<Box<dyn Future<Output = Result<bool, Failure>> + Send>>;
 type Waking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What other processes tell this one.
-const CHANNELS: &[&str] = &[db::CHANGE_CHANNEL, ACCESS_CHANNEL];
+const CHANNELS: &[&str] = &[db::CHANGE_CHANNEL, ACCESS_CHANNEL, SCHEMA_CHANNEL];
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a step under way may take when the program ends; the next start takes up what it leaves.
@@ -127,6 +128,7 @@ impl Worker {
         let listening = tokio::spawn(async move {
             let heard = |channel: &str| match channel {
                 db::CHANGE_CHANNEL => context.db.signals().numbered(),
+                SCHEMA_CHANNEL => context.directory.forget_registries(),
                 _ => context.doorkeeper.forget(),
             };
             let told = async {

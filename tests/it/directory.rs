@@ -24,7 +24,7 @@ impl Store {
     async fn new() -> Self {
         let database = TestDatabase::create().await;
         let db = Db::connect(&database.url, 4).unwrap();
-        let directory = Directory::new(Registry::builtin());
+        let directory = Directory::default();
         let mut store = Self {
             db,
             directory,
@@ -61,7 +61,7 @@ impl Store {
     }
 
     fn kind(&self, name: &str) -> Arc<ResourceType> {
-        self.directory.registry().kind(name).unwrap().clone()
+        Registry::builtin().kind(name).unwrap().clone()
     }
 
     fn run(&self) -> Cause {

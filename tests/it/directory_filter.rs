@@ -293,7 +293,7 @@ async fn world(runner: &mut TestRunner) -> (World, Db) {
         .execute(sql, &[&tenant.to_string()])
         .await
         .unwrap();
-    let directory = Directory::new(Registry::builtin());
+    let directory = Directory::default();
     let world = World {
         directory,
         tenant,
@@ -302,7 +302,7 @@ async fn world(runner: &mut TestRunner) -> (World, Db) {
     };
     let mut conn = db.conn().await.unwrap();
     let cause = Cause::client(world.client, TokenId::new(), at());
-    let kind = |name: &str| world.directory.registry().kind(name).unwrap().clone();
+    let kind = |name: &str| Registry::builtin().kind(name).unwrap().clone();
     let mut ids: Vec<ResourceId> = Vec::new();
     for number in 0..60 {
         let mut body = user().new_tree(runner).unwrap().current();
@@ -348,7 +348,7 @@ async fn sql_finds_what_the_filter_means() {
     let mut conn = db.conn().await.unwrap();
     let (mut asked, mut telling) = (0, 0);
     for name in ["User", "Group"] {
-        let kind = world.directory.registry().kind(name).unwrap().clone();
+        let kind = Registry::builtin().kind(name).unwrap().clone();
         let everybody = filter::bind(&filter::parse("id pr").unwrap(), &kind).unwrap();
         let all = world.search(&mut conn, &kind, "id pr", everybody).await;
         let mut known = vec!["Ops".to_owned(), name.to_owned()];

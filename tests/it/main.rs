@@ -24,6 +24,7 @@ mod push;
 mod real_input;
 mod routes;
 mod sandbox;
+mod schemas;
 mod scim_list;
 mod scim_patch;
 mod scim_resource;

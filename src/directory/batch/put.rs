@@ -1,7 +1,6 @@
 //! `put` and `put_many`: the door for runs and administrators.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use super::store::{self, Draft, Way};
 use crate::base::{ClientId, ResourceId, TenantId};
@@ -42,6 +41,7 @@ impl Directory {
         puts: Vec<Put>,
         cause: &Cause,
     ) -> Result<Vec<Result<Written, Error>>, Error> {
+        let registry = self.registry(conn, tenant).await?;
         let mut stored = held(conn, tenant, &puts).await?;
         let mut seen = HashSet::new();
         let items = puts
@@ -53,18 +53,13 @@ impl Directory {
                     Some(id) => Some(stored.remove(&id).ok_or(Error::NotFound)?),
                     None => None,
                 };
-                let kind = self.known(&put.kind)?;
-                Item::of(tenant, &kind, at, put, before, cause)
+                let kind = registry
+                    .kind(&put.kind)
+                    .ok_or_else(|| Error::UnknownKind(put.kind.clone()))?;
+                Item::of(tenant, kind, at, put, before, cause)
             })
             .collect();
         write(conn, tenant, items, cause).await
-    }
-
-    pub(in crate::directory) fn known(&self, kind: &str) -> Result<Arc<ResourceType>, Error> {
-        self.registry()
-            .kind(kind)
-            .cloned()
-            .ok_or_else(|| Error::UnknownKind(kind.to_owned()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A revision made ready for runs: every expression compiled, every setting checked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -9,6 +10,7 @@ use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
 use crate::expression::{Expression, Fields};
+use crate::scim::ResourceType;
 use crate::sync::Error;
 use crate::sync::engine::Engine;
 use crate::translate::Mapping;
@@ -49,15 +51,23 @@ const RULES: &[&str] = &[
 
 impl Compiled {
     /// Makes a stored revision ready.
-    pub(in crate::sync) fn of(
+    pub(in crate::sync) async fn of(
         engine: &Engine,
+        conn: &mut Conn,
         connection: Connection,
         revision: &Revision,
     ) -> Result<Self, Error> {
         let secrets = secrets::open(&engine.sealer, connection.id, revision)?;
         let file = ConnectionFile::from_json(&revision.body).map_err(Error::File)?;
         let tenant = connection.tenant.to_string();
-        let mut ready = Self::compile(&engine.catalogue, connection, file, &revision.body, &secrets)?;
+        let kind = engine.directory.kind(conn, connection.tenant, "User").await?;
+        let mut ready = Self::compile(
+            (&engine.catalogue, &kind),
+            connection,
+            file,
+            &revision.body,
+            &secrets,
+        )?;
         ready.files = engine.files.as_ref().map(|folder| folder.join(tenant));
         Ok(ready)
     }
@@ -67,7 +77,7 @@ impl Compiled {
     /// # Errors
     /// All problems of the file.
     pub(super) fn compile(
-        catalogue: &Catalogue,
+        (catalogue, kind): (&Catalogue, &Arc<ResourceType>),
         connection: Connection,
         file: ConnectionFile,
         body: &Value,
@@ -83,8 +93,8 @@ impl Compiled {
             .map_err(|found| problems.extend(of_settings("settings", found)));
         let fields = fields(manifest, &file).map_err(|found| problems.extend(found));
         let filter = filter(&file).map_err(|found| problems.push(found));
-        let mapping =
-            Mapping::compile(&file.mapping, &file.group, file.read.required.as_deref()).map_err(|found| {
+        let mapping = Mapping::compile(kind, &file.mapping, &file.group, file.read.required.as_deref())
+            .map_err(|found| {
                 problems.extend(found.into_iter().map(|problem| FileProblem {
                     at: Some(problem.at.replace('[', ".").replace(']', "")),
                     line: Some(problem.line).filter(|line| *line > 0),

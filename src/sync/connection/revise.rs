@@ -193,7 +193,9 @@ impl Engine {
             _ => given,
         };
         connection.connector.clone_from(&file.connector);
-        Compiled::compile(&self.catalogue, connection.clone(), file, &body, &secrets)?;
+        let kind = self.directory.kind(conn, tenant, "User").await?;
+        let tools = (&*self.catalogue, &kind);
+        Compiled::compile(tools, connection.clone(), file, &body, &secrets)?;
         let digest = self.digest_of(&body, &secrets);
         if let Some(latest) = latest.filter(|latest| latest.digest == digest) {
             return Ok(Applied {
@@ -264,7 +266,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::File`] with every problem.
-    pub fn check_file(&self, tenant: TenantId, body: &Value) -> Result<(), Error> {
+    pub async fn check_file(&self, tenant: TenantId, body: &Value) -> Result<(), Error> {
         let file = ConnectionFile::from_json(body).map_err(Error::File)?;
         let mut body = body.clone();
         let secrets = self
@@ -283,7 +285,9 @@ impl Engine {
             next_run_at: None,
             created_at: self.clock.now(),
         };
-        Compiled::compile(&self.catalogue, connection, file, &body, &secrets).map(|_| ())
+        let mut conn = self.conn().await?;
+        let kind = self.directory.kind(&mut conn, tenant, "User").await?;
+        Compiled::compile((&self.catalogue, &kind), connection, file, &body, &secrets).map(|_| ())
     }
 
     /// Makes the draft live, or lets a paused connection work again. With a schedule, a run is queued at once.
@@ -329,7 +333,7 @@ impl Engine {
                     state: connection.state.as_str(),
                     remedy: "apply a file first",
                 })?;
-        let ready = Compiled::of(self, connection.clone(), &revision)?;
+        let ready = Compiled::of(self, conn, connection.clone(), &revision).await?;
         connection.live = Some(revision.number);
         connection.state = ConnectionState::Published;
         let schedule = ready.file.schedule.as_ref().map(ScheduleFile::compile);
@@ -473,7 +477,7 @@ impl Engine {
             .revision(&mut conn, &connection, number)
             .await?
             .ok_or_else(|| unknown(name))?;
-        let ready = Compiled::of(self, connection, &revision)?;
+        let ready = Compiled::of(self, &mut conn, connection, &revision).await?;
         let tokens = ready.tokens(self);
         let source = ready.source(self, &mut conn, &tokens).await?;
         drop(conn);

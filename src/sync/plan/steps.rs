@@ -277,13 +277,7 @@ async fn plan_batch(
     planning: &mut Planning,
 ) -> Result<(), Error> {
     let around = Surroundings::load(job, assigned, &absence.gone, batch).await?;
-    let kind = job
-        .engine
-        .directory
-        .registry()
-        .kind("User")
-        .cloned()
-        .ok_or_else(|| crate::directory::Error::UnknownKind("User".to_owned()))?;
+    let kind = live.mapping.kind();
     let mut drafts = Vec::with_capacity(batch.len());
     for person in batch {
         let view = View {
@@ -292,7 +286,7 @@ async fn plan_batch(
             assigned,
             made: &planning.made,
             partial,
-            kind: &kind,
+            kind,
             now: job.engine.clock.now(),
         };
         let gone = absence.gone_of.get(person).cloned().unwrap_or_default();

@@ -1,15 +1,20 @@
-//! What the server says of itself (RFC 7644 §4). Open to everybody: there is no tenant's data in it.
+//! What the server says of itself (RFC 7644 §4). Open to everybody, who then sees what every tenant has; with a token,
+//! the schemas and resource types of its tenant are there too.
 
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-use super::super::State;
+use super::super::{State, authenticate};
 use super::refusal::Refusal;
 use super::{LIMITS, media, session};
-use crate::scim::discovery;
+use crate::access::Identity;
 use crate::scim::message::ListResponse;
-use actix_web::http::StatusCode;
+use crate::scim::{Registry, discovery};
 
 /// What is supported and how much.
 pub async fn config(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
@@ -20,40 +25,47 @@ pub async fn config(request: HttpRequest, state: Data<State>) -> Result<HttpResp
 /// All resource types.
 pub async fn resource_types(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     let base = session::base(&request, &state);
-    all(
-        &request,
-        discovery::resource_types(state.directory.registry(), &base),
-    )
+    let registry = registry(&request, &state).await?;
+    all(&request, discovery::resource_types(&registry, &base))
 }
 
 /// One resource type.
 pub async fn resource_type(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     let base = session::base(&request, &state);
     let name = request.match_info().get("id").unwrap_or_default();
-    let kind = state
-        .directory
-        .registry()
-        .kind(name)
-        .ok_or_else(Refusal::not_found)?;
+    let registry = registry(&request, &state).await?;
+    let kind = registry.kind(name).ok_or_else(Refusal::not_found)?;
     shown(&request, &discovery::resource_type(kind, &base))
 }
 
 /// All schemas.
 pub async fn schemas(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     let base = session::base(&request, &state);
-    all(&request, discovery::schemas(state.directory.registry(), &base))
+    let registry = registry(&request, &state).await?;
+    all(&request, discovery::schemas(&registry, &base))
 }
 
 /// One schema.
 pub async fn schema(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     let base = session::base(&request, &state);
     let urn = request.match_info().get("id").unwrap_or_default();
-    let schema = state
-        .directory
-        .registry()
-        .schema(urn)
-        .ok_or_else(Refusal::not_found)?;
+    let registry = registry(&request, &state).await?;
+    let schema = registry.schema(urn).ok_or_else(Refusal::not_found)?;
     shown(&request, &discovery::schema(schema, &base))
+}
+
+/// What the sender may know of: without a token what comes with the program, with one what its tenant has.
+pub(super) async fn registry(request: &HttpRequest, state: &State) -> Result<Arc<Registry>, Refusal> {
+    if !request.headers().contains_key(AUTHORIZATION) {
+        return Ok(Registry::builtin());
+    }
+    match authenticate(request).await? {
+        Identity::Caller(caller) => {
+            session::check_tenant(request, &caller)?;
+            session::registry(state, caller.tenant).await
+        }
+        Identity::Operator(_) => Ok(Registry::builtin()),
+    }
 }
 
 /// A filter on discovery is refused; sorting, paging and projection are ignored (RFC 7644 §4).

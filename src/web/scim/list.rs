@@ -51,12 +51,7 @@ async fn every_type(session: &Session<Reads>, wish: &SearchRequest) -> Result<Ht
         let detail = "resources of several types have no common order; sort on one end point";
         return Err(scim::Error::value(detail).into());
     }
-    let kinds: Vec<_> = session
-        .directory()
-        .registry()
-        .kinds()
-        .map(|kind| &**kind)
-        .collect();
+    let kinds: Vec<_> = session.registry.kinds().map(|kind| &**kind).collect();
     answer(session, &kinds, wish).await
 }
 

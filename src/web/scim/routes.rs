@@ -97,18 +97,19 @@ async fn only_post() -> Result<HttpResponse, Refusal> {
 }
 
 async fn not_on_one(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
-    known(&request, &state)?;
+    known(&request, &state).await?;
     Err(Refusal::method("GET, PUT, PATCH, DELETE"))
 }
 
 async fn not_on_all(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
-    known(&request, &state)?;
+    known(&request, &state).await?;
     Err(Refusal::method("GET, POST"))
 }
 
-fn known(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
+async fn known(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
     let endpoint = request.match_info().get("endpoint").unwrap_or_default();
-    let kind = state.directory.registry().by_endpoint(endpoint);
+    let registry = discovery::registry(request, state).await?;
+    let kind = registry.by_endpoint(endpoint);
     kind.map(|_| ()).ok_or_else(Refusal::not_found)
 }
 

@@ -16,7 +16,7 @@ use crate::access::{Caller, Scope};
 use crate::base::{ResourceId, TenantId};
 use crate::db::PooledConn;
 use crate::directory::{Cause, Directory};
-use crate::scim::ResourceType;
+use crate::scim::{Registry, ResourceType};
 
 /// A scope as a type.
 pub trait Needs: 'static {
@@ -44,6 +44,8 @@ impl Needs for Writes {
 pub struct Session<S> {
     pub caller: Caller,
     pub state: Data<State>,
+    /// The schemas and resource types of the caller's tenant.
+    pub registry: Arc<Registry>,
     /// The address of the SCIM end points as the client sees it, without a slash at the end.
     pub base: String,
     /// The media type of the answer.
@@ -59,15 +61,13 @@ impl<S: Needs> FromRequest for Session<S> {
         let request = request.clone();
         async move {
             let caller = caller_with(&request, S::SCOPE).await?;
-            let tenant = request.match_info().get("tenant");
-            if tenant.is_some_and(|tenant| tenant.parse::<TenantId>().ok() != Some(caller.tenant)) {
-                return Err(AuthFailure::OtherTenant.into());
-            }
+            check_tenant(&request, &caller)?;
             let state = request
                 .app_data::<Data<State>>()
                 .cloned()
                 .ok_or(AuthFailure::Missing)?;
             Ok(Self {
+                registry: registry(&state, caller.tenant).await?,
                 caller,
                 base: base(&request, &state),
                 media: media::wanted(&request)?,
@@ -91,8 +91,7 @@ impl<S> Session<S> {
     /// The resource type that the path names.
     pub fn kind(&self, request: &HttpRequest) -> Result<Arc<ResourceType>, Refusal> {
         let endpoint = request.match_info().get("endpoint").unwrap_or_default();
-        self.directory()
-            .registry()
+        self.registry
             .by_endpoint(endpoint)
             .cloned()
             .ok_or_else(Refusal::not_found)
@@ -101,6 +100,24 @@ impl<S> Session<S> {
     pub fn cause(&self) -> Cause {
         Cause::client(self.caller.client, self.caller.token, self.state.clock.now())
     }
+}
+
+/// Refuses a caller of another tenant than the one that the path names.
+pub fn check_tenant(request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
+    let tenant = request.match_info().get("tenant");
+    if tenant.is_some_and(|tenant| tenant.parse::<TenantId>().ok() != Some(caller.tenant)) {
+        return Err(AuthFailure::OtherTenant.into());
+    }
+    Ok(())
+}
+
+/// The schemas and resource types of a tenant, mostly remembered.
+pub async fn registry(state: &State, tenant: TenantId) -> Result<Arc<Registry>, Refusal> {
+    if let Some(known) = state.directory.known_registry(tenant) {
+        return Ok(known);
+    }
+    let mut conn = state.db.conn().await?;
+    Ok(state.directory.registry(&mut conn, tenant).await?)
 }
 
 /// The id that the path names. Ids have one spelling; anything else is nobody's.
