@@ -17,6 +17,7 @@ mod demo;
 mod directory;
 mod directory_filter;
 mod embedded;
+mod fuzz_corpus;
 mod identity;
 mod kit;
 mod migrations;
