@@ -6,10 +6,12 @@ use std::path::Path;
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
+type Check = fn(&[u8]);
+
 /// Covers: rfc 6.26; item 10
 #[test]
 fn the_collected_inputs_still_hold() {
-    let targets: [(&str, fn(&[u8])); 4] = [
+    let targets: [(&str, Check); 4] = [
         ("filter", checks::filter),
         ("path", checks::path),
         ("patch", checks::patch),
