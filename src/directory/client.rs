@@ -14,7 +14,7 @@ use crate::scim::patch::{self, MemberChange};
 use crate::scim::{self, ENTERPRISE, Incoming, Member, Object, ResourceType};
 
 /// How often a change is computed anew because others were faster.
-const TRIES: u32 = 8;
+pub(super) const TRIES: u32 = 8;
 
 /// The attributes and the rest that a request wants a resource to have.
 struct Wish {
@@ -82,7 +82,9 @@ impl Directory {
             hr_external_id: None,
             manager,
             groups: Vec::new(),
+            nested: false,
             members: Vec::new(),
+            more_members: false,
         };
         if let Some(members) = members.filter(|members| !members.is_empty()) {
             let delta = change(
@@ -386,8 +388,6 @@ async fn known_members(
         .filter(|row| row.kind == "Group")
         .map(|row| row.id)
         .collect();
-    if !groups.is_empty() && member::holds_cycle(conn, (tenant, group), &groups).await? {
-        return Err(Error::Cycle);
-    }
+    member::refuse_cycle(conn, (tenant, group), &groups).await?;
     Ok(ids)
 }

@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::batch::{self, Line, insert_changes};
+use super::client::TRIES;
 use super::log::{self, Entry};
 use super::resource::Expected;
 use super::{Cause, Directory, Error, Stored, key, member, store};
 use crate::base::{ResourceId, TenantId};
-use crate::db::Conn;
+use crate::db::{Conn, Transactional as _};
 use crate::scim::{ENTERPRISE, Object, ResourceType};
 
 impl Directory {
@@ -25,6 +26,7 @@ impl Directory {
         cause: &Cause,
     ) -> Result<(), Error> {
         let kind = self.kind(conn, tenant, kind).await?;
+        hold(conn, (tenant, id)).await?;
         let mut rows = store::load_locked(conn, tenant, &[id], &[cause.client]).await?;
         let (stored, _) = rows
             .pop()
@@ -48,6 +50,22 @@ impl Directory {
         store::delete(conn, tenant, id).await?;
         Ok(())
     }
+}
+
+/// Holds a resource with the groups it is in, again from the start while others put it into further groups.
+async fn hold(conn: &mut Conn, target: (TenantId, ResourceId)) -> Result<(), Error> {
+    for _ in 0..TRIES {
+        let held = conn
+            .transaction(async |conn| {
+                let all = member::hold_with_groups(conn, target).await?;
+                if all { Ok(()) } else { Err(Error::Busy) }
+            })
+            .await;
+        if !matches!(held, Err(Error::Busy)) {
+            return held;
+        }
+    }
+    Err(Error::Busy)
 }
 
 /// Takes a manager who goes away from the reports.

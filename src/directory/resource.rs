@@ -114,10 +114,14 @@ pub struct Found {
     pub hr_external_id: Option<String>,
     /// The manager's display name, when asked for and the manager is one of our users.
     pub manager: Option<String>,
-    /// The groups it is in, when asked for.
+    /// The groups it is in, when asked for: the direct ones by their ids, then the others by theirs.
     pub groups: Vec<GroupRef>,
-    /// Its members, when asked for.
+    /// Whether one of these groups is in a group.
+    pub nested: bool,
+    /// Its first members by their ids, when asked for.
     pub members: Vec<MemberRow>,
+    /// Whether there are more members than these: [`super::Directory::members_of`] has them.
+    pub more_members: bool,
 }
 
 impl Found {
@@ -135,6 +139,15 @@ pub struct GroupRef {
     pub id: ResourceId,
     /// Its display name.
     pub display: String,
+    /// Whether itself and not only through a group in it (RFC 7643 §4.1.2).
+    pub direct: bool,
+}
+
+impl GroupRef {
+    pub(super) const fn direct(id: ResourceId, display: String) -> Self {
+        let direct = true;
+        Self { id, display, direct }
+    }
 }
 
 /// A member of a group.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 use super::log::Entry;
+use super::member;
 use super::resource::{Found, GroupRef, MemberRow, Stored, Want};
 use super::row::{self, Columns};
 use crate::base::{ClientId, PersonId, ResourceId, TenantId};
@@ -28,6 +29,9 @@ pub(super) fn explain(failure: Failure) -> Error {
     Error::Uniqueness { attribute }
 }
 
+/// Members that are read together with their group; `columns!` asks for one more, to see whether there are more.
+const MEMBERS_AT_ONCE: usize = 1_000;
+
 /// The columns of [`FoundRow`] from `resource r` as client $4 sees it: its externalIds, its groups if $5, its members
 /// and its manager's name if $6.
 macro_rules! columns {
@@ -36,7 +40,9 @@ macro_rules! columns {
             "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
             ARRAY(SELECT CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' END || e.value FROM external_id e
               WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND (e.client_id = $4 OR e.hr)),
-            ARRAY(SELECT s.group_id || ' ' || coalesce(o.body->>'displayName', '')
+            ARRAY(SELECT s.group_id || CASE WHEN EXISTS (SELECT FROM membership a
+                    WHERE a.tenant_id = s.tenant_id AND a.member_id = s.group_id) THEN '+' ELSE '-' END
+                 || coalesce(o.body->>'displayName', '')
                FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
               WHERE $5 AND s.tenant_id = r.tenant_id AND s.member_id = r.id), ",
             $manager,
@@ -54,8 +60,9 @@ macro_rules! columns {
                 END) END",
             "ARRAY(SELECT s.member_id || ' ' || s.member_kind || ' '
                           || coalesce(o.body->>'displayName', o.body->>'userName', '')
-               FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id
-              WHERE $6 AND s.tenant_id = r.tenant_id AND s.group_id = r.id)"
+               FROM (SELECT * FROM membership m WHERE $6 AND m.tenant_id = r.tenant_id AND m.group_id = r.id
+                     ORDER BY m.member_id LIMIT 1001) s
+               JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id)"
         )
     };
 }
@@ -147,14 +154,25 @@ pub(super) fn found(row: FoundRow) -> Found {
         own_external_id: None,
         hr_external_id: None,
         manager,
-        groups: labelled(groups, |id, display| GroupRef {
-            id,
-            display: display.to_owned(),
-        }),
-        members: labelled(members, MemberRow::labelled),
+        groups: Vec::new(),
+        nested: false,
+        members: labelled(members),
+        more_members: false,
     };
+    for text in groups.unwrap_or_default() {
+        if let Some((id, label)) = text.split_at_checked(36)
+            && let (Ok(id), Some(display)) = (id.parse(), label.get(1..))
+        {
+            found.nested |= label.starts_with('+');
+            found.groups.push(GroupRef::direct(id, display.to_owned()));
+        }
+    }
     found.groups.sort_unstable_by_key(|group| group.id);
     found.members.sort_unstable_by_key(|member| member.id);
+    if found.members.len() > MEMBERS_AT_ONCE {
+        found.members.truncate(MEMBERS_AT_ONCE);
+        found.more_members = true;
+    }
     let mut called = called.unwrap_or_default();
     called.sort_unstable();
     for name in called.iter().rev() {
@@ -167,13 +185,13 @@ pub(super) fn found(row: FoundRow) -> Found {
     found
 }
 
-/// Rows that came as an id, a blank, and the rest.
-fn labelled<T>(rows: Option<Vec<String>>, row: impl Fn(ResourceId, &str) -> T) -> Vec<T> {
+/// Members that came as an id, a blank, and the rest.
+fn labelled(rows: Option<Vec<String>>) -> Vec<MemberRow> {
     rows.unwrap_or_default()
         .iter()
         .filter_map(|text| {
             let (id, rest) = text.split_once(' ')?;
-            Some(row(id.parse().ok()?, rest))
+            Some(MemberRow::labelled(id.parse().ok()?, rest))
         })
         .collect()
 }
@@ -197,7 +215,9 @@ pub(super) async fn find(
     } else {
         FindMostly::with(values).get_result::<FoundRow>(conn).await
     };
-    Ok(row.optional()?.map(found))
+    let mut found: Vec<Found> = row.optional()?.map(found).into_iter().collect();
+    member::show_indirect(conn, tenant, &mut found).await?;
+    Ok(found.pop())
 }
 
 statement!(

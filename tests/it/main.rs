@@ -18,6 +18,7 @@ mod directory;
 mod directory_filter;
 mod embedded;
 mod fuzz_corpus;
+mod groups;
 mod identity;
 mod kit;
 mod migrations;

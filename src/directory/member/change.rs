@@ -103,6 +103,23 @@ pub(in crate::directory) async fn leave_all(
     Ok(())
 }
 
+/// Refuses groups as members of a group that is among their own, direct or through others, and keeps others of the
+/// tenant from putting groups into groups until this transaction ends.
+pub(in crate::directory) async fn refuse_cycle(
+    conn: &mut Conn,
+    (tenant, group): (TenantId, ResourceId),
+    groups: &[ResourceId],
+) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    store::hold_nesting(conn, tenant).await?;
+    if store::holds_cycle(conn, (tenant, group), groups).await? {
+        return Err(Error::Cycle);
+    }
+    Ok(())
+}
+
 impl Directory {
     /// Adds and removes members of a group; who is a member already, or is none, is passed over, and so is who does
     /// not exist in the tenant. One change row tells of all; nothing changed writes nothing. `origin` says who put
@@ -110,7 +127,7 @@ impl Directory {
     /// administrators remove any. Wants the caller's transaction, in which the group is held still.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without such a group, or the database failed.
+    /// [`Error::NotFound`] without such a group, [`Error::Cycle`], or the database failed.
     #[tracing::instrument(name = "directory.members.change", skip_all, fields(resource.id = %group))]
     pub async fn change_members(
         &self,
@@ -130,6 +147,8 @@ impl Directory {
             delta.remove(store::remove(conn, (tenant, group), remove, only).await?);
         }
         if !add.is_empty() {
+            let groups = store::groups_among(conn, tenant, add).await?;
+            refuse_cycle(conn, (tenant, group), &groups).await?;
             delta.add(store::add(conn, (tenant, group), add, origin, cause.now).await?);
         }
         Ok(finish(conn, (tenant, group), delta, cause).await?.0)

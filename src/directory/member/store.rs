@@ -1,25 +1,30 @@
 //! Statements about membership.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use crate::base::{PersonId, ResourceId, TenantId};
 use crate::db::{Conn, Statement};
 use crate::directory::filter_sql::{Bind, Sql, View};
+use crate::directory::log::Entry;
 use crate::directory::store::{Failure, bare};
-use crate::directory::{GroupRef, MemberRow};
+use crate::directory::{Cause, Found, GroupRef, MemberRow};
 use crate::scim::ResourceType;
 use crate::scim::filter::Bound as Filter;
 use crate::statement;
 
 statement!(
-    /// Adds those that exist in the tenant and are not members yet.
+    /// Adds those that exist in the tenant and are not members yet. Each is kept from being deleted meanwhile, in the
+    /// order of the ids, so that who is being deleted is waited for and then passed over.
     Add: (SqlUuid, SqlUuid, Array<SqlUuid>, Text, Timestamptz) -> (SqlUuid,) =
     "INSERT INTO membership (tenant_id, group_id, member_id, member_kind, origin, since)
      SELECT $1, $2, r.id, r.kind, $4, $5 FROM resource r WHERE r.tenant_id = $1 AND r.id = ANY($3)
+     ORDER BY r.id FOR KEY SHARE OF r
      ON CONFLICT DO NOTHING RETURNING member_id"
 );
 
@@ -120,6 +125,36 @@ pub(in crate::directory) async fn kinds_of(
 }
 
 statement!(
+    /// Those of some resources that are groups.
+    GroupsAmong: (SqlUuid, Array<SqlUuid>) -> (SqlUuid,) =
+    "SELECT id FROM resource WHERE tenant_id = $1 AND id = ANY($2) AND kind = 'Group'"
+);
+
+/// Those of `members` that are groups.
+pub(in crate::directory) async fn groups_among(
+    conn: &mut Conn,
+    tenant: TenantId,
+    members: &[ResourceId],
+) -> Result<Vec<ResourceId>, Failure> {
+    let values = (tenant.uuid(), bare(members));
+    ids(GroupsAmong::with(values).load::<(Uuid,)>(conn).await)
+}
+
+statement!(
+    /// Waits until no other transaction of the tenant puts groups into groups, and keeps others from it until this
+    /// transaction ends.
+    HoldNesting: (Text,) -> (Bool,) =
+    "SELECT pg_advisory_xact_lock(hashtextextended('nesting ' || $1, 0)) IS NULL"
+);
+
+/// Lets one transaction of a tenant at a time put groups into groups: two that each look for a cycle before either
+/// commits would both find none. Adding users takes no such lock.
+pub(in crate::directory) async fn hold_nesting(conn: &mut Conn, tenant: TenantId) -> Result<(), Failure> {
+    let _held: (bool,) = HoldNesting::with((tenant.to_string(),)).get_result(conn).await?;
+    Ok(())
+}
+
+statement!(
     /// Whether a group is among the members, direct or through other groups, of some groups.
     Below: (SqlUuid, Array<SqlUuid>, SqlUuid) -> (Bool,) =
     "WITH RECURSIVE below (id) AS (
@@ -161,12 +196,42 @@ pub(super) async fn touch(
 }
 
 statement!(
-    /// Moves the versions of all groups that a member is in.
+    /// Holds a resource and the groups it is in still: a user before any group, groups by their ids, which is the
+    /// order in which everybody takes them.
+    HoldWithGroups: (SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = ANY (ARRAY(
+        SELECT $2 UNION ALL SELECT m.group_id FROM membership m WHERE m.tenant_id = $1 AND m.member_id = $2))
+     ORDER BY r.kind = 'Group', r.id FOR NO KEY UPDATE OF r"
+);
+statement!(
+    /// Keeps a resource from entering groups until the end of the transaction.
+    HoldOut: (SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT id FROM resource WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
+);
+statement!(
+    DirectGroups: (SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT group_id FROM membership WHERE tenant_id = $1 AND member_id = $2"
+);
+
+/// Holds a resource that is to be deleted, and the groups it is in; nobody puts it into another one from then on.
+/// `false` when it was put into another one meanwhile: then let everything go and try again, since waiting for that
+/// group now could be waiting for somebody who waits for us.
+pub(in crate::directory) async fn hold_with_groups(
+    conn: &mut Conn,
+    (tenant, id): (TenantId, ResourceId),
+) -> Result<bool, Failure> {
+    let values = (tenant.uuid(), id.uuid());
+    let held = ids(HoldWithGroups::with(values).load::<(Uuid,)>(conn).await)?;
+    HoldOut::with(values).load::<(Uuid,)>(conn).await?;
+    let groups = ids(DirectGroups::with(values).load::<(Uuid,)>(conn).await)?;
+    Ok(groups.iter().all(|group| held.contains(group)))
+}
+
+statement!(
+    /// Moves the versions of all groups that a member is in; they are held already.
     TouchGroupsOf: (SqlUuid, SqlUuid, Timestamptz) -> (SqlUuid, Text, BigInt) =
     "UPDATE resource SET version = version + 1, last_modified = $3
-     WHERE tenant_id = $1 AND id IN (
-        SELECT r.id FROM membership m JOIN resource r ON r.tenant_id = m.tenant_id AND r.id = m.group_id
-        WHERE m.tenant_id = $1 AND m.member_id = $2 ORDER BY r.id FOR NO KEY UPDATE OF r)
+     WHERE tenant_id = $1 AND id IN (SELECT m.group_id FROM membership m WHERE m.tenant_id = $1 AND m.member_id = $2)
      RETURNING id, kind, version"
 );
 
@@ -200,16 +265,65 @@ pub(super) async fn groups_of(
     let rows = GroupsOf::with((tenant.uuid(), bare(members)))
         .load::<(Uuid, Uuid, String)>(conn)
         .await?;
-    let refs = rows.into_iter().map(|(member, id, display)| {
-        (
-            member.into(),
-            GroupRef {
-                id: id.into(),
-                display,
-            },
-        )
-    });
+    let refs = rows
+        .into_iter()
+        .map(|(member, id, display)| (member.into(), GroupRef::direct(id.into(), display)));
     Ok(refs.collect())
+}
+
+statement!(
+    /// The groups that some groups are in, direct or through others. However many there are, so many are shown.
+    Above: (SqlUuid, Array<SqlUuid>) -> (SqlUuid, SqlUuid, Text) =
+    "WITH RECURSIVE above (start, id) AS (
+        SELECT m.member_id, m.group_id FROM membership m WHERE m.tenant_id = $1 AND m.member_id = ANY($2)
+        UNION
+        SELECT a.start, m.group_id FROM above a JOIN membership m ON m.tenant_id = $1 AND m.member_id = a.id)
+     SELECT a.start, a.id, coalesce(g.body->>'displayName', '')
+     FROM above a JOIN resource g ON g.tenant_id = $1 AND g.id = a.id ORDER BY a.start, a.id LIMIT 10000"
+);
+
+/// Adds the groups that resources are in through other groups, in one statement, if there are any.
+pub(in crate::directory) async fn show_indirect(
+    conn: &mut Conn,
+    tenant: TenantId,
+    found: &mut [Found],
+) -> Result<(), Failure> {
+    let mut direct: Vec<ResourceId> = found
+        .iter()
+        .filter(|found| found.nested)
+        .flat_map(|found| found.groups.iter().map(|group| group.id))
+        .collect();
+    if direct.is_empty() {
+        return Ok(());
+    }
+    direct.sort_unstable();
+    direct.dedup();
+    let rows = Above::with((tenant.uuid(), bare(&direct)))
+        .load::<(Uuid, Uuid, String)>(conn)
+        .await?;
+    let mut above: HashMap<ResourceId, Vec<(ResourceId, String)>> = HashMap::new();
+    for (start, id, display) in rows {
+        above.entry(start.into()).or_default().push((id.into(), display));
+    }
+    for found in found.iter_mut().filter(|found| found.nested) {
+        let own: BTreeSet<ResourceId> = found.groups.iter().map(|group| group.id).collect();
+        let others: BTreeMap<ResourceId, &String> = own
+            .iter()
+            .filter_map(|group| above.get(group))
+            .flatten()
+            .filter(|(id, _)| !own.contains(id))
+            .map(|(id, display)| (*id, display))
+            .collect();
+        found
+            .groups
+            .extend(others.into_iter().map(|(id, display)| GroupRef {
+                id,
+                display: display.clone(),
+                direct: false,
+            }));
+        found.nested = false;
+    }
+    Ok(())
 }
 
 statement!(
@@ -232,4 +346,82 @@ pub(super) async fn members_of(
         .into_iter()
         .map(|(id, label)| MemberRow::labelled(id.into(), &label))
         .collect())
+}
+
+macro_rules! one_member {
+    ($(#[$doc:meta])* $name:ident, $held:literal, $step:literal) => {
+        statement!(
+            $(#[$doc])*
+            $name: (
+                SqlUuid, SqlUuid, Text, SqlUuid, Text, Timestamptz, Text, Jsonb, Bytea, Bytea,
+            ) -> (Nullable<Text>, Nullable<BigInt>) =
+            concat!(
+                "WITH g AS MATERIALIZED (
+                    SELECT id FROM resource WHERE tenant_id = $1 AND id = $2 AND kind = $3 FOR NO KEY UPDATE),
+                 r AS MATERIALIZED (SELECT r.id, r.kind FROM g, resource r WHERE r.tenant_id = $1 AND r.id = $4", $held, "),
+                 m AS (", $step, "),
+                 v AS (UPDATE resource SET version = version + 1, last_modified = $6
+                       WHERE tenant_id = $1 AND id = (SELECT $2 FROM m) RETURNING kind, version, person_id),
+                 c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
+                       SELECT $1, $6, $2, kind, 'members', version, person_id, $7::jsonb, $8, $9, $10 FROM v)
+                 SELECT (SELECT kind FROM r), (SELECT version FROM v) FROM g"
+            )
+        );
+    };
+}
+
+one_member!(
+    /// Adds one member that is no group; a group has to be looked at for cycles. The group is held first, as everywhere,
+    /// then the member is kept from being deleted.
+    AddOne,
+    " FOR KEY SHARE OF r",
+    "INSERT INTO membership (tenant_id, group_id, member_id, member_kind, origin, since)
+     SELECT $1, $2, id, kind, $5, $6 FROM r WHERE kind <> 'Group' ON CONFLICT DO NOTHING RETURNING member_id"
+);
+one_member!(
+    /// Takes one member away.
+    RemoveOne,
+    "",
+    "DELETE FROM membership USING g WHERE tenant_id = $1 AND group_id = $2 AND member_id = $4
+     RETURNING member_id"
+);
+
+/// One step on one member.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    Add(ResourceId),
+    Remove(ResourceId),
+}
+
+/// The member's type, and the group's version now if it moved.
+pub(super) type Done = (Option<String>, Option<i64>);
+
+/// Carries out one step with its change; `None` without such a group.
+pub(super) async fn change_one(
+    conn: &mut Conn,
+    (tenant, group, kind): (TenantId, ResourceId, &str),
+    step: Step,
+    cause: &Cause,
+) -> Result<Option<Done>, Failure> {
+    let Entry { delta, salt, digest } = match step {
+        Step::Add(member) => Entry::of_members(&[member], &[]),
+        Step::Remove(member) => Entry::of_members(&[], &[member]),
+    };
+    let (Step::Add(member) | Step::Remove(member)) = step;
+    let values = (
+        tenant.uuid(),
+        group.uuid(),
+        kind,
+        member.uuid(),
+        cause.party(),
+        cause.now,
+        delta,
+        &cause.origin,
+        salt,
+        digest,
+    );
+    match step {
+        Step::Add(_) => AddOne::with(values).get_result::<Done>(conn).await.optional(),
+        Step::Remove(_) => RemoveOne::with(values).get_result::<Done>(conn).await.optional(),
+    }
 }

@@ -6,7 +6,7 @@ use super::store::{self, From, Step};
 use crate::base::{ClientId, TenantId, TokenId, digest};
 use crate::db::Conn;
 use crate::directory::filter_sql::View;
-use crate::directory::{Directory, Error, Found, Want};
+use crate::directory::{Directory, Error, Found, Want, member};
 use crate::scim::filter::{Bound, Op, Operand};
 use crate::scim::{self, Place, ResourceType};
 
@@ -69,7 +69,9 @@ impl Directory {
         search: &Search<'_>,
     ) -> Result<Page, Error> {
         if let Some(found) = look_up(conn, reader, search).await? {
-            return Ok(cut(found, search));
+            let mut page = cut(found, search);
+            member::show_indirect(conn, reader.tenant, &mut page.items).await?;
+            return Ok(page);
         }
         let view = View {
             tenant: reader.tenant,
@@ -137,10 +139,9 @@ impl Directory {
             )
             .await?;
         }
-        Ok(Page {
-            total,
-            items: rows.into_iter().map(|(found, _)| found).collect(),
-        })
+        let mut items: Vec<Found> = rows.into_iter().map(|(found, _)| found).collect();
+        member::show_indirect(conn, reader.tenant, &mut items).await?;
+        Ok(Page { total, items })
     }
 }
 

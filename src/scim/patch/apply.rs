@@ -75,6 +75,32 @@ pub fn apply(
     })
 }
 
+/// What a PATCH of a single operation on the members of a group makes of it, which is the same whatever the group is
+/// like; `None` for every other PATCH.
+///
+/// # Errors
+/// As [`apply`].
+pub fn members_alone(kind: &ResourceType, request: &Request) -> Result<Option<Patched>, Error> {
+    let [operation] = request.operations.as_slice() else {
+        return Ok(None);
+    };
+    let is_members = |path: &AttrPath| match kind.resolve(path) {
+        Some(Target::Place(place)) => place.extension.is_none() && kind.is_membership(&place.attribute.name),
+        _ => false,
+    };
+    let alone = match (&operation.target, &operation.value) {
+        (Some(target), _) => is_members(&target.path),
+        (None, Some(Value::Object(parts))) => {
+            parts.len() == 1 && parts.keys().all(|key| key.eq_ignore_ascii_case("members"))
+        }
+        _ => false,
+    };
+    if alone && kind.membership().is_some() {
+        return apply(kind, &Object::new(), None, request).map(Some);
+    }
+    Ok(None)
+}
+
 /// A resource while operations are applied to it.
 struct Draft<'a> {
     kind: &'a ResourceType,

@@ -12,6 +12,6 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Patched, apply};
+pub use apply::{Patched, apply, members_alone};
 pub use members::MemberChange;
 pub use request::{Operation, OperationKind, Request, parse};

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::answer::Body;
 use super::refusal::Refusal;
 use super::session::{Reads, Session};
-use super::{PAGE_DEFAULT, PAGE_MAX, body, render};
+use super::{PAGE_DEFAULT, PAGE_MAX, render};
 use crate::directory::{Reader, Search};
 use crate::scim::message::{LIST_RESPONSE, SearchRequest};
 use crate::scim::{self, Projection, ResourceType, filter};
@@ -26,7 +27,7 @@ pub async fn search(
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
-    let wish = SearchRequest::from_body(&body::read(&request, payload).await?)?;
+    let wish = SearchRequest::from_body(&super::body::read(&request, payload).await?)?;
     answer(&session, &[&*kind], &wish).await
 }
 
@@ -42,7 +43,7 @@ pub async fn search_all(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let wish = SearchRequest::from_body(&body::read(&request, payload).await?)?;
+    let wish = SearchRequest::from_body(&super::body::read(&request, payload).await?)?;
     every_type(&session, &wish).await
 }
 
@@ -86,7 +87,8 @@ async fn answer(
         now: session.state.clock.now(),
     };
     let mut conn = session.conn().await?;
-    let (mut total, mut shown, mut resources) = (0_u64, 0_u64, String::new());
+    let (mut total, mut shown, mut body) = (0_u64, 0_u64, Body::default());
+    let _ = write!(body, "{{\"schemas\":[\"{LIST_RESPONSE}\"],\"Resources\":[");
     for (mut search, projection) in searches {
         search.start_index = start.saturating_sub(total).max(1);
         search.limit = limit.saturating_sub(shown);
@@ -95,20 +97,20 @@ async fn answer(
         total = total.saturating_add(page.total);
         for found in &page.items {
             if shown > 0 {
-                resources.push(',');
+                let _ = body.write_str(",");
             }
             shown += 1;
-            resources.push_str(&render::resource(&session.base, search.kind, found, &projection));
+            body.resource(&session.base, search.kind, found, &projection);
         }
     }
     drop(conn);
-    let mut text = String::with_capacity(resources.len() + 200);
     let _ = write!(
-        text,
-        "{{\"schemas\":[\"{LIST_RESPONSE}\"],\"totalResults\":{total},\"startIndex\":{start},\
-         \"itemsPerPage\":{shown},\"Resources\":[{resources}]}}"
+        body,
+        "],\"totalResults\":{total},\"startIndex\":{start},\"itemsPerPage\":{shown}}}"
     );
-    Ok(HttpResponse::Ok().content_type(session.media).body(text))
+    let mut answer = HttpResponse::Ok();
+    answer.content_type(session.media);
+    Ok(body.send(answer, session))
 }
 
 fn projection(kind: &ResourceType, wish: &SearchRequest) -> Result<Projection, Refusal> {

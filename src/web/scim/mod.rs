@@ -6,11 +6,13 @@
 //! Handlers extract (a `Session` is a client with the scope), call the directory once, and render. A
 //! resource that nobody asked to be cut goes from the row to the wire as text: only what is computed is spliced in.
 
+mod answer;
 mod body;
 mod condition;
 mod discovery;
 mod list;
 mod media;
+mod members;
 mod refusal;
 mod render;
 mod resource;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::condition::etag;
 use crate::base::ResourceId;
-use crate::directory::{Found, Want};
+use crate::directory::{Found, MemberRow, Want};
 use crate::scim::{ENTERPRISE, Object, Projection, ResourceType};
 
 /// Which computed attributes an answer needs.
@@ -25,20 +25,70 @@ pub fn location(base: &str, kind: &ResourceType, found: &Found) -> String {
     format!("{base}{}/{}", kind.endpoint, found.id)
 }
 
-/// A resource as the client is to see it.
-pub fn resource(base: &str, kind: &ResourceType, found: &Found, projection: &Projection) -> String {
-    if projection.is_default()
+/// A resource as the client is to see it. The last attribute of a group is its members, so that those which were not
+/// read with it can follow: `End` is then what remains to be written after them.
+pub fn resource(base: &str, kind: &ResourceType, found: &Found, projection: &Projection) -> (String, End) {
+    let mut text = if projection.is_default()
         && kind.is_open()
         && let Some(text) = spliced(base, kind, found)
     {
-        return text;
+        text
+    } else {
+        let mut object = whole(base, kind, found);
+        projection.apply(kind, &mut object);
+        Value::Object(object).to_string()
+    };
+    let listed = match found.members.is_empty() {
+        true => String::new(),
+        false => member_list(base, kind, &found.members, projection),
+    };
+    if listed.is_empty() {
+        return (text, End::Closed);
     }
-    let mut object = whole(base, kind, found);
-    projection.apply(kind, &mut object);
-    Value::Object(object).to_string()
+    text.pop();
+    text.push_str(if text.len() > 1 {
+        ",\"members\":["
+    } else {
+        "\"members\":["
+    });
+    text.push_str(&listed);
+    if found.more_members {
+        return (text, End::MoreMembers);
+    }
+    text.push_str(MEMBERS_END);
+    (text, End::Closed)
 }
 
-/// The stored text with the rest around it; `None` when it has an unexpected form.
+/// What follows the last member of a group.
+pub const MEMBERS_END: &str = "]}";
+
+/// Whether a resource was written to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It was.
+    Closed,
+    /// More members are to follow, each after a comma, and then [`MEMBERS_END`].
+    MoreMembers,
+}
+
+/// Members as the client is to see them, with commas between them; empty when it is not to see any.
+pub fn member_list(base: &str, kind: &ResourceType, rows: &[MemberRow], projection: &Projection) -> String {
+    let list = if projection.is_default() && kind.is_open() {
+        members(base, rows, false)
+    } else {
+        let mut object = Object::new();
+        object.insert("members".to_owned(), members(base, rows, true));
+        projection.apply(kind, &mut object);
+        object.remove("members").unwrap_or_default()
+    };
+    let text = list.to_string();
+    text.strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The stored text with the rest around it, without members; `None` when it has an unexpected form.
 fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
     let body = found.body.strip_prefix('{')?.strip_suffix('}')?;
     let mut text = String::with_capacity(body.len() + 512);
@@ -51,13 +101,8 @@ fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
         text.push(',');
     }
     with_manager(&mut text, base, body)?;
-    for (name, list) in [
-        ("groups", groups(base, found)),
-        ("members", members(base, found, false)),
-    ] {
-        if let Some(list) = list {
-            let _ = write!(text, ",\"{name}\":{list}");
-        }
+    if let Some(list) = groups(base, found) {
+        let _ = write!(text, ",\"groups\":{list}");
     }
     let _ = write!(text, ",\"meta\":{}}}", meta(base, kind, found));
     Some(text)
@@ -93,7 +138,7 @@ fn with_manager(text: &mut String, base: &str, body: &str) -> Option<()> {
     Some(())
 }
 
-/// The whole resource as an object.
+/// The resource as an object, without members.
 fn whole(base: &str, kind: &ResourceType, found: &Found) -> Object {
     let mut object: Object = serde_json::from_str(&found.body).unwrap_or_default();
     object.insert("id".to_owned(), json!(found.id));
@@ -109,13 +154,8 @@ fn whole(base: &str, kind: &ResourceType, found: &Found) -> Object {
             manager.insert("displayName".to_owned(), Value::from(name.as_str()));
         }
     }
-    for (name, list) in [
-        ("groups", groups(base, found)),
-        ("members", members(base, found, true)),
-    ] {
-        if let Some(list) = list {
-            object.insert(name.to_owned(), list);
-        }
+    if let Some(list) = groups(base, found) {
+        object.insert("groups".to_owned(), list);
     }
     object.insert("meta".to_owned(), meta(base, kind, found));
     object
@@ -130,17 +170,15 @@ fn groups(base: &str, found: &Found) -> Option<Value> {
                 "value": group.id,
                 "$ref": format!("{base}/Groups/{}", group.id),
                 "display": group.display,
-                "type": "direct",
+                "type": if group.direct { "direct" } else { "indirect" },
             })
         })
         .collect();
     (!list.is_empty()).then_some(Value::Array(list))
 }
 
-fn members(base: &str, found: &Found, with_names: bool) -> Option<Value> {
-    let list: Vec<Value> = found
-        .members
-        .iter()
+fn members(base: &str, rows: &[MemberRow], with_names: bool) -> Value {
+    rows.iter()
         .map(|member| {
             let mut element = json!({
                 "value": member.id,
@@ -152,8 +190,7 @@ fn members(base: &str, found: &Found, with_names: bool) -> Option<Value> {
             }
             element
         })
-        .collect();
-    (!list.is_empty()).then_some(Value::Array(list))
+        .collect()
 }
 
 fn meta(base: &str, kind: &ResourceType, found: &Found) -> Value {
@@ -195,7 +232,10 @@ mod tests {
             groups: vec![GroupRef {
                 id: ResourceId::new(),
                 display: "Ops \\".to_owned(),
+                direct: false,
             }],
+            nested: false,
+            more_members: false,
             members: vec![MemberRow {
                 id: ResourceId::new(),
                 kind: "User".to_owned(),

@@ -1,10 +1,12 @@
 //! One resource: create, read, replace, change, delete (RFC 7644 §3.3 to §3.6).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::http::header::{ETAG, LINK, LOCATION};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::answer::Body;
+use super::members::MembersPage;
 use super::refusal::Refusal;
 use super::session::{Reads, Session, Writes, id};
 use super::{body, condition, render};
@@ -16,22 +18,38 @@ use crate::scim::{self, Projection, ResourceType, patch};
 pub async fn get(session: Session<Reads>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
     let projection = projection(&kind, &request)?;
-    let want = render::want(&kind, &projection);
+    let mut want = render::want(&kind, &projection);
+    let page = MembersPage::asked(&kind, &request)?.filter(|_| want.members);
+    want.members &= page.is_none();
     let target = (session.caller.tenant, id(&request)?, kind.name.as_str());
     let mut conn = session.conn().await?;
     let found = session
         .directory()
         .get(&mut conn, target, Some(session.caller.client), want)
         .await?;
+    let mut found = found.ok_or_else(Refusal::not_found)?;
+    let mut next = None;
+    if let Some(page) = page {
+        let (after, limit) = page.reach();
+        let group = (target.0, target.1);
+        let rows = session
+            .directory()
+            .members_of(&mut conn, group, after, limit)
+            .await?;
+        next = page.show(rows, (&session.base, &kind, &mut found), &request);
+    }
     drop(conn);
-    let found = found.ok_or_else(Refusal::not_found)?;
     if condition::is_known(&request, found.version) {
         let mut answer = HttpResponse::NotModified();
         return Ok(answer
             .insert_header((ETAG, condition::etag(found.version)))
             .finish());
     }
-    Ok(shown(StatusCode::OK, &session, &kind, &found, &projection))
+    let mut answer = shown(StatusCode::OK, &session, &kind, &found, &projection);
+    if let Some(next) = next {
+        answer.headers_mut().insert(LINK, next);
+    }
+    Ok(answer)
 }
 
 /// Creates a resource.
@@ -116,11 +134,16 @@ pub async fn patch(
     let wish = (&expected, want);
     let (directory, cause) = (session.directory(), session.cause());
     let mut conn = session.conn().await?;
-    let answer = if kind.membership().is_some() {
-        conn.transaction(async |conn| directory.patch(conn, target, &change, wish, &cause).await)
-            .await?
-    } else {
-        directory.patch(&mut conn, target, &change, wish, &cause).await?
+    let alone = directory
+        .patch_one_member(&mut conn, target, &change, wish, &cause)
+        .await?;
+    let answer = match alone {
+        Some(answer) => answer,
+        None if kind.membership().is_some() => {
+            conn.transaction(async |conn| directory.patch(conn, target, &change, wish, &cause).await)
+                .await?
+        }
+        None => directory.patch(&mut conn, target, &change, wish, &cause).await?,
     };
     drop(conn);
     note(&session, &answer);
@@ -204,9 +227,12 @@ fn shown<S>(
     found: &Found,
     projection: &Projection,
 ) -> HttpResponse {
-    HttpResponse::build(status)
+    let mut answer = HttpResponse::build(status);
+    answer
         .content_type(session.media)
         .insert_header((ETAG, condition::etag(found.version)))
-        .insert_header((LOCATION, render::location(&session.base, kind, found)))
-        .body(render::resource(&session.base, kind, found, projection))
+        .insert_header((LOCATION, render::location(&session.base, kind, found)));
+    let mut body = Body::default();
+    body.resource(&session.base, kind, found, projection);
+    body.send(answer, session)
 }
