@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -97,6 +97,7 @@ struct Inner {
     clock: Clock,
     signer: Signer,
     known: RwLock<HashMap<Vec<u8>, Arc<Entry>>>,
+    generation: AtomicU64,
 }
 
 struct Entry {
@@ -125,6 +126,7 @@ impl Doorkeeper {
             clock,
             signer: Signer::new(sealer),
             known: RwLock::default(),
+            generation: AtomicU64::default(),
         }))
     }
 
@@ -236,9 +238,16 @@ impl Doorkeeper {
         Ok((grant, caller))
     }
 
+    /// How often everything was forgotten: what others remember beside the tokens goes with them.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Relaxed)
+    }
+
     /// Believes nothing any more without looking it up: a token was revoked or a client changed, here or in another
     /// process.
     pub fn forget(&self) {
+        self.0.generation.fetch_add(1, Ordering::Relaxed);
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         for entry in known.values() {
             entry.stale.store(true, Ordering::Relaxed);

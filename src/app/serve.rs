@@ -127,6 +127,7 @@ fn start(
         net,
         sync,
         doorkeeper,
+        standings: Arc::default(),
         public_url: Arc::new(public_url),
         public_url_is_set: config.public_url.is_some(),
         metrics,

@@ -1,8 +1,11 @@
 //! What caused a write, as it is kept in the log.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SubsecRound as _, Utc};
 use serde_json::{Value, json};
 
+use super::Authorities;
 use crate::base::{ClientId, ConnectionId, RunId, TokenId};
 
 /// Who writes.
@@ -42,6 +45,8 @@ pub struct Cause {
     pub origin: Value,
     /// Now, in whole milliseconds: what is shown is what is stored.
     pub now: DateTime<Utc>,
+    /// What a client may not change of users who come from HR.
+    pub authorities: Arc<Authorities>,
 }
 
 impl Cause {
@@ -53,6 +58,7 @@ impl Cause {
             client: Some(ClientId::from(connection.uuid())),
             origin: json!({ "by": "run", "connection": connection, "run": run, "revision": revision }),
             now: now.trunc_subsecs(3),
+            authorities: Arc::default(),
         }
     }
 
@@ -64,6 +70,7 @@ impl Cause {
             client: Some(client),
             origin: json!({ "by": "client", "client": client, "token": token }),
             now: now.trunc_subsecs(3),
+            authorities: Arc::default(),
         }
     }
 
@@ -75,6 +82,7 @@ impl Cause {
             client: None,
             origin: json!({ "by": "admin", "token": token }),
             now: now.trunc_subsecs(3),
+            authorities: Arc::default(),
         }
     }
 
@@ -86,7 +94,15 @@ impl Cause {
             client: None,
             origin: json!({ "by": "due", "rule": rule }),
             now: now.trunc_subsecs(3),
+            authorities: Arc::default(),
         }
+    }
+
+    /// The same, heeding whose word counts.
+    #[must_use]
+    pub fn heeding(mut self, authorities: Arc<Authorities>) -> Self {
+        self.authorities = authorities;
+        self
     }
 
     /// The party as which this cause holds users disabled.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::authority;
 use super::log::{self, Entry};
 use super::member::{self, Delta};
 use super::resource::{Answer, Expected, Found, Want};
@@ -22,6 +23,8 @@ struct Wish {
     external_id: Option<String>,
     members: Vec<MemberChange>,
     tolerated: Vec<scim::Shape>,
+    /// It speaks of the whole resource, and what it leaves out is to go.
+    whole: bool,
 }
 
 impl Directory {
@@ -80,6 +83,7 @@ impl Directory {
             disabled_by,
             own_external_id: external_id,
             hr_external_id: None,
+            connections: Vec::new(),
             manager,
             groups: Vec::new(),
             nested: false,
@@ -136,6 +140,7 @@ impl Directory {
                 external_id: incoming.external_id.clone(),
                 members: vec![MemberChange::Replace(members)],
                 tolerated: incoming.tolerated.clone(),
+                whole: true,
             })
         };
         revise(conn, (tenant, id, kind), wish, (expected, want), cause).await
@@ -162,6 +167,7 @@ impl Directory {
                 external_id: patched.external_id,
                 members: patched.members,
                 tolerated: patched.tolerated,
+                whole: false,
             })
         };
         revise(conn, (tenant, id, kind), wish, (expected, want), cause).await
@@ -227,12 +233,17 @@ async fn attempt(
         external_id,
         members,
         tolerated,
+        whole,
     } = wish(&view, found.own_external_id.as_deref())?;
     let holds = object.get("active") == Some(&Value::Bool(false));
     let disabled_by = row::holds_after(&found.disabled_by, &party, holds);
+    if whole {
+        cause.authorities.complete(kind, &found, &stored, &mut object);
+    }
     row::settle(kind, &mut object, &disabled_by, Missing::Missing);
 
     let mut lines = log::differences(kind, &stored, &object);
+    cause.authorities.check(&found, &lines)?;
     let renamed = external_id != found.own_external_id;
     if renamed {
         let (before, after) = (found.own_external_id.clone(), external_id.clone());
@@ -264,6 +275,9 @@ async fn attempt(
     }
     let rekeyed = renamed || lines.iter().any(has_keys);
     let columns = row::columns(tenant, kind, &object, rekeyed);
+    let claims = found
+        .person
+        .map(|_| Value::Object(authority::claims(&lines, &party)));
     let entry = Entry::of(&lines.into());
     let note = Note {
         now: cause.now,
@@ -271,7 +285,7 @@ async fn attempt(
         entry: &entry,
     };
     let beside = if rekeyed {
-        Beside::KeysAnd(cause.client, external_id.as_deref())
+        Beside::KeysAnd(cause.client, external_id.as_deref(), claims.as_ref())
     } else {
         Beside::Nothing
     };

@@ -6,7 +6,7 @@ use super::batch::{self, Line, insert_changes};
 use super::client::TRIES;
 use super::log::{self, Entry};
 use super::resource::Expected;
-use super::{Cause, Directory, Error, Stored, key, member, store};
+use super::{Cause, Directory, Error, Stored, key, member, store, tombstone};
 use crate::base::{ResourceId, TenantId};
 use crate::db::{Conn, Transactional as _};
 use crate::scim::{ENTERPRISE, Object, ResourceType};
@@ -35,6 +35,7 @@ impl Directory {
         if !expected.admits(stored.version) {
             return Err(Error::VersionMismatch);
         }
+        tombstone::leave(conn, tenant, &stored, cause).await?;
         member::leave_all(conn, (tenant, id), cause).await?;
         if kind.name == "User" {
             leave_reports(conn, (tenant, id), &kind, cause).await?;

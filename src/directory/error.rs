@@ -27,6 +27,16 @@ pub enum Error {
         /// The attribute that holds the reference.
         path: &'static str,
     },
+    /// A connection's settings do not let clients change an attribute of a person from HR.
+    #[error(
+        "{path} of this user comes from HR (connection {connection}), whose settings refuse other values"
+    )]
+    Authority {
+        /// The attribute.
+        path: String,
+        /// The connection's name.
+        connection: String,
+    },
     /// A group would contain itself.
     #[error("a group would become a member of itself")]
     Cycle,

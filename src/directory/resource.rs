@@ -1,8 +1,10 @@
 //! Resources as they come in and go out.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
-use crate::base::{ClientId, PersonId, ResourceId};
+use crate::base::{ClientId, ConnectionId, PersonId, ResourceId};
 use crate::scim::{Object, Shape};
 
 /// A whole resource to be written by a run or an administrator.
@@ -74,6 +76,8 @@ pub struct Stored {
     pub person: Option<PersonId>,
     /// Who holds it disabled.
     pub disabled_by: Vec<String>,
+    /// Of a user who comes from HR: whose value stands where it is not HR's, by attribute path.
+    pub writers: BTreeMap<String, String>,
     /// When it was made.
     pub created: DateTime<Utc>,
     /// When it last changed.
@@ -112,6 +116,8 @@ pub struct Found {
     pub own_external_id: Option<String>,
     /// What HR calls it, when the client does not call it anything.
     pub hr_external_id: Option<String>,
+    /// The connections that call it something: it comes from them.
+    pub connections: Vec<ConnectionId>,
     /// The manager's display name, when asked for and the manager is one of our users.
     pub manager: Option<String>,
     /// The groups it is in, when asked for: the direct ones by their ids, then the others by theirs.

@@ -12,7 +12,7 @@ use super::log::Entry;
 use super::member;
 use super::resource::{Found, GroupRef, MemberRow, Stored, Want};
 use super::row::{self, Columns};
-use crate::base::{ClientId, PersonId, ResourceId, TenantId};
+use crate::base::{ClientId, ConnectionId, PersonId, ResourceId, TenantId};
 use crate::db::{self, Conn, Statement};
 use crate::statement;
 
@@ -32,13 +32,14 @@ pub(super) fn explain(failure: Failure) -> Error {
 /// Members that are read together with their group; `columns!` asks for one more, to see whether there are more.
 const MEMBERS_AT_ONCE: usize = 1_000;
 
-/// The columns of [`FoundRow`] from `resource r` as client $4 sees it: its externalIds, its groups if $5, its members
+/// The columns of [`FoundRow`] from `resource r` as client $4 sees it: its externalIds (its own, and those of
+/// connections with the connection in front), its groups if $5, its members
 /// and its manager's name if $6.
 macro_rules! columns {
     ($manager:literal, $members:literal) => {
         concat!(
             "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
-            ARRAY(SELECT CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' END || e.value FROM external_id e
+            ARRAY(SELECT CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' || e.client_id || ' ' END || e.value FROM external_id e
               WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND (e.client_id = $4 OR e.hr)),
             ARRAY(SELECT s.group_id || CASE WHEN EXISTS (SELECT FROM membership a
                     WHERE a.tenant_id = s.tenant_id AND a.member_id = s.group_id) THEN '+' ELSE '-' END
@@ -153,6 +154,7 @@ pub(super) fn found(row: FoundRow) -> Found {
         disabled_by,
         own_external_id: None,
         hr_external_id: None,
+        connections: Vec::new(),
         manager,
         groups: Vec::new(),
         nested: false,
@@ -178,7 +180,12 @@ pub(super) fn found(row: FoundRow) -> Found {
     for name in called.iter().rev() {
         match name.split_at_checked(1) {
             Some(("o", own)) => found.own_external_id = Some(own.to_owned()),
-            Some((_, hr)) => found.hr_external_id = Some(hr.to_owned()),
+            Some((_, hr)) => {
+                if let Some((connection, value)) = hr.split_once(' ') {
+                    found.hr_external_id = Some(value.to_owned());
+                    found.connections.extend(connection.parse::<ConnectionId>());
+                }
+            }
             None => {}
         }
     }
@@ -251,14 +258,16 @@ type StoredRow = (
     DateTime<Utc>,
     DateTime<Utc>,
     Option<String>,
+    Option<Value>,
 );
 
 statement!(
     /// Resources by id.
     Load: (SqlUuid, Array<SqlUuid>) -> (
         SqlUuid, Text, Jsonb, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
+        Nullable<Jsonb>,
     ) =
-    "SELECT id, kind, body, version, active, person_id, disabled_by, created, last_modified, NULL::text
+    "SELECT id, kind, body, version, active, person_id, disabled_by, created, last_modified, NULL::text, writers
      FROM resource WHERE tenant_id = $1 AND id = ANY($2)"
 );
 
@@ -266,16 +275,18 @@ statement!(
     /// Resources by id, held still in the order of their ids, each with what the client beside it calls it.
     LoadLocked: (SqlUuid, Array<SqlUuid>, Array<Nullable<SqlUuid>>) -> (
         SqlUuid, Text, Jsonb, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
+        Nullable<Jsonb>,
     ) =
     "SELECT r.id, r.kind, r.body, r.version, r.active, r.person_id, r.disabled_by, r.created, r.last_modified,
             (SELECT e.value FROM external_id e
-              WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND e.client_id = u.client)
+              WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND e.client_id = u.client), r.writers
      FROM unnest($2, $3) AS u(id, client) JOIN resource r ON r.tenant_id = $1 AND r.id = u.id
      ORDER BY r.id FOR NO KEY UPDATE OF r"
 );
 
 fn stored(row: StoredRow) -> (Stored, Option<String>) {
-    let (id, kind, body, version, active, person, disabled_by, created, last_modified, external_id) = row;
+    let (id, kind, body, version, active, person, disabled_by, created, last_modified, external_id, writers) =
+        row;
     let stored = Stored {
         id: id.into(),
         kind,
@@ -284,6 +295,9 @@ fn stored(row: StoredRow) -> (Stored, Option<String>) {
         active,
         person: person.map(PersonId::from),
         disabled_by,
+        writers: writers
+            .and_then(|writers| serde_json::from_value(writers).ok())
+            .unwrap_or_default(),
         created,
         last_modified,
     };
@@ -396,11 +410,13 @@ statement!(
     /// Changes one resource with its keys and what one client calls it, if it is still at the version that was read.
     UpdateWhole: (
         SqlUuid, SqlUuid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Bool>, Timestamptz, Array<Text>, Text,
-        Text, Jsonb, Bytea, Bytea, Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>,
+        Text, Jsonb, Bytea, Bytea, Array<BigInt>, Nullable<SqlUuid>, Nullable<Text>, Nullable<Jsonb>,
     ) -> (BigInt,) =
     "WITH r AS (
         UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
-               body = $9::jsonb, version = version + 1
+               body = $9::jsonb, version = version + 1,
+               writers = CASE WHEN $17 IS NULL THEN writers
+                         ELSE nullif(jsonb_strip_nulls(coalesce(writers, '{}') || $17), '{}') END
         WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING kind, version, person_id),
      k AS (INSERT INTO resource_key (tenant_id, id, keys) SELECT $1, $2, $14 FROM r
            ON CONFLICT (tenant_id, id) DO UPDATE SET keys = EXCLUDED.keys WHERE resource_key.keys <> EXCLUDED.keys),
@@ -420,8 +436,9 @@ statement!(
 pub(super) enum Beside<'a> {
     /// Nothing: the keys and the externalId stay.
     Nothing,
-    /// The keys, and what the client calls it now (`None`: nothing).
-    KeysAnd(Option<ClientId>, Option<&'a str>),
+    /// The keys, what the client calls it now (`None`: nothing), and for users from HR whose values stand: see
+    /// [`claims`](super::authority::claims).
+    KeysAnd(Option<ClientId>, Option<&'a str>, Option<&'a Value>),
 }
 
 /// Changes one resource; `None` when it has moved from `version`.
@@ -462,7 +479,7 @@ pub(super) async fn update_one(
             .get_result::<(i64,)>(conn)
             .await
         }
-        Beside::KeysAnd(client, external) => {
+        Beside::KeysAnd(client, external, claims) => {
             UpdateWhole::with((
                 tenant,
                 id,
@@ -480,6 +497,7 @@ pub(super) async fn update_one(
                 keys,
                 client.map(ClientId::uuid),
                 external,
+                claims,
             ))
             .get_result::<(i64,)>(conn)
             .await

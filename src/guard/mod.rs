@@ -10,16 +10,18 @@
 //! [`SMALLEST_SHARE`]. Approval names the plan's hash, so nobody approves something else than what was looked at.
 
 mod error;
+mod freeze;
 mod hold;
 mod judge;
 mod plan;
 mod store;
 
 pub use error::Error;
+pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};
 pub use judge::{Limit, Limits, Reason, SMALLEST_SHARE, Sizes, Unit, Verdict, judge};
 pub use plan::{Action, Cause, Item, ItemState, Mark, Plan, PlanState, StoredItem, Writer};
 pub use store::{
-    cap_used, close_holds, decide, decide_hold, end, freeze, frozen, hold, holds, items, mark, noted_items,
-    open_holds, plan, planned_items, rejected_values, supersede, thaw, use_cap,
+    close_holds, decide, decide_hold, end, hold, holds, items, mark, noted_items, open_holds, plan,
+    planned_items, rejected_values, supersede,
 };

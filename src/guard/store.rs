@@ -1,6 +1,6 @@
 //! The tables of the guard.
 
-use chrono::{DateTime, Duration, DurationRound, Utc};
+use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
@@ -596,103 +596,4 @@ pub async fn rejected_values(
         .into_iter()
         .map(|(id, field, value)| (ResourceId::from(id), field, value))
         .collect())
-}
-
-statement!(
-    ReadFrozen: (SqlUuid, SqlUuid) -> (Text,) =
-    "SELECT reason FROM frozen WHERE tenant_id = $1 AND owner_id IN ($1, $2) ORDER BY since LIMIT 1"
-);
-statement!(
-    Freeze: (SqlUuid, SqlUuid, Timestamptz, Text, Text) -> () =
-    "INSERT INTO frozen (tenant_id, owner_id, since, reason, by_whom) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (tenant_id, owner_id) DO NOTHING"
-);
-statement!(
-    Thaw: (SqlUuid, SqlUuid) -> () =
-    "DELETE FROM frozen WHERE tenant_id = $1 AND owner_id = $2"
-);
-
-/// Why `owner` may have no effect now: it, or the whole tenant, is frozen.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn frozen(conn: &mut Conn, tenant: TenantId, owner: Uuid) -> Result<Option<String>, Error> {
-    let row: Option<(String,)> = ReadFrozen::with((tenant.uuid(), owner))
-        .get_result(conn)
-        .await
-        .optional()?;
-    Ok(row.map(|(reason,)| reason))
-}
-
-/// Freezes `owner` (an app, a client, or the tenant by its own id). Does nothing when it is frozen already.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn freeze(
-    conn: &mut Conn,
-    tenant: TenantId,
-    owner: Uuid,
-    reason: &str,
-    by: &str,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    Freeze::with((tenant.uuid(), owner, now, reason, by))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Lifts a freeze. Returns whether there was one.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn thaw(conn: &mut Conn, tenant: TenantId, owner: Uuid) -> Result<bool, Error> {
-    Ok(Thaw::with((tenant.uuid(), owner)).execute(conn).await? > 0)
-}
-
-statement!(
-    UseCap: (SqlUuid, SqlUuid, Text, Timestamptz, BigInt) -> () =
-    "INSERT INTO cap_use (tenant_id, owner_id, action, hour, uses) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (tenant_id, owner_id, action, hour) DO UPDATE SET uses = cap_use.uses + excluded.uses"
-);
-statement!(
-    CapUsed: (SqlUuid, SqlUuid, Text, Timestamptz) -> (BigInt,) =
-    "SELECT coalesce(sum(uses), 0)::bigint FROM cap_use
-     WHERE tenant_id = $1 AND owner_id = $2 AND action = $3 AND hour > $4"
-);
-
-/// Notes `uses` uses of an action (`create`, `disable`, `remove`, `clear`) for the rolling 24 hours.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn use_cap(
-    conn: &mut Conn,
-    tenant: TenantId,
-    owner: Uuid,
-    action: &str,
-    uses: i64,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let hour = now.duration_trunc(Duration::hours(1)).unwrap_or(now);
-    UseCap::with((tenant.uuid(), owner, action, hour, uses))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// How often an action was used in the last 24 hours, by the hour.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn cap_used(
-    conn: &mut Conn,
-    tenant: TenantId,
-    owner: Uuid,
-    action: &str,
-    now: DateTime<Utc>,
-) -> Result<i64, Error> {
-    let (uses,): (i64,) = CapUsed::with((tenant.uuid(), owner, action, now - Duration::hours(24)))
-        .get_result(conn)
-        .await?;
-    Ok(uses)
 }

@@ -10,6 +10,7 @@
 //! Where the RFC leaves a choice, the doc of the function says what we chose. What clients send that is no SCIM, but is
 //! read all the same, stands in one table: [`TOLERANCES`].
 
+mod authority;
 pub mod diff;
 pub mod discovery;
 mod error;
@@ -29,6 +30,7 @@ mod schema;
 mod tolerated;
 mod value;
 
+pub use authority::{Authority, Rule, holds, transfer};
 pub use error::{Error, ScimType};
 pub use fold::fold;
 pub use key::{SortKey, key_of, keys, sort_key, sort_place};

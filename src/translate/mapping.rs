@@ -7,7 +7,7 @@ use super::error::MappingError;
 use super::target::Target;
 use crate::expression::{Expression, Fields};
 use crate::hr;
-use crate::scim::ResourceType;
+use crate::scim::{ENTERPRISE, ResourceType};
 
 /// The default mapping (attribute, expression).
 const DEFAULTS: &[(&str, &str)] = &[
@@ -120,6 +120,17 @@ impl Mapping {
     #[must_use]
     pub fn kind(&self) -> &Arc<ResourceType> {
         &self.0.kind
+    }
+
+    /// What it writes, as paths of a difference: `name.givenName`, `emails`.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        let lines = self.0.lines.iter().filter(|line| line.policy != Policy::Ignore);
+        let mut paths: Vec<String> = lines.map(|line| line.target.attribute_path()).collect();
+        if !self.0.manager.ignore {
+            paths.push(format!("{ENTERPRISE}:manager.value"));
+        }
+        paths
     }
 
     pub(super) fn compiled(&self) -> &Compiled {

@@ -119,6 +119,11 @@ impl Target {
         })
     }
 
+    /// The path of the attribute or part that changes with it: of a list, the list.
+    pub(super) fn attribute_path(&self) -> String {
+        self.place.path()
+    }
+
     /// Whether this is userName or an e-mail: they move together.
     pub(super) fn is_login(&self) -> bool {
         self.place.extension.is_none() && matches!(self.place.attribute.name.as_str(), "userName" | "emails")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Metrics;
+use super::scim::Standings;
 use crate::access::Doorkeeper;
 use crate::base::{Clock, Sealer};
 use crate::connector::Catalogue;
@@ -32,6 +33,8 @@ pub struct State {
     pub sync: Engine,
     /// Knows whose a token is.
     pub doorkeeper: Doorkeeper,
+    /// What writing requests must heed, by tenant.
+    pub standings: Arc<Standings>,
     /// How the outside reaches us, without a slash at the end.
     pub public_url: Arc<Url>,
     /// Whether that was configured; if not, the address that a request came in by is as good.

@@ -10,6 +10,7 @@
 
 mod access;
 mod architecture;
+mod authority;
 mod conformance;
 mod connector;
 mod database;

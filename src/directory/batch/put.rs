@@ -1,10 +1,13 @@
 //! `put` and `put_many`: the door for runs and administrators.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
 
 use super::store::{self, Draft, Way};
-use crate::base::{ClientId, ResourceId, TenantId};
+use crate::base::{ClientId, PersonId, ResourceId, TenantId};
 use crate::db::Conn;
+use crate::directory::authority;
 use crate::directory::log::{self, Entry};
 use crate::directory::row::{self, Missing};
 use crate::directory::{Cause, Directory, Error, Put, Stored, Written};
@@ -135,6 +138,7 @@ impl Item {
             disabled_by,
             person,
             external: external_id.clone(),
+            writers: None,
             entry: Entry::of(&lines.into()),
         };
         let written = Written {
@@ -192,6 +196,7 @@ impl Item {
                 disabled_by,
                 person,
                 external: new_external.clone(),
+                writers: writers_after(kind, &stored, person, &lines),
                 entry: Entry::of(&lines.into()),
             }
         });
@@ -217,6 +222,26 @@ impl Item {
     }
 }
 
+/// Whose values stand after HR or an admin wrote `lines`; `None` when that stays as it was. Of a user that HR takes over,
+/// everything else that is there was written by clients.
+fn writers_after(
+    kind: &ResourceType,
+    stored: &Stored,
+    person: Option<PersonId>,
+    lines: &[Value],
+) -> Option<BTreeMap<String, String>> {
+    let mut writers = stored.writers.clone();
+    if stored.person.is_none() && person.is_some() {
+        let there = log::differences(kind, &Object::new(), &stored.object);
+        let there = authority::claims(&there, "client");
+        writers.extend(there.into_iter().map(|(path, _)| (path, "client".to_owned())));
+    }
+    for path in lines.iter().filter_map(|line| line.get("path")?.as_str()) {
+        writers.remove(path);
+    }
+    (writers != stored.writers).then_some(writers)
+}
+
 fn update_lines(
     kind: &ResourceType,
     stored: &Stored,
@@ -224,7 +249,7 @@ fn update_lines(
     disabled_by: &[String],
     external: Option<&str>,
     new_external: Option<&(ClientId, String)>,
-) -> Vec<serde_json::Value> {
+) -> Vec<Value> {
     let mut lines = log::differences(kind, &stored.object, object);
     if let Some((_, new)) = new_external {
         lines.push(log::line(
@@ -306,6 +331,9 @@ async fn write(
             .collect();
         if !drafts.is_empty() {
             versions.extend(store::write(conn, way, tenant, &drafts, cause.now, &cause.origin).await?);
+            if way == Way::Update {
+                store::set_writers(conn, tenant, &drafts).await?;
+            }
         }
     }
     Ok(items.into_iter().map(|item| outcome(item?, &versions)).collect())

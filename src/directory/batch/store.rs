@@ -1,6 +1,6 @@
 //! Statements over many resources at once; each row comes as one element of every array.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -29,6 +29,8 @@ pub(crate) struct Draft {
     pub person: Option<PersonId>,
     /// What a client is to call it.
     pub external: Option<(ClientId, String)>,
+    /// Whose values stand where they are not HR's, when that changes.
+    pub writers: Option<BTreeMap<String, String>>,
     pub entry: Entry,
 }
 
@@ -200,6 +202,32 @@ pub(super) async fn write(
         .into_iter()
         .map(|(id, version)| (id.into(), version))
         .collect())
+}
+
+statement!(
+    /// Notes whose values stand in resources that are held still.
+    SetWriters: (SqlUuid, Array<SqlUuid>, Array<Text>) -> () =
+    "UPDATE resource SET writers = nullif(u.writers::jsonb, '{}') FROM unnest($2, $3) AS u(id, writers)
+     WHERE resource.tenant_id = $1 AND resource.id = u.id"
+);
+
+/// Notes whose values stand, where that changes: mostly nowhere.
+pub(super) async fn set_writers(conn: &mut Conn, tenant: TenantId, drafts: &[&Draft]) -> Result<(), Failure> {
+    let (ids, writers): (Vec<Uuid>, Vec<String>) = drafts
+        .iter()
+        .filter_map(|draft| {
+            Some((
+                draft.id.uuid(),
+                Value::from_iter(draft.writers.clone()?).to_string(),
+            ))
+        })
+        .unzip();
+    if !ids.is_empty() {
+        SetWriters::with((tenant.uuid(), ids, writers))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
 }
 
 statement!(

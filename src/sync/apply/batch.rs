@@ -10,7 +10,7 @@ use crate::directory::{Cause, Error as DirectoryError, Expected, Put, Stored};
 use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
 use crate::hr::{Employee, ManagerRef};
 use crate::identity::{Review, store as people};
-use crate::scim::Object;
+use crate::scim::{self, ENTERPRISE, Object};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
@@ -219,6 +219,9 @@ impl Batch<'_> {
         }
         if !made.is_empty() {
             people::set_users(conn, tenant, &made).await?;
+            let made: Vec<PersonId> = made.into_iter().map(|(person, _)| person).collect();
+            let directory = &self.job.engine.directory;
+            directory.lift_tombstones(conn, tenant, &made).await?;
         }
         Ok(())
     }
@@ -228,11 +231,20 @@ impl Batch<'_> {
         let planned = one.effect.object.clone().unwrap_or_default();
         let mut object = match (current, item.action) {
             (None, _) => planned,
-            (Some(current), Action::Link) => merge(&current.object, &planned),
+            (Some(current), Action::Link) => {
+                let mut merged = merge(&current.object, &planned);
+                self.leave_clients_alone(current, &mut merged);
+                merged
+            }
             (Some(current), _) if item.base_version == Some(current.version) => planned,
-            (Some(current), _) => overlay(&current.object, &planned, &one.effect.delta),
+            (Some(current), _) => {
+                let mut moved = overlay(&current.object, &planned, &one.effect.delta);
+                self.leave_clients_alone(current, &mut moved);
+                moved
+            }
         };
-        if let Some(manager) = manager {
+        if let Some(manager) = manager.filter(|_| current.is_none_or(|user| !self.has_clients_manager(user)))
+        {
             self.set_manager(&mut object, manager, item.resource);
         }
         let takes_over = matches!(item.action, Action::Create | Action::Link);
@@ -253,6 +265,29 @@ impl Batch<'_> {
                 Vec::new()
             },
         }
+    }
+
+    /// Puts back what clients wrote and may keep. Of a user that HR takes over, clients wrote everything.
+    fn leave_clients_alone(&self, current: &Stored, object: &mut Object) {
+        let kind = self.live.mapping.kind();
+        let kept = if current.person.is_some() {
+            self.live.kept(&current.writers)
+        } else {
+            let clients = self.live.authority.having(scim::Rule::Client);
+            clients
+                .filter(|path| scim::holds(kind, &current.object, path))
+                .collect()
+        };
+        scim::transfer(kind, kept, &current.object, object);
+    }
+
+    /// Whether a client wrote the manager and may keep it.
+    fn has_clients_manager(&self, current: &Stored) -> bool {
+        let path = format!("{ENTERPRISE}:manager.value");
+        let is_there = current.person.is_none() || current.writers.contains_key(&path);
+        is_there
+            && self.live.authority.rule(&path) == Some(scim::Rule::Client)
+            && scim::holds(self.live.mapping.kind(), &current.object, &path)
     }
 
     fn set_manager(&self, object: &mut Object, manager: ResourceId, own: Option<ResourceId>) -> bool {
@@ -318,7 +353,7 @@ impl Batch<'_> {
         let puts: Vec<Put> = pairs
             .iter()
             .filter_map(|(user, manager)| {
-                let current = now.get(user)?;
+                let current = now.get(user).filter(|user| !self.has_clients_manager(user))?;
                 let mut object = current.object.clone();
                 self.set_manager(&mut object, *manager, Some(*user)).then(|| Put {
                     id: Some(*user),

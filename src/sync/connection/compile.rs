@@ -1,5 +1,6 @@
 //! A revision made ready for runs: every expression compiled, every setting checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
 use crate::expression::{Expression, Fields};
-use crate::scim::ResourceType;
+use crate::scim::{Authority, ResourceType, Rule};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
 use crate::translate::Mapping;
@@ -26,6 +27,8 @@ pub(in crate::sync) struct Compiled {
     pub filter: Option<Expression>,
     /// How a person becomes a user.
     pub mapping: Mapping,
+    /// Whose word counts for each attribute.
+    pub authority: Authority,
     /// Over all that decides what becomes of a record.
     pub rules_digest: Vec<u8>,
     /// Whether a read can prove that it saw everybody.
@@ -47,6 +50,7 @@ const RULES: &[&str] = &[
     "group",
     "read",
     "lifecycle",
+    "authority",
 ];
 
 impl Compiled {
@@ -102,26 +106,44 @@ impl Compiled {
                     message: problem.message,
                 }));
             });
+        let authority = mapping.as_ref().ok().map_or_else(
+            || Some(Authority::default()),
+            |mapping| {
+                let rules = file.authority.compile(mapping.kind(), mapping);
+                rules.map_err(|found| problems.extend(found)).ok()
+            },
+        );
         if let Some(Err(message)) = file.schedule.as_ref().map(super::ScheduleFile::compile) {
             problems.push(FileProblem::at("schedule", message));
         }
         let optional = chosen(manifest, &file, &mut problems);
-        match (settings, fields, filter, mapping) {
-            (Ok(settings), Ok(fields), Ok(filter), Ok(mapping)) if problems.is_empty() => Ok(Self {
-                connection,
-                filter,
-                mapping,
-                rules_digest: rules_digest(body),
-                provable: manifest.is_complete_read_provable(),
-                manifest: manifest.clone(),
-                settings,
-                fields,
-                optional,
-                files: None,
-                file,
-            }),
+        match (settings, fields, filter, mapping, authority) {
+            (Ok(settings), Ok(fields), Ok(filter), Ok(mapping), Some(authority)) if problems.is_empty() => {
+                Ok(Self {
+                    connection,
+                    filter,
+                    mapping,
+                    authority,
+                    rules_digest: rules_digest(body),
+                    provable: manifest.is_complete_read_provable(),
+                    manifest: manifest.clone(),
+                    settings,
+                    fields,
+                    optional,
+                    files: None,
+                    file,
+                })
+            }
             _ => Err(Error::File(problems)),
         }
+    }
+
+    /// What runs leave alone of a user: what clients wrote and may keep.
+    pub(in crate::sync) fn kept<'a>(&'a self, writers: &'a BTreeMap<String, String>) -> Vec<&'a str> {
+        self.authority
+            .having(Rule::Client)
+            .filter(|path| writers.contains_key(*path))
+            .collect()
     }
 
     /// Where the HR system's access token is kept.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ScheduleFile, line_and_column};
+use super::{AuthorityFile, ScheduleFile, line_and_column};
 use crate::guard::Limits;
 use crate::identity::Rules;
 use crate::lifecycle::Policy;
@@ -52,6 +52,9 @@ pub struct ConnectionFile {
     /// When a plan waits for a human.
     #[serde(default)]
     pub guard: Limits,
+    /// Whose word counts where a SCIM client writes what HR writes.
+    #[serde(default)]
+    pub authority: AuthorityFile,
 }
 
 /// `[filter]`.

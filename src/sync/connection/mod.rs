@@ -2,6 +2,7 @@
 //!
 //! *Owns:* `connection`, `setting_revision` (of connections), `vendor_token`, `upload`.
 
+mod authority;
 mod compile;
 mod file;
 mod position;
@@ -12,6 +13,7 @@ mod state;
 pub(in crate::sync) mod store;
 mod token;
 
+pub use authority::AuthorityFile;
 pub(in crate::sync) use compile::Compiled;
 pub use file::{ConnectionFile, FileProblem, FilterFile, ReadFile};
 pub use position::{line_and_column, position_of};

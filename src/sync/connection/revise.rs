@@ -11,7 +11,8 @@ use super::{
 use crate::audit;
 use crate::base::{ConnectionId, TenantId, UploadId, digest};
 use crate::connector::CheckStep;
-use crate::db::{Conn, Transactional as _};
+use crate::db::{Conn, QueryError, Transactional as _};
+use crate::directory::Authorities;
 use crate::sync::Error;
 use crate::sync::engine::Engine;
 use crate::sync::run::{RunCause, store as runs};
@@ -316,6 +317,18 @@ impl Engine {
         Ok(published)
     }
 
+    /// Whose word counts for the users of each connection of a tenant: what the door of SCIM clients heeds.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn authorities(&self, conn: &mut Conn, tenant: TenantId) -> Result<Authorities, QueryError> {
+        let stored = store::authorities(conn, tenant).await?;
+        Ok(stored
+            .into_iter()
+            .map(|(id, name, rules)| (id, name, serde_json::from_value(rules).unwrap_or_default()))
+            .collect())
+    }
+
     async fn go_live(
         &self,
         conn: &mut Conn,
@@ -342,6 +355,7 @@ impl Engine {
             _ => None,
         };
         store::set(conn, connection).await?;
+        store::set_authority(conn, connection, &json!(ready.authority)).await?;
         let detail = json!({ "revision": revision.number });
         self.note(conn, connection, actor, action, detail).await?;
         let readable =

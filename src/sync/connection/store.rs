@@ -162,6 +162,41 @@ pub(in crate::sync) async fn set(conn: &mut Conn, connection: &Connection) -> Re
 }
 
 statement!(
+    SetAuthority: (SqlUuid, SqlUuid, Jsonb) -> (Text,) =
+    "UPDATE connection SET authority = $3 WHERE tenant_id = $1 AND id = $2
+     RETURNING pg_notify('bridge_access', id::text)::text"
+);
+statement!(
+    Authorities: (SqlUuid,) -> (SqlUuid, Text, Jsonb) =
+    "SELECT id, name, authority FROM connection WHERE tenant_id = $1 AND live_revision IS NOT NULL AND authority <> '{}'"
+);
+
+/// Writes whose word counts, for the door of SCIM clients in every process.
+pub(in crate::sync) async fn set_authority(
+    conn: &mut Conn,
+    connection: &Connection,
+    authority: &Value,
+) -> Result<(), QueryError> {
+    let _told: Vec<(String,)> =
+        SetAuthority::with((connection.tenant.uuid(), connection.id.uuid(), authority))
+            .load(conn)
+            .await?;
+    Ok(())
+}
+
+/// Whose word counts, by connection of a tenant: id, name, rules.
+pub(in crate::sync) async fn authorities(
+    conn: &mut Conn,
+    tenant: TenantId,
+) -> Result<Vec<(ConnectionId, String, Value)>, QueryError> {
+    let rows: Vec<(Uuid, String, Value)> = Authorities::with((tenant.uuid(),)).load(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, name, rules)| (ConnectionId::from(id), name, rules))
+        .collect())
+}
+
+statement!(
     DueConnections: (Timestamptz, BigInt) -> (SqlUuid, SqlUuid, Text, Text, Text, Nullable<Integer>, Nullable<Integer>, Nullable<Timestamptz>, Timestamptz) =
     "SELECT tenant_id, id, name, connector, state, live_revision, draft_revision, next_run_at, created_at
      FROM connection WHERE next_run_at <= $1 AND state = 'published'

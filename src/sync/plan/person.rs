@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::assign::Assigned;
-use super::effect::{Effect, GroupAt, HoldAt, RecordEffect};
+use super::effect::{Effect, GroupAt, Groups, HoldAt, RecordEffect};
 use super::remark::{Message, news};
 use super::surroundings::{ManagerUser, RecordNow, Surroundings};
 use crate::base::{PersonId, ResourceId};
@@ -23,6 +23,12 @@ use crate::translate;
 
 /// Fields that decide where a person stands: who has an unreadable one is held, never guessed at.
 const DECIDING: &[&str] = &["status", "first_day", "last_day", "last_working_day"];
+
+/// Why somebody in HR has no user.
+const DELETED: &str = "a client or an admin deleted this user: it stays deleted until it is released (`scim-bridge user release`)";
+
+/// The end of the path of the manager.
+const MANAGER: &str = ":manager.value";
 
 /// All that a decision looks at beside the person.
 pub(super) struct View<'a> {
@@ -66,7 +72,7 @@ pub(super) struct Draft {
 impl Draft {
     /// The userName it would take anew, folded.
     pub fn new_name(&self) -> Option<String> {
-        let takes = self.action == Action::Create
+        let takes = matches!(self.action, Action::Create | Action::Link)
             || self
                 .effect
                 .delta
@@ -286,14 +292,6 @@ impl<'a> Deciding<'a> {
         leading: &'a RecordNow,
         effect: &mut Effect,
     ) -> (Action, String) {
-        if self.user.is_none() && self.stored.is_some_and(|stored| stored.user.is_some()) {
-            self.messages.push(Message::warning(
-                "deleted",
-                None,
-                "a client or an admin deleted this user: it stays deleted until it is released",
-            ));
-            return (Action::Skip, "the user was deleted by others".to_owned());
-        }
         let previous = self.user.map(|user| &user.object);
         let translated = match translate::user(&self.view.live.mapping, resolved, verdict, previous) {
             Ok(translated) => translated,
@@ -308,10 +306,10 @@ impl<'a> Deciding<'a> {
         self.set_groups(resolved, effect);
         let Some(user) = self.user else {
             object.remove("active");
-            effect.object = Some(object);
-            return (Action::Create, "new in HR".to_owned());
+            return self.make(object, effect);
         };
-        effect.holds = self.holds(user, translated.held);
+        let held = self.leave_clients_alone(user, &mut object, translated.held, effect);
+        effect.holds = self.holds(user, held);
         let back = is_disabled_by_hr(user);
         if back && !self.view.live.file.lifecycle.reactivate {
             effect.disabled = true;
@@ -319,6 +317,13 @@ impl<'a> Deciding<'a> {
                 "would_reactivate",
                 None,
                 "HR says active again, and lifecycle.reactivate is off: the account stays disabled",
+            ));
+        }
+        if back && !effect.disabled && user.disabled_by.len() > 1 {
+            self.messages.push(Message::warning(
+                "disabled_by_others",
+                None,
+                "HR says active again, and others hold the account disabled: see `scim-bridge user explain`, and release it there",
             ));
         }
         self.compare(user, object, effect);
@@ -329,6 +334,51 @@ impl<'a> Deciding<'a> {
             return (Action::Update, format!("back again: {}", verdict.rule));
         }
         (self.update_or_skip(effect), "changed in HR".to_owned())
+    }
+
+    /// The person has no user. One that a client or an admin deleted is not made again, unless a client made it anew
+    /// itself.
+    fn make(&mut self, object: Object, effect: &mut Effect) -> (Action, String) {
+        let around = self.view.around;
+        if let Some(user) = around.remade.get(&self.person) {
+            self.user = around.users.get(user);
+            effect.object = Some(object);
+            return (
+                Action::Link,
+                "a client made the user anew that was deleted".to_owned(),
+            );
+        }
+        if around.tombstones.contains_key(&self.person) {
+            effect.manager_waits = None;
+            effect.groups = Groups::default();
+            self.messages.push(Message::warning("deleted", None, DELETED));
+            return (Action::Skip, DELETED.to_owned());
+        }
+        effect.object = Some(object);
+        (Action::Create, "new in HR".to_owned())
+    }
+
+    /// Puts back what clients wrote and may keep. Returns the decisions that are still to be asked for.
+    fn leave_clients_alone(
+        &self,
+        user: &StoredUser,
+        object: &mut Object,
+        mut held: Vec<translate::HeldField>,
+        effect: &mut Effect,
+    ) -> Vec<translate::HeldField> {
+        let kept = self.view.live.kept(&user.writers);
+        if kept.is_empty() {
+            return held;
+        }
+        if kept.iter().any(|path| path.ends_with(MANAGER)) {
+            effect.manager_waits = None;
+        }
+        held.retain(|field| {
+            let is_kept = |path: &str| kept.iter().any(|kept| is_within(path, kept));
+            !field.parts.iter().all(|part| is_kept(&part.path))
+        });
+        scim::transfer(self.view.kind, kept, &user.object, object);
+        held
     }
 
     fn skip(&mut self, fields: &[String], effect: &mut Effect) -> (Action, String) {
@@ -620,6 +670,12 @@ fn is_empty(value: Option<&Value>) -> bool {
         Some(Value::Object(members)) => members.is_empty(),
         _ => false,
     }
+}
+
+/// Whether a path of the mapping (`emails.work`) is `attribute` or within it.
+fn is_within(path: &str, attribute: &str) -> bool {
+    path.strip_prefix(attribute)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn is_disabled_by_hr(user: &StoredUser) -> bool {

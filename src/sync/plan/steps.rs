@@ -99,11 +99,10 @@ async fn affected(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> 
     let mut more: Vec<PersonId> = absence.gone_of.keys().copied().collect();
     more.extend(&assigned.left_behind);
     more.extend(store::due_people(&mut conn, &job.run, now).await?);
-    if job.run.cause.reads() {
-        more.extend(store::touched_people(&mut conn, &job.run).await?);
-        if !assigned.new.is_empty() || !assigned.of.is_empty() {
-            more.extend(store::waiting_people(&mut conn, &job.run).await?);
-        }
+    more.extend(store::touched_people(&mut conn, &job.run).await?);
+    more.extend(store::remade_people(&mut conn, &job.run).await?);
+    if job.run.cause.reads() && (!assigned.new.is_empty() || !assigned.of.is_empty()) {
+        more.extend(store::waiting_people(&mut conn, &job.run).await?);
     }
     let seq = store::current_seq(&mut conn, job.run.tenant).await?;
     let mut coverage = job.run.coverage.take().unwrap_or_else(|| json!({}));

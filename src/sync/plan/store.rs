@@ -128,11 +128,27 @@ statement!(
 );
 statement!(
     TouchedPeople: (SqlUuid, SqlUuid, BigInt) -> (SqlUuid,) =
-    "SELECT DISTINCT person.id FROM change
-     JOIN person ON person.tenant_id = change.tenant_id AND person.user_id = change.resource_id
+    "SELECT DISTINCT person.id
+     FROM (SELECT resource_id, kind, origin FROM change WHERE tenant_id = $1 AND seq > $3
+           UNION ALL SELECT resource_id, kind, origin FROM change WHERE tenant_id = $1 AND seq IS NULL) change
+     JOIN person ON person.tenant_id = $1 AND person.user_id = change.resource_id
      JOIN source_record record ON record.tenant_id = person.tenant_id AND record.person_id = person.id
-     WHERE change.tenant_id = $1 AND record.connection_id = $2 AND change.seq > $3
-       AND change.kind = 'User' AND change.origin ->> 'by' <> 'run'"
+     WHERE record.connection_id = $2 AND change.kind = 'User' AND change.origin ->> 'by' <> 'run'"
+);
+statement!(
+    RemadePeople: (SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT DISTINCT stone.person_id FROM tombstone stone
+     JOIN resource ON resource.tenant_id = stone.tenant_id AND resource.kind = 'User'
+       AND resource.user_name = stone.user_name AND resource.person_id IS NULL
+     JOIN source_record record ON record.tenant_id = stone.tenant_id AND record.person_id = stone.person_id
+     WHERE stone.tenant_id = $1 AND record.connection_id = $2"
+);
+statement!(
+    Remade: (SqlUuid, Array<SqlUuid>) -> (SqlUuid, SqlUuid) =
+    "SELECT stone.person_id, resource.id FROM tombstone stone
+     JOIN resource ON resource.tenant_id = stone.tenant_id AND resource.kind = 'User'
+       AND resource.user_name = stone.user_name AND resource.person_id IS NULL
+     WHERE stone.tenant_id = $1 AND stone.person_id = ANY($2)"
 );
 statement!(
     CurrentSeq: (SqlUuid) -> (BigInt,) =
@@ -163,7 +179,31 @@ pub(in crate::sync) async fn waiting_people(conn: &mut Conn, run: &Run) -> Resul
     Ok(people(rows))
 }
 
-/// People of a connection whose users others than runs have changed since the last run: HR wins.
+/// People of a connection whose user was deleted and made anew by a client.
+pub(in crate::sync) async fn remade_people(conn: &mut Conn, run: &Run) -> Result<Vec<PersonId>, QueryError> {
+    let rows = RemadePeople::with((run.tenant.uuid(), run.connection.uuid()))
+        .get_results(conn)
+        .await?;
+    Ok(people(rows))
+}
+
+/// The users that clients made anew, of those among these people whose user was deleted.
+pub(in crate::sync) async fn remade(
+    conn: &mut Conn,
+    run: &Run,
+    people: &[PersonId],
+) -> Result<HashMap<PersonId, ResourceId>, QueryError> {
+    let people: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, Uuid)> = Remade::with((run.tenant.uuid(), people))
+        .get_results(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(person, user)| (person.into(), user.into()))
+        .collect())
+}
+
+/// People of a connection whose users others than runs have changed since the last run, numbered or not yet: HR wins.
 pub(in crate::sync) async fn touched_people(conn: &mut Conn, run: &Run) -> Result<Vec<PersonId>, QueryError> {
     let since: Option<(Option<i64>,)> = LastSeq::with((run.tenant.uuid(), run.connection.uuid()))
         .get_result(conn)

@@ -8,7 +8,7 @@ use super::assign::Assigned;
 use super::remark::Message;
 use super::store;
 use crate::base::{PersonId, ResourceId};
-use crate::directory::{Directory, Stored as StoredUser};
+use crate::directory::{Directory, Stored as StoredUser, Tombstone};
 use crate::guard;
 use crate::hr::{Employee, ManagerRef};
 use crate::identity::store as people;
@@ -66,6 +66,10 @@ pub(super) struct Surroundings {
     pub manager_users: HashMap<PersonId, ManagerUser>,
     /// Values that a human rejected last, by user and field.
     pub rejected: HashMap<(ResourceId, String), Option<Value>>,
+    /// People whose user a client or an admin deleted.
+    pub tombstones: HashMap<PersonId, Tombstone>,
+    /// Those of them whose user a client made anew.
+    pub remade: HashMap<PersonId, ResourceId>,
     /// Fields that had a value before, by record.
     pub fields_before: HashMap<String, HashSet<String>>,
 }
@@ -101,7 +105,17 @@ impl Surroundings {
         here.fields_before = store::stored_fields(&mut conn, run, &staged_ids).await?;
         here.collect(job, assigned, gone, stored, staged)?;
 
-        let users: Vec<ResourceId> = here.people.values().filter_map(|person| person.user).collect();
+        let directory = &job.engine.directory;
+        here.tombstones = directory.tombstones(&mut conn, run.tenant, &known).await?;
+        if !here.tombstones.is_empty() {
+            here.remade = store::remade(&mut conn, run, &known).await?;
+        }
+        let users: Vec<ResourceId> = here
+            .people
+            .values()
+            .filter_map(|person| person.user)
+            .chain(here.remade.values().copied())
+            .collect();
         if !users.is_empty() {
             here.users = job.engine.directory.load(&mut conn, run.tenant, &users).await?;
             here.groups = store::org_groups_of(&mut conn, run, &users).await?;

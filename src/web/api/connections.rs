@@ -173,7 +173,9 @@ async fn apply(
         .apply_file(caller.tenant, &name, file, &caller.actor())
         .await?;
     let connection = if query.publish {
-        state.sync.publish(caller.tenant, &name, &caller.actor()).await?
+        let published = state.sync.publish(caller.tenant, &name, &caller.actor()).await?;
+        state.doorkeeper.forget();
+        published
     } else {
         applied.connection
     };
@@ -255,6 +257,7 @@ async fn publish(
     name: Path<String>,
 ) -> Result<Json<ConnectionBody>, Problem> {
     let connection = state.sync.publish(caller.tenant, &name, &caller.actor()).await?;
+    state.doorkeeper.forget();
     Ok(Json(connection.into()))
 }
 
@@ -301,6 +304,7 @@ async fn roll_back(
         .sync
         .roll_back(caller.tenant, &name, order.revision, &caller.actor())
         .await?;
+    state.doorkeeper.forget();
     Ok(Json(connection.into()))
 }
 

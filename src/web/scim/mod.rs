@@ -18,8 +18,10 @@ mod render;
 mod resource;
 mod routes;
 mod session;
+mod standing;
 
 pub use routes::routes;
+pub use standing::Standings;
 
 use crate::scim::discovery::Limits;
 

@@ -7,6 +7,8 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETR
 use actix_web::{HttpResponse, ResponseError};
 
 use super::super::AuthFailure;
+use crate::access::Caller;
+use crate::guard::{self, Frozen};
 use crate::scim::message::MEDIA_TYPE;
 use crate::{base, db, directory, scim};
 
@@ -32,6 +34,24 @@ impl Refusal {
     pub fn method(allowed: &'static str) -> Self {
         let detail = format!("this address takes {allowed}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// 403 to a client that must not write before a human said so.
+    pub fn frozen(frozen: &Frozen, caller: &Caller) -> Self {
+        let (whom, how) = if frozen.owner == caller.tenant.uuid() {
+            ("this tenant is", "scim-bridge thaw".to_owned())
+        } else {
+            (
+                "this client is",
+                format!("scim-bridge thaw --client {}", caller.client),
+            )
+        };
+        let detail = format!(
+            "{whom} frozen since {} and may read but not write: {}. Nothing was changed. An admin lifts it with `{how}`",
+            frozen.since.format("%Y-%m-%d %H:%M UTC"),
+            frozen.reason
+        );
+        Self::new(StatusCode::FORBIDDEN, detail)
     }
 
     /// 501.
@@ -105,6 +125,20 @@ impl From<db::Error> for Refusal {
     }
 }
 
+impl From<db::QueryError> for Refusal {
+    fn from(error: db::QueryError) -> Self {
+        tracing::error!(error = %base::Chain(&error), "the database does not answer");
+        Self::unavailable("try again")
+    }
+}
+
+impl From<guard::Error> for Refusal {
+    fn from(error: guard::Error) -> Self {
+        tracing::error!(error = %base::Chain(&error), "what is frozen cannot be looked up");
+        Self::unavailable("try again")
+    }
+}
+
 impl From<directory::Error> for Refusal {
     fn from(error: directory::Error) -> Self {
         use directory::Error as E;
@@ -112,6 +146,10 @@ impl From<directory::Error> for Refusal {
             E::Scim(error) => error.into(),
             E::NotFound | E::UnknownKind(_) => Self::not_found(),
             E::Uniqueness { .. } => scim::Error::uniqueness(error.to_string()).into(),
+            E::Authority { .. } => scim::Error::mutability(format!(
+                "{error}: change it in HR, or give the attribute another rule in [authority] of the connection"
+            ))
+            .into(),
             E::VersionMismatch => Self::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
             E::UnknownReference { .. } | E::Cycle => scim::Error::value(error.to_string()).into(),
             E::Busy => Self::unavailable("the resource keeps changing; try again"),

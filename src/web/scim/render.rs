@@ -228,6 +228,7 @@ mod tests {
             disabled_by: Vec::new(),
             own_external_id: None,
             hr_external_id: Some("p \"1\"".to_owned()),
+            connections: Vec::new(),
             manager: None,
             groups: vec![GroupRef {
                 id: ResourceId::new(),

@@ -12,10 +12,11 @@ use futures_util::future::LocalBoxFuture;
 use super::super::{AuthFailure, State, caller_with};
 use super::media;
 use super::refusal::Refusal;
+use super::standing::may_write;
 use crate::access::{Caller, Scope};
 use crate::base::{ResourceId, TenantId};
 use crate::db::PooledConn;
-use crate::directory::{Cause, Directory};
+use crate::directory::{Authorities, Cause, Directory};
 use crate::scim::{Registry, ResourceType};
 
 /// A scope as a type.
@@ -46,6 +47,8 @@ pub struct Session<S> {
     pub state: Data<State>,
     /// The schemas and resource types of the caller's tenant.
     pub registry: Arc<Registry>,
+    /// Whose word counts for users who come from HR; known to sessions that write.
+    authorities: Arc<Authorities>,
     /// The address of the SCIM end points as the client sees it, without a slash at the end.
     pub base: String,
     /// The media type of the answer.
@@ -66,9 +69,14 @@ impl<S: Needs> FromRequest for Session<S> {
                 .app_data::<Data<State>>()
                 .cloned()
                 .ok_or(AuthFailure::Missing)?;
+            let authorities = match S::SCOPE {
+                Scope::ScimWrite => Arc::clone(&may_write(&state, &caller).await?.authorities),
+                _ => Arc::default(),
+            };
             Ok(Self {
                 registry: registry(&state, caller.tenant).await?,
                 caller,
+                authorities,
                 base: base(&request, &state),
                 media: media::wanted(&request)?,
                 state,
@@ -99,6 +107,7 @@ impl<S> Session<S> {
 
     pub fn cause(&self) -> Cause {
         Cause::client(self.caller.client, self.caller.token, self.state.clock.now())
+            .heeding(Arc::clone(&self.authorities))
     }
 }
 
