@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Client, Error, Exit, Output};
 use crate::base::Chain;
 use crate::config;
-use crate::provision::{self, Problem, Rules, Settings};
+use crate::provision::{self, Problem, Settings};
 use crate::sync::position_of;
 
 /// What an app does for us.
@@ -138,13 +138,15 @@ async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -
         provision::Error::Settings(problems) => wrong(file, &toml, &problems),
         other => Error::Usage(other.to_string()),
     })?;
-    Rules::compile(settings.clone()).map_err(|problems| wrong(file, &toml, &problems))?;
     if let Some(token) = &mut settings.token {
         *token = config::resolve(token).map_err(|error| Error::Usage(format!("token: {}", Chain(&error))))?;
     }
     let client = Client::from_env()?;
     let body = serde_json::to_value(&settings).map_err(std::io::Error::from)?;
-    let app = client.put(&path(&settings.name, ""), &body).await?;
+    let app = client
+        .put(&path(&settings.name, ""), &body)
+        .await
+        .map_err(|error| refused(file, &toml, error))?;
     for warning in items(&app, "warnings").filter_map(Value::as_str) {
         eprintln!("warning: {warning}");
     }
@@ -162,6 +164,17 @@ async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -
         )
     })?;
     Ok(Exit::Done)
+}
+
+/// What the server refuses, with the places in the file: only it knows the tenant's own attributes.
+fn refused(file: &Path, toml: &str, error: Error) -> Error {
+    if let Error::Refused { body, .. } = &error
+        && let Some(problems) = body.get("problems")
+        && let Ok(problems) = serde_json::from_value::<Vec<Problem>>(problems.clone())
+    {
+        return wrong(file, toml, &problems);
+    }
+    error
 }
 
 /// Each problem with its place in the file.

@@ -53,6 +53,9 @@ enum Command {
     /// List SCIM clients and set what is particular about them
     #[command(subcommand)]
     Client(super::clients::Command),
+    /// Add, list and remove schemas and resource types of your own
+    #[command(subcommand)]
+    Schema(super::schema::Command),
     /// Write, publish and check apps, and list what they hold
     #[command(subcommand)]
     App(super::app::Command),
@@ -90,6 +93,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Hold(command) => hold::run(command, output).await,
         Command::Connector(command) => super::connector::run(command, output).await,
         Command::Client(command) => super::clients::run(command, output).await,
+        Command::Schema(command) => super::schema::run(command, output).await,
         Command::App(command) => super::app::run(command, output).await,
         Command::Operation(command) => super::operation::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,

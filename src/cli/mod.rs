@@ -19,6 +19,7 @@ mod operation;
 mod output;
 mod review;
 mod run;
+mod schema;
 mod serve;
 mod status;
 mod sync;

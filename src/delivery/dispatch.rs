@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Error, store};
 use crate::base::{AppId, ResourceId, TenantId};
 use crate::db::{Conn, Db, Transactional as _};
-use crate::provision::{self, Rules};
+use crate::provision;
 
 const APPS: i64 = 50;
 const CHANGES: i64 = 1_000;
@@ -49,7 +49,7 @@ async fn one(conn: &mut Conn, tenant: TenantId, app: AppId, now: DateTime<Utc>) 
     touched.sort_unstable();
     touched.dedup();
     store::look_at(conn, (tenant, app), &touched, kinds, now).await?;
-    if reads_manager(revision.settings) {
+    if revision.settings.reads_manager() {
         let mut users: Vec<ResourceId> = changes
             .into_iter()
             .filter(|(_, _, kind)| kind == "User")
@@ -61,11 +61,6 @@ async fn one(conn: &mut Conn, tenant: TenantId, app: AppId, now: DateTime<Utc>) 
     }
     store::set_dispatched(conn, (tenant, app), last, reached.planned).await?;
     Ok(true)
-}
-
-/// Settings that no longer compile (an older version wrote them) are treated as reading everything.
-fn reads_manager(settings: provision::Settings) -> bool {
-    Rules::compile(settings).map_or(true, |rules| rules.reads_manager())
 }
 
 /// New settings may change what anybody should hold.

@@ -14,12 +14,11 @@ use super::record::{Health, record};
 use super::send::{Desk, Report};
 use super::store::{self, Leased};
 use super::{Error, LEASE_TIME, preview};
-use crate::base::{Clock, Sealer, TenantId};
+use crate::base::{Clock, Sealer};
 use crate::db::{Db, Transactional as _};
 use crate::directory::Directory;
 use crate::net::Net;
 use crate::provision::{self, Dialect, Rules, Sense};
-use crate::scim::Registry;
 
 /// Accounts looked at in one batch.
 const BATCH: i64 = 300;
@@ -128,13 +127,17 @@ impl Engine {
             store::adopt_orphans(conn, leased, now).await
         })
         .await?;
+        let registry = self.directory.registry(&mut conn, leased.tenant).await?;
         drop(conn);
+        let user = registry
+            .kind("User")
+            .ok_or_else(|| crate::directory::Error::UnknownKind("User".to_owned()))?;
         let mut health = Health {
             failures: leased.failures,
             trouble: leased.in_trouble.then(String::new),
             ..Health::default()
         };
-        let (rules, token) = match (Rules::compile(revision.settings), token) {
+        let (rules, token) = match (Rules::compile(revision.settings, user), token) {
             (Ok(rules), Ok(token)) => (rules, token),
             (Err(problems), _) => {
                 let said = problems
@@ -175,7 +178,6 @@ impl Engine {
             .as_ref()
             .and_then(|found| found.get("patch")?.as_bool())
             .unwrap_or(dialect.patch);
-        let registry = self.registry(leased.tenant).await?;
         let desk = Desk {
             by: Arc::new(settings.matching.by.clone()),
             client,
@@ -191,11 +193,6 @@ impl Engine {
             can_patch,
         };
         self.batches(plan, &desk, &mut health).await
-    }
-
-    async fn registry(&self, tenant: TenantId) -> Result<Arc<Registry>, Error> {
-        let mut conn = self.db.conn().await?;
-        Ok(self.directory.registry(&mut conn, tenant).await?)
     }
 
     async fn give_up(&self, leased: &Leased, health: &mut Health, words: &str) -> Result<(), Error> {

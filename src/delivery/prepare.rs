@@ -117,7 +117,7 @@ impl Plan<'_> {
             .await?
             .into_iter()
             .collect();
-        let managers = if self.rules.reads_manager() && !managers.is_empty() {
+        let managers = if self.rules.settings().reads_manager() && !managers.is_empty() {
             self.directory.load(conn, leased.tenant, &managers).await?
         } else {
             HashMap::new()

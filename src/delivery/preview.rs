@@ -16,6 +16,7 @@ use crate::guard::{
 use crate::provision::{
     self, Account, App, Mode, Next, Problem, Rules, Settings, Subject, UserView, decide, manager_of,
 };
+use crate::scim::ResourceType;
 
 const PAGE: i64 = 500;
 
@@ -85,7 +86,7 @@ async fn put_in_force(
 ) -> Result<Published, Error> {
     let revision = provision::revision(conn, tenant, app.id, number).await?;
     let guard = revision.settings.guard.clone();
-    let rules = compiled(revision.settings)?;
+    let rules = compiled(revision.settings, &*directory.kind(conn, tenant, "User").await?)?;
     let (counts, items) = if mode == Mode::Live {
         count(conn, directory, tenant, app, &rules, now).await?
     } else {
@@ -160,8 +161,8 @@ async fn ask(
     })
 }
 
-fn compiled(settings: Settings) -> Result<Rules, Error> {
-    Rules::compile(settings)
+fn compiled(settings: Settings, user: &ResourceType) -> Result<Rules, Error> {
+    Rules::compile(settings, user)
         .map_err(|problems: Vec<Problem>| Error::Provision(provision::Error::Settings(problems)))
 }
 
@@ -201,7 +202,7 @@ async fn count(
             .values()
             .filter_map(|stored| manager_of(&stored.object))
             .collect();
-        let managers = if rules.reads_manager() {
+        let managers = if rules.settings().reads_manager() {
             directory.load(conn, tenant, &managers).await?
         } else {
             std::collections::HashMap::new()

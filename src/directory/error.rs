@@ -46,6 +46,12 @@ pub enum Error {
     /// A resource type that the registry does not know.
     #[error("there is no resource type {0}")]
     UnknownKind(String),
+    /// Definitions of schemas and resource types that do not fit together.
+    #[error("the definitions do not fit together")]
+    Definitions(Vec<scim::define::Flaw>),
+    /// A change of definitions that resources stand against.
+    #[error("resources stand against the change")]
+    InUse(Vec<scim::define::Flaw>),
     /// What is stored of the tenant's schemas is not usable.
     #[error("the tenant's schemas are not usable")]
     Schemas(#[from] scim::BadSchema),

@@ -45,7 +45,7 @@ pub use error::Error;
 pub use log::{MembersDelta, digest_of};
 pub use member::MembersWritten;
 pub use resource::{Answer, Expected, Found, GroupRef, MemberRow, Put, Stored, Want, Written};
-pub use schema::SCHEMA_CHANNEL;
+pub use schema::{Defined, SCHEMA_CHANNEL};
 pub use search::{Page, Reader, Search};
 pub use tombstone::Tombstone;
 

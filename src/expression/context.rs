@@ -169,7 +169,7 @@ fn object(parts: &Map<String, Json>) -> Value {
 }
 
 /// `user` as context, from a SCIM object with its attributes in registered spelling. Multi-valued attributes stand under
-/// their types, the extensions under their short names; what the caller put into `manager` (say, `displayName`) is there.
+/// their types, the extensions under their short names, attributes of a tenant's own extension under their names; what the caller put into `manager` (say, `displayName`) is there.
 #[must_use]
 pub fn user_context(user: &Map<String, Json>) -> Value {
     let mut names: BTreeMap<String, Value> = BTreeMap::new();
@@ -195,7 +195,11 @@ pub fn user_context(user: &Map<String, Json>) -> Value {
                 .filter_map(|(name, value)| Some((name.clone(), json(value)?))),
         );
     }
-    for (name, value) in user {
+    let own = user
+        .iter()
+        .filter(|(name, _)| name.starts_with("urn:") && *name != ENTERPRISE && *name != HR)
+        .filter_map(|(_, extension)| extension.as_object());
+    for (name, value) in own.flatten().chain(user) {
         let value = match value {
             Json::Array(parts) if parts.iter().any(Json::is_object) => Some(by_type(parts)),
             value => json(value),

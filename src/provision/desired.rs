@@ -8,7 +8,7 @@ use super::target::Target;
 use crate::base::ResourceId;
 use crate::expression::{Expression, Fields, Truth, user_context};
 use crate::guard;
-use crate::scim::{ENTERPRISE, HR, Object};
+use crate::scim::{ENTERPRISE, HR, Object, ResourceType};
 
 /// An app's settings with everything compiled and checked.
 #[derive(Debug, Clone)]
@@ -16,7 +16,6 @@ pub struct Rules {
     settings: Settings,
     scope: Option<Expression>,
     lines: Vec<CompiledLine>,
-    reads_manager: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -66,12 +65,13 @@ pub struct HeldValue {
 const NEVER: &[&str] = &["password", "groups", "id", "meta", "schemas", "externalId"];
 
 impl Rules {
-    /// Compiles and checks scope and mapping.
+    /// Compiles and checks scope and mapping, which may name what the tenant's users have.
     ///
     /// # Errors
     /// Every problem, with its key, line and column.
-    pub fn compile(settings: Settings) -> Result<Self, Vec<Problem>> {
-        let fields = Fields::user([]);
+    pub fn compile(settings: Settings, user: &ResourceType) -> Result<Self, Vec<Problem>> {
+        let own = own_names(user);
+        let fields = Fields::user(own.iter().map(String::as_str));
         let mut problems = Vec::new();
         let mut parse = |at: String, text: &str| match Expression::parse(text, &fields) {
             Ok(expression) => Some(expression),
@@ -118,15 +118,10 @@ impl Rules {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let reads_manager = scope
-            .iter()
-            .chain(lines.iter().filter_map(|line| line.from.as_ref()))
-            .any(|expression| expression.text().contains("manager"));
         Ok(Self {
             settings,
             scope,
             lines,
-            reads_manager,
         })
     }
 
@@ -134,12 +129,6 @@ impl Rules {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Whether a changed manager may change what the reports' accounts should hold.
-    #[must_use]
-    pub const fn reads_manager(&self) -> bool {
-        self.reads_manager
     }
 
     /// Whether the account must never be written.
@@ -262,6 +251,23 @@ impl Rules {
     }
 }
 
+/// The attributes of a tenant's own extensions, as expressions name them: `user.badge`.
+fn own_names(user: &ResourceType) -> Vec<String> {
+    user.extensions
+        .iter()
+        .filter(|extension| ![ENTERPRISE, HR].contains(&extension.schema.id.as_str()))
+        .flat_map(|extension| &extension.schema.attributes)
+        .filter(|attribute| user.core(&attribute.name).is_none())
+        .map(|attribute| {
+            if attribute.is_complex() || attribute.multi_valued {
+                format!("{}.*", attribute.name)
+            } else {
+                attribute.name.clone()
+            }
+        })
+        .collect()
+}
+
 fn entity_of(user: &Object) -> Option<&str> {
     user.get(HR)?.get("entity")?.get("id")?.as_str()
 }
@@ -318,10 +324,12 @@ pub fn manager_of(user: &Object) -> Option<ResourceId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scim::Registry;
 
     fn rules(more: &str) -> Rules {
         let text = format!("name = \"a\"\nbase_url = \"https://a.example/scim\"\n{more}");
-        Rules::compile(Settings::from_toml(&text).unwrap()).unwrap()
+        let user = Registry::builtin().kind("User").unwrap().clone();
+        Rules::compile(Settings::from_toml(&text).unwrap(), &user).unwrap()
     }
 
     fn object(value: Value) -> Object {
@@ -399,7 +407,7 @@ mod tests {
             panic!("not wanted");
         };
         assert_eq!(sent["nickName"], json!("Bo"));
-        assert!(rules.reads_manager());
+        assert!(rules.settings().reads_manager());
     }
 
     #[test]
@@ -435,7 +443,11 @@ mod tests {
     fn an_expression_that_reads_unknown_fields_is_refused_with_its_place() {
         let text =
             "name = \"a\"\nbase_url = \"https://a.example\"\n[scope]\ninclude = 'user.departmint == \"x\"'";
-        let problems = Rules::compile(Settings::from_toml(text).unwrap()).unwrap_err();
+        let problems = Rules::compile(
+            Settings::from_toml(text).unwrap(),
+            Registry::builtin().kind("User").unwrap(),
+        )
+        .unwrap_err();
         assert_eq!(problems[0].at, "scope.include");
         assert_eq!(problems[0].line, 1);
         assert!(

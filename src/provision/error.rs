@@ -3,7 +3,7 @@
 use crate::base::Unsealable;
 
 /// One thing that is wrong in an app's settings, said so that a person can mend it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     /// Where: the key, such as `scope.include`.
     pub at: String,

@@ -341,7 +341,8 @@ mod tests {
 
     fn rules(more: &str) -> Rules {
         let text = format!("name = \"a\"\nbase_url = \"https://a.example/scim\"\n{more}");
-        Rules::compile(Settings::from_toml(&text).unwrap()).unwrap()
+        let user = crate::scim::Registry::builtin().kind("User").unwrap().clone();
+        Rules::compile(Settings::from_toml(&text).unwrap(), &user).unwrap()
     }
 
     fn object(value: Value) -> Object {

@@ -366,6 +366,17 @@ fn standard() -> String {
 }
 
 impl Settings {
+    /// Whether a changed manager may change what the reports' accounts should hold.
+    #[must_use]
+    pub fn reads_manager(&self) -> bool {
+        let lines = self.mapping.values().filter_map(|line| line.from.as_ref());
+        self.scope
+            .include
+            .iter()
+            .chain(lines)
+            .any(|text| text.contains("manager"))
+    }
+
     /// Reads an app file.
     ///
     /// # Errors

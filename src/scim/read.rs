@@ -122,9 +122,12 @@ pub fn set_defaults(kind: &ResourceType, object: &mut Object) {
     }
 }
 
-/// Checks that every required attribute is there and not blank.
+/// Checks that every required attribute is there and not blank; of an optional extension, if it is there.
 pub(super) fn require(kind: &ResourceType, object: &Object) -> Result<(), Error> {
-    let extensions = kind.extensions.iter().filter(|extension| extension.required);
+    let extensions = kind
+        .extensions
+        .iter()
+        .filter(|extension| extension.required || object.contains_key(&extension.schema.id));
     let core = std::iter::once((None, &kind.schema));
     for (extension, schema) in
         core.chain(extensions.map(|extension| (Some(&extension.schema), &extension.schema)))

@@ -37,6 +37,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::runs::routes)
     .configure(api::apps::routes)
     .configure(api::operations::routes)
+    .configure(api::schemas::routes)
     .configure(api::status::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)

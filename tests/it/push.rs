@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
-mod command_line;
+pub mod command_line;
 mod faults;
 mod groups;
 mod holds;

@@ -75,11 +75,11 @@ impl Directory {
             return Ok(known);
         }
         let changes = self.registries.changes.load(Ordering::SeqCst);
-        let (schemas, kinds) = store::definitions(conn, tenant).await?;
-        let registry = if schemas.is_empty() && kinds.is_empty() {
+        let own = store::definitions(conn, tenant).await?;
+        let registry = if own.schemas.is_empty() && own.kinds.is_empty() {
             Registry::builtin()
         } else {
-            Arc::new(Registry::builtin().with(&schemas, &kinds)?)
+            Arc::new(Registry::builtin().with(&own.schemas, &own.kinds)?)
         };
         self.registries.keep(tenant, &registry, changes);
         Ok(registry)

@@ -97,6 +97,7 @@ impl From<provision::Error> for Problem {
                 let errors: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 Self::unprocessable("invalid-settings", "the app's settings are not usable")
                     .with("errors", json!(errors))
+                    .with("problems", json!(problems))
             }
             E::UnknownApp(_) => Self::not_found(error.to_string()),
             E::NothingThere(said) => Self::conflict("nothing-there", said),
@@ -149,9 +150,14 @@ async fn apply(
             "token: env: and file: are resolved on the caller's machine; the server takes the token itself",
         ));
     }
-    Rules::compile(settings.clone()).map_err(provision::Error::Settings)?;
     let (now, actor, tenant) = (state.clock.now(), caller.actor(), caller.tenant);
     let mut conn = state.db.conn().await?;
+    let user = state
+        .directory
+        .kind(&mut conn, tenant, "User")
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    Rules::compile(settings.clone(), &user).map_err(provision::Error::Settings)?;
     let body = conn
         .transaction::<_, provision::Error, _>(async |conn| {
             let app =

@@ -6,7 +6,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    apps, clients, connections, connectors, holds, operations, reviews, runs, status, tenants, tokens, users,
+    apps, clients, connections, connectors, holds, operations, reviews, runs, schemas, status, tenants,
+    tokens, users,
 };
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -53,6 +54,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(runs::Api::openapi());
     document.merge(apps::Api::openapi());
     document.merge(operations::Api::openapi());
+    document.merge(schemas::Api::openapi());
     document.merge(status::Api::openapi());
     document.merge(tenants::Api::openapi());
     document.merge(tokens::Api::openapi());

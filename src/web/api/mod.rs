@@ -13,6 +13,7 @@ mod list;
 pub mod operations;
 pub mod reviews;
 pub mod runs;
+pub mod schemas;
 pub mod status;
 pub mod tenants;
 pub mod tokens;

@@ -157,7 +157,7 @@ impl From<directory::Error> for Refusal {
                 tracing::warn!(error = %base::Chain(&cause), "a request met another one or a restart");
                 Self::unavailable("try again")
             }
-            E::Schemas(_) | E::Store(_) => {
+            E::Definitions(_) | E::InUse(_) | E::Schemas(_) | E::Store(_) => {
                 tracing::error!(error = %base::Chain(&error), "a SCIM request failed");
                 let detail =
                     "something failed that should not; the server's log says more under this request's id";

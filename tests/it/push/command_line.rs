@@ -9,7 +9,7 @@ use super::{StubApp, user};
 use crate::kit::{Bridge, Settings};
 
 /// Runs the program; the server is this process.
-pub(super) async fn run(bridge: &Bridge, arguments: &[&str]) -> Output {
+pub async fn run(bridge: &Bridge, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scim-bridge"));
     command
         .args(arguments)
@@ -21,7 +21,7 @@ pub(super) async fn run(bridge: &Bridge, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-pub(super) async fn json_of(bridge: &Bridge, arguments: &[&str]) -> Value {
+pub async fn json_of(bridge: &Bridge, arguments: &[&str]) -> Value {
     let output = run(bridge, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {said}");
