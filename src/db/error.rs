@@ -93,3 +93,12 @@ pub fn is_transient(error: &diesel::result::Error) -> bool {
         _ => false,
     }
 }
+
+/// Whether a statement reached the time limit that was set for it.
+#[must_use]
+pub fn is_too_long(error: &diesel::result::Error) -> bool {
+    match error {
+        diesel::result::Error::DatabaseError(_, what) => what.message().contains("statement timeout"),
+        _ => false,
+    }
+}

@@ -34,6 +34,7 @@ macro_rules! migrations {
 pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-21-210000_create_the_bridge",
     "2026-11-22-010000_add_definition",
+    "2026-11-22-020000_count_who_follows_a_walk",
     "2026-11-22-060000_remember_whose_word_counts",
 ];
 

@@ -4,7 +4,7 @@
 //! are bound, never spliced. How places are read:
 //! - `id`, `meta`, `externalId`, `userName`, `displayName`, `active`, `groups`, `members` and the manager's display
 //!   name from columns and rows; everything else from the stored body.
-//! - Equality of a text attribute first asks `resource_key` (a hash look-up) and then looks at the row itself.
+//! - What an index can serve stands in front of the exact condition (`filter_index`).
 //! - Text that is not caseExact is folded by `scim_fold` in the database (ICU), which follows `scim::fold`.
 //! - A text's order is that of its bytes; instants compare as instants, numbers by value.
 
@@ -15,19 +15,20 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::key;
+use super::filter_index::{Standing, member_id};
 use crate::base::{ClientId, TenantId};
 use crate::scim::filter::{Bound, Op, Operand};
-use crate::scim::{self, ENTERPRISE, Place, ResourceType, Type};
+use crate::scim::{ENTERPRISE, Place, ResourceType, Type};
 
 /// A value to be bound.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Bind {
     Text(String),
     Id(Option<Uuid>),
+    Ids(Vec<Uuid>),
     Number(i64),
     Decimal(f64),
     Flag(bool),
@@ -66,6 +67,22 @@ impl Sql {
         self.bind(Bind::Text(value.to_owned()))
     }
 
+    pub fn id(self, id: Uuid) -> Self {
+        self.bind(Bind::Id(Some(id)))
+    }
+
+    pub fn maybe_id(self, id: Option<Uuid>) -> Self {
+        self.bind(Bind::Id(id))
+    }
+
+    pub fn ids(self, ids: Vec<Uuid>) -> Self {
+        self.bind(Bind::Ids(ids))
+    }
+
+    pub fn number(self, number: i64) -> Self {
+        self.bind(Bind::Number(number))
+    }
+
     pub fn sql(mut self, other: &Self) -> Self {
         self.0.extend(other.0.iter().cloned());
         self
@@ -87,8 +104,13 @@ impl Sql {
         sql
     }
 
-    fn wrapped(before: &str, inner: &Self, after: &str) -> Self {
+    pub fn wrapped(before: &str, inner: &Self, after: &str) -> Self {
         Self::new(before).sql(inner).push(after)
+    }
+
+    /// One of several conditions.
+    pub fn any(parts: &[Self]) -> Self {
+        Self::joined(parts, " OR ", "false")
     }
 
     fn joined(parts: &[Self], with: &str, none: &str) -> Self {
@@ -139,6 +161,7 @@ impl<Columns> QueryFragment<Pg> for Dynamic<Columns> {
                 Piece::Sql(text) => out.push_sql(text),
                 Piece::Bind(Bind::Text(text)) => out.push_bind_param::<Text, _>(text)?,
                 Piece::Bind(Bind::Id(id)) => out.push_bind_param::<Nullable<SqlUuid>, _>(id)?,
+                Piece::Bind(Bind::Ids(ids)) => out.push_bind_param::<Array<SqlUuid>, _>(ids)?,
                 Piece::Bind(Bind::Number(number)) => out.push_bind_param::<BigInt, _>(number)?,
                 Piece::Bind(Bind::Decimal(number)) => out.push_bind_param::<Double, _>(number)?,
                 Piece::Bind(Bind::Flag(flag)) => out.push_bind_param::<Bool, _>(flag)?,
@@ -174,7 +197,7 @@ enum Value {
 
 /// What the places of a filter are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub(super) enum Scope {
     /// The resource `r`.
     Resource,
     /// The JSON element `e.v`.
@@ -187,58 +210,62 @@ enum Scope {
 
 impl View<'_> {
     /// The condition on `resource r`.
-    pub fn condition(&self, filter: &Bound) -> Sql {
-        self.node(filter, Scope::Resource)
+    pub fn condition(&self, filter: &Bound, standing: Standing) -> Sql {
+        self.node(filter, Scope::Resource, standing)
     }
 
     /// The condition on `membership s` with `resource o` as the member, for a filter on elements of `members`.
     pub fn member_condition(&self, filter: &Bound) -> Sql {
-        self.node(filter, Scope::Members)
+        self.node(filter, Scope::Members, Standing::Loose)
     }
 
-    fn node(&self, filter: &Bound, scope: Scope) -> Sql {
-        let all = |parts: &[Bound]| {
+    fn node(&self, filter: &Bound, scope: Scope, standing: Standing) -> Sql {
+        let all = |parts: &[Bound], standing: Standing| {
             parts
                 .iter()
-                .map(|part| self.node(part, scope))
+                .map(|part| self.node(part, scope, standing))
                 .collect::<Vec<_>>()
         };
+        let alternative = match standing {
+            Standing::Loose => Standing::Loose,
+            _ => Standing::Alternative,
+        };
         match filter {
-            Bound::And(parts) => Sql::joined(&all(parts), " AND ", "true"),
-            Bound::Or(parts) => Sql::joined(&all(parts), " OR ", "false"),
-            Bound::Not(inner) => Sql::wrapped("(NOT ", &self.node(inner, scope), ")"),
+            Bound::And(parts) => Sql::joined(&all(parts, standing), " AND ", "true"),
+            Bound::Or(parts) => Sql::any(&all(parts, alternative)),
+            Bound::Not(inner) => Sql::wrapped("(NOT ", &self.node(inner, scope, Standing::Loose), ")"),
             Bound::Constant(holds) => Sql::new(if *holds { "true" } else { "false" }),
-            Bound::Compare { place, op, operand } => self.compare(place, *op, operand, scope),
+            Bound::Compare { place, op, operand } => self.compare(place, (*op, operand), scope, standing),
             Bound::Present(place) => self.present(place, scope),
-            Bound::Each { place, inner } => self.each(place, inner),
+            Bound::Each { place, inner } => self.each(place, inner, standing),
         }
     }
 
-    fn compare(&self, place: &Place, op: Op, operand: &Operand, scope: Scope) -> Sql {
+    fn compare(&self, place: &Place, (op, operand): (Op, &Operand), scope: Scope, standing: Standing) -> Sql {
         if scope != Scope::Resource {
-            return single(place, &self.part(place, scope), op, operand);
+            let exact = single(place, &self.part(place, scope), op, operand);
+            return with_hint(member_id(place, op, operand, scope), exact);
         }
         if let Some(rows) = rows(place) {
-            let any = self.any_row(rows, &single(place, &self.part(place, rows), op, operand));
+            let exact = single(place, &self.part(place, rows), op, operand);
+            let inner = with_hint(member_id(place, op, operand, rows), exact);
+            let any = self.any_row(rows, &inner, needs_other(place), standing);
             return if op == Op::Ne {
-                or_none(any, &self.any_row(rows, &Sql::new("true")))
+                or_none(
+                    any,
+                    &self.any_row(rows, &Sql::new("true"), false, Standing::Loose),
+                )
             } else {
                 any
             };
         }
+        let hint = self.indexed(place, op, operand, standing);
         if let Some(value) = self.column(place) {
-            let exact = single(place, &value, op, operand);
-            // Columns have their own index or are computed; only the clients' ids stand in a table of their own.
-            let named = place.extension.is_none() && place.attribute.name == "externalId";
-            return if named {
-                self.hinted(place, op, operand, exact)
-            } else {
-                exact
-            };
+            return with_hint(hint, single(place, &value, op, operand));
         }
         if !place.attribute.multi_valued {
             let value = Value::Json(below(root(place), place));
-            return self.hinted(place, op, operand, single(place, &value, op, operand));
+            return with_hint(hint, single(place, &value, op, operand));
         }
         let value = below(Sql::new("e.v"), place);
         let there = Sql::wrapped("(", &value, ") IS NOT NULL");
@@ -252,43 +279,7 @@ impl View<'_> {
         if op == Op::Ne {
             return or_none(any, &any_element(place, &there));
         }
-        self.hinted(place, op, operand, any)
-    }
-
-    /// With the look-up by hash in front, where the value is kept there.
-    fn hinted(&self, place: &Place, op: Op, operand: &Operand, exact: Sql) -> Sql {
-        match self.hint(place, op, operand) {
-            Some(hint) => Sql::new("(").sql(&hint).push(" AND ").sql(&exact).push(")"),
-            None => exact,
-        }
-    }
-
-    fn hint(&self, place: &Place, op: Op, operand: &Operand) -> Option<Sql> {
-        if op != Op::Eq {
-            return None;
-        }
-        if let (true, "externalId", Operand::Text(text)) =
-            (place.extension.is_none(), &*place.attribute.name, operand)
-        {
-            let sql = Sql::new("r.id IN (SELECT x.resource_id FROM external_id x WHERE x.tenant_id = ")
-                .bind(Bind::Id(Some(self.tenant.uuid())))
-                .push(" AND x.kind = r.kind AND x.value = ")
-                .text(text)
-                .push(" AND x.client_id IN (SELECT ")
-                .bind(Bind::Id(self.client.map(ClientId::uuid)))
-                .push(" UNION ALL SELECT c.id FROM connection c WHERE c.tenant_id = ")
-                .bind(Bind::Id(Some(self.tenant.uuid())))
-                .push("))");
-            return Some(sql);
-        }
-        let (path, folded) = scim::key_of(self.kind, place, operand)?;
-        let key = key::key(self.tenant, &self.kind.name, &path, &folded);
-        let sql = Sql::new("r.id IN (SELECT k.id FROM resource_key k WHERE k.tenant_id = ")
-            .bind(Bind::Id(Some(self.tenant.uuid())))
-            .push(" AND k.keys @> ARRAY[")
-            .bind(Bind::Number(key))
-            .push("])");
-        Some(sql)
+        with_hint(hint, any)
     }
 
     fn present(&self, place: &Place, scope: Scope) -> Sql {
@@ -301,7 +292,7 @@ impl View<'_> {
             } else {
                 Sql::new("true")
             };
-            return self.any_row(rows, &inner);
+            return self.any_row(rows, &inner, needs_other(place), Standing::Loose);
         }
         if let Some(value) = self.column(place) {
             return there(&value);
@@ -315,39 +306,40 @@ impl View<'_> {
         there(&Value::Json(below(root(place), place)))
     }
 
-    fn each(&self, place: &Place, inner: &Bound) -> Sql {
+    fn each(&self, place: &Place, inner: &Bound, standing: Standing) -> Sql {
         if let Some(rows) = rows(place) {
-            return self.any_row(rows, &self.node(inner, rows));
+            let condition = self.node(inner, rows, Standing::Loose);
+            return self.any_row(rows, &condition, any_needs_other(inner), standing);
         }
-        let any = any_element(place, &self.node(inner, Scope::Element));
-        self.hints(inner).into_iter().fold(any, |exact, hint| {
-            Sql::new("(").sql(&hint).push(" AND ").sql(&exact).push(")")
-        })
+        let any = any_element(place, &self.node(inner, Scope::Element, Standing::Loose));
+        let hints = self.element_indexed(inner, standing);
+        hints
+            .into_iter()
+            .fold(any, |exact, hint| with_hint(Some(hint), exact))
     }
 
-    /// The look-ups by hash that an element's condition implies.
-    fn hints(&self, inner: &Bound) -> Vec<Sql> {
-        match inner {
-            Bound::And(parts) => parts.iter().flat_map(|part| self.hints(part)).collect(),
-            Bound::Compare { place, op, operand } => self.hint(place, *op, operand).into_iter().collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whether any row of a computed attribute meets a condition on `s` and `o`.
-    fn any_row(&self, rows: Scope, inner: &Sql) -> Sql {
+    /// Whether any row of a computed attribute meets a condition on `s` and, if that is needed, on `o`.
+    fn any_row(&self, rows: Scope, inner: &Sql, with_other: bool, standing: Standing) -> Sql {
         let (mine, other) = match rows {
             Scope::Groups => ("member_id", "group_id"),
             _ => ("group_id", "member_id"),
         };
-        Sql::new(&format!(
-            "r.id IN (SELECT s.{mine} FROM membership s \
-             JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.{other} WHERE s.tenant_id = "
-        ))
-        .bind(Bind::Id(Some(self.tenant.uuid())))
-        .push(" AND ")
-        .sql(inner)
-        .push(")")
+        let mut ids = Sql::new("SELECT s.").push(mine).push(" FROM membership s");
+        if with_other {
+            ids = ids
+                .push(" JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.")
+                .push(other);
+        }
+        let ids = ids
+            .push(" WHERE s.tenant_id = ")
+            .id(self.tenant.uuid())
+            .push(" AND ")
+            .sql(inner);
+        if standing == Standing::Alternative {
+            Sql::wrapped("r.id = ANY(ARRAY(", &ids, "))")
+        } else {
+            Sql::wrapped("r.id IN (", &ids, ")")
+        }
     }
 
     /// What an element has at a place.
@@ -374,6 +366,11 @@ impl View<'_> {
         }
     }
 
+    /// Whether a single value stands outside the body, so that it has no keys.
+    pub fn is_beside_the_body(&self, place: &Place) -> bool {
+        self.column(place).is_some()
+    }
+
     /// The column or expression that holds a single value outside the body.
     fn column(&self, place: &Place) -> Option<Value> {
         let text = |sql: &str, folded: bool| {
@@ -398,8 +395,8 @@ impl View<'_> {
         }
         match (place.attribute.name.as_str(), sub) {
             ("id", None) => text("r.id::text", false),
-            ("userName", None) => text("r.user_name", true),
-            ("displayName", None) => text("r.display_name", true),
+            ("userName", None) if !place.attribute.case_exact => text("r.user_name", true),
+            ("displayName", None) if !place.attribute.case_exact => text("r.display_name", true),
             ("active", None) => Some(Value::Flag(Sql::new("r.active"))),
             ("externalId", None) => Some(Value::Text {
                 sql: self.external_id(),
@@ -444,7 +441,8 @@ impl View<'_> {
             (_, Type::Complex) => return None,
             (Value::Instant(sql), _) => (sql, "timestamptz"),
             (Value::Flag(sql), _) => (sql, "boolean"),
-            (Value::Text { sql, folded }, _) => (folded_text(sql, folded || place.leaf().case_exact), "text"),
+            (Value::Text { sql, folded: true }, _) => (sql, "text"),
+            (Value::Text { sql, .. }, _) => (folded_text(sql, place.leaf().case_exact), "text"),
             (Value::Json(sql), Type::Boolean) => (scalar(&sql).push("::boolean"), "boolean"),
             (Value::Json(sql), Type::Integer | Type::Decimal) => (scalar(&sql).push("::numeric"), "numeric"),
             (Value::Json(sql), Type::DateTime) => (as_instant(&sql), "timestamptz"),
@@ -463,8 +461,31 @@ const MANAGER_NAME: &str = "(SELECT coalesce(m.body->>'displayName', m.body->>'u
          ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' \
     THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid END)";
 
+/// A condition with what it implies and an index serves in front.
+fn with_hint(hint: Option<Sql>, exact: Sql) -> Sql {
+    match hint {
+        Some(hint) => Sql::new("(").sql(&hint).push(" AND ").sql(&exact).push(")"),
+        None => exact,
+    }
+}
+
+/// Whether a part of a computed attribute is read from the other resource.
+fn needs_other(place: &Place) -> bool {
+    let sub = place.sub.as_ref().map_or("value", |sub| sub.name.as_str());
+    !matches!(sub, "value" | "type")
+}
+
+fn any_needs_other(filter: &Bound) -> bool {
+    match filter {
+        Bound::And(parts) | Bound::Or(parts) => parts.iter().any(any_needs_other),
+        Bound::Not(inner) | Bound::Each { inner, .. } => any_needs_other(inner),
+        Bound::Compare { place, .. } | Bound::Present(place) => needs_other(place),
+        Bound::Constant(_) => false,
+    }
+}
+
 /// The rows in which a computed attribute stands.
-fn rows(place: &Place) -> Option<Scope> {
+pub(super) fn rows(place: &Place) -> Option<Scope> {
     match (place.extension.is_none(), place.attribute.name.as_str()) {
         (true, "groups") if place.attribute.is_complex() => Some(Scope::Groups),
         (true, "members") if place.attribute.is_complex() => Some(Scope::Members),
@@ -619,7 +640,7 @@ fn text_holds(text: &Sql, as_it_is: bool, op: Op, operand: &str) -> Sql {
             .text(operand)
             .push(")) = ")
             .text(operand),
-        Op::Sw => starts_with(&value, operand),
+        Op::Sw => Sql::wrapped("starts_with(", &value, ", ").text(operand).push(")"),
         _ => value.push(sign(op)).text(operand),
     };
     Sql::wrapped(
@@ -629,20 +650,8 @@ fn text_holds(text: &Sql, as_it_is: bool, op: Op, operand: &str) -> Sql {
     )
 }
 
-/// A prefix, with the range it spans in byte order, so that an index can serve it.
-fn starts_with(value: &Sql, prefix: &str) -> Sql {
-    let mut sql = Sql::wrapped("starts_with(", value, ", ").text(prefix).push(")");
-    if !prefix.is_empty() {
-        sql = sql.push(" AND ").sql(value).push(" >= ").text(prefix);
-    }
-    if let Some(end) = after(prefix) {
-        sql = sql.push(" AND ").sql(value).push(" < ").text(&end);
-    }
-    sql
-}
-
 /// The first text behind all texts that start with `prefix`, where there is one.
-fn after(prefix: &str) -> Option<String> {
+pub(super) fn after(prefix: &str) -> Option<String> {
     let mut head: Vec<char> = prefix.chars().collect();
     while let Some(last) = head.pop() {
         let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);

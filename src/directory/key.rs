@@ -19,7 +19,7 @@ pub(super) fn key(tenant: TenantId, kind: &str, path: &str, folded: &str) -> i64
 }
 
 /// Attributes that have a column and an index of their own, so that nobody asks for their keys.
-const IN_COLUMNS: [&str; 2] = ["userName", "displayName"];
+pub(super) const IN_COLUMNS: [&str; 2] = ["userName", "displayName"];
 
 /// All keys of a resource, in order and without doubles, so that two lists can be compared.
 pub(super) fn keys(tenant: TenantId, kind: &ResourceType, object: &Object) -> Vec<i64> {

@@ -27,6 +27,7 @@ mod cause;
 mod client;
 mod delete;
 mod error;
+mod filter_index;
 mod filter_sql;
 mod key;
 mod log;
@@ -46,7 +47,7 @@ pub use log::{MembersDelta, digest_of};
 pub use member::MembersWritten;
 pub use resource::{Answer, Expected, Found, GroupRef, MemberRow, Put, Stored, Want, Written};
 pub use schema::{Defined, SCHEMA_CHANNEL};
-pub use search::{Page, Reader, Search};
+pub use search::{Among, From, Key, Page, Reader, Search};
 pub use tombstone::Tombstone;
 
 use std::sync::Arc;

@@ -14,13 +14,17 @@ use super::resource::{Found, GroupRef, MemberRow, Stored, Want};
 use super::row::{self, Columns};
 use crate::base::{ClientId, ConnectionId, PersonId, ResourceId, TenantId};
 use crate::db::{self, Conn, Statement};
-use crate::statement;
+use crate::{scim, statement};
 
 /// What the database says when it fails.
 pub type Failure = db::QueryError;
 
 /// A failure of the database in the directory's words.
 pub(super) fn explain(failure: Failure) -> Error {
+    if db::is_too_long(&failure) {
+        let detail = "the query takes too long: filter by an attribute's exact value, or leave sortBy out";
+        return Error::Scim(scim::Error::of(400, scim::ScimType::TooMany, detail));
+    }
     let attribute = match db::violated_unique(&failure) {
         Some("resource_user_name") => "userName",
         Some("external_id_pkey") => "externalId",

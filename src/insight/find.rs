@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Error, store};
 use crate::base::{PersonId, ResourceId, TenantId, TokenId};
 use crate::db::Conn;
-use crate::directory::{Directory, Reader, Search, Want};
+use crate::directory::{Among, Directory, From, Reader, Search, Want};
 use crate::scim::{filter, fold};
 
 /// The most users that one value is searched for.
@@ -99,11 +99,13 @@ async fn users(
     let text = format!("{path} eq {}", Value::String(value.to_owned()));
     let bound = filter::bind(&filter::parse(&text).map_err(unusable)?, kind).map_err(unusable)?;
     let search = Search {
-        kind,
-        filter: Some(bound),
+        among: vec![Among {
+            kind,
+            filter: Some(bound),
+        }],
         text,
         sort: None,
-        start_index: 1,
+        from: From::Index(1),
         limit: MOST,
         want: Want::default(),
     };

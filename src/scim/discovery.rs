@@ -33,7 +33,7 @@ pub struct Limits {
     /// Walks by cursor are served.
     pub cursor: bool,
     /// Seconds that a cursor is good for.
-    pub cursor_seconds: u64,
+    pub cursor_seconds: u32,
 }
 
 /// The resource at `/ServiceProviderConfig`. `base` is the address that the client sees, without a slash at the end.

@@ -86,11 +86,16 @@ impl SearchRequest {
     /// Reads the parameters of a query string, decoded already. Unknown ones are ignored.
     ///
     /// # Errors
-    /// `400 invalidValue` for what is not readable.
+    /// `400 invalidValue` for what is not readable; `400 invalidCount` for a count beside a cursor (RFC 9865 §2.1).
     pub fn from_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
         let mut search = Self::default();
-        for (name, text) in pairs {
-            search.set(name, &Value::from(text))?;
+        // First, since it says which rules hold for `count`.
+        for (name, text) in pairs.iter().filter(|(name, _)| is_cursor(name)) {
+            search.set(name, &Value::from(*text))?;
+        }
+        for (name, text) in pairs.iter().filter(|(name, _)| !is_cursor(name)) {
+            search.set(name, &Value::from(*text))?;
         }
         search.check()
     }
@@ -117,7 +122,11 @@ impl SearchRequest {
             return Err(Error::syntax(format!("schemas must have {SEARCH_REQUEST} in it")));
         }
         let mut search = Self::default();
-        for (name, value) in body.iter().filter(|(_, value)| !value.is_null()) {
+        let members = || body.iter().filter(|(_, value)| !value.is_null());
+        for (name, value) in members().filter(|(name, _)| is_cursor(name)) {
+            search.set(name, value)?;
+        }
+        for (name, value) in members().filter(|(name, _)| !is_cursor(name)) {
             search.set(name, value)?;
         }
         search.check()
@@ -137,7 +146,13 @@ impl SearchRequest {
                 }
             }
             "startindex" => self.start_index = Some(number(value, name, ScimType::InvalidValue)?.max(1)),
-            "count" => self.count = Some(number(value, name, ScimType::InvalidValue)?),
+            "count" => {
+                let wrong = match self.cursor {
+                    Some(_) => ScimType::InvalidCount,
+                    None => ScimType::InvalidValue,
+                };
+                self.count = Some(number(value, name, wrong)?);
+            }
             "cursor" => self.cursor = Some(text(value, name)?),
             _ => {}
         }
@@ -150,6 +165,10 @@ impl SearchRequest {
         }
         Ok(self)
     }
+}
+
+fn is_cursor(name: &str) -> bool {
+    name.eq_ignore_ascii_case("cursor")
 }
 
 fn text(value: &Value, name: &str) -> Result<String, Error> {

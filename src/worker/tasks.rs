@@ -29,6 +29,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         lead_runs("sync.run.lead", context),
         lead_runs("sync.run.lead_second", context),
         sweep_staging(context),
+        sweep_walks(context),
         dispatch_changes(context),
     ];
     tasks.extend(PUSHERS.iter().map(|name| push_to_apps(context, name)));
@@ -94,6 +95,21 @@ fn sweep_staging(context: &Context) -> Task {
         let engine = engine.clone();
         async move {
             engine.sweep().await?;
+            Ok(false)
+        }
+    })
+}
+
+fn sweep_walks(context: &Context) -> Task {
+    let (db, clock, directory) = (
+        context.db.clone(),
+        context.clock.clone(),
+        context.directory.clone(),
+    );
+    Task::every("directory.walk.sweep", Duration::from_secs(300), move || {
+        let (db, clock, directory) = (db.clone(), clock.clone(), directory.clone());
+        async move {
+            directory.sweep_walks(&mut *db.conn().await?, clock.now()).await?;
             Ok(false)
         }
     })

@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use scim_bridge::base::{ClientId, ResourceId, TenantId, TokenId};
 use scim_bridge::db::{Conn, Db};
-use scim_bridge::directory::{Cause, Directory, Found, Reader, Search, Want};
+use scim_bridge::directory::{Among, Cause, Directory, Found, From, Reader, Search, Want};
 use scim_bridge::scim::filter::{self, Bound};
 use scim_bridge::scim::{self, ENTERPRISE, Object, Registry, ResourceType};
 use serde_json::{Value, json};
@@ -229,17 +229,23 @@ impl World {
             now: at(),
         };
         let search = Search {
-            kind,
-            filter: Some(bound),
+            among: vec![Among {
+                kind,
+                filter: Some(bound),
+            }],
             text: text.to_owned(),
             sort: None,
-            start_index: 1,
+            from: From::Index(1),
             limit: 1000,
             want: Want::default(),
         };
         let page = self.directory.search(conn, &reader, &search).await;
         let page = page.unwrap_or_else(|error| panic!("{text}: {}", scim_bridge::base::Chain(&error)));
-        assert_eq!(usize::try_from(page.total).unwrap(), page.items.len(), "{text}");
+        assert_eq!(
+            usize::try_from(page.total.unwrap()).unwrap(),
+            page.items.len(),
+            "{text}"
+        );
         page.items
     }
 

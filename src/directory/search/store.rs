@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::base::{ClientId, ResourceId, TenantId, TokenId};
+use super::order::{Key, Sort, Stretch};
+use crate::base::{ClientId, TenantId, TokenId};
 use crate::db::{Conn, Statement};
-use crate::directory::filter_sql::{Bind, Sql, View};
+use crate::directory::filter_sql::{Bind, Sql};
 use crate::directory::store::{Failure, FoundColumns, FoundRow, columns, finding, found};
 use crate::directory::{Found, Want};
 use crate::statement;
@@ -77,94 +78,76 @@ pub(super) async fn by_external_id(
     Ok(rows.into_iter().map(found).collect())
 }
 
+/// So many resources with the keys of a filter are named one by one; more are left to the planner.
+const FEW: i64 = 10_000;
+
 statement!(
-    /// How many resources of a type there are: what the sequencer counted, and what is not numbered yet.
-    Total: (SqlUuid, Text) -> (BigInt,) =
-    "SELECT (coalesce((SELECT total FROM resource_total WHERE tenant_id = $1 AND kind = $2), 0)
-           + (SELECT count(*) FILTER (WHERE action = 'create') - count(*) FILTER (WHERE action = 'delete')
-              FROM change WHERE seq IS NULL AND tenant_id = $1 AND kind = $2))::bigint"
+    /// The resources that have all these keys, unless there are many.
+    WithKeys: (SqlUuid, Array<BigInt>, BigInt) -> (SqlUuid,) =
+    "SELECT id FROM resource_key WHERE tenant_id = $1 AND keys @> $2 LIMIT $3"
 );
 
-/// How many resources there are in all.
-pub(super) async fn total(conn: &mut Conn, view: &View<'_>, condition: Option<&Sql>) -> Result<u64, Failure> {
-    let (total,) = match condition {
-        None => {
-            let values = (view.tenant.uuid(), view.kind.name.as_str());
-            Total::with(values).get_result::<(i64,)>(conn).await?
-        }
-        Some(condition) => {
-            let sql = among(Sql::new("SELECT count(*) FROM resource r WHERE "), view)
-                .push(" AND ")
-                .sql(condition);
-            sql.statement::<(BigInt,)>().get_result::<(i64,)>(conn).await?
-        }
-    };
+/// The resources that have all these keys; `None` if they are too many to be named.
+pub(super) async fn with_keys(
+    conn: &mut Conn,
+    tenant: TenantId,
+    keys: &[i64],
+) -> Result<Option<Vec<Uuid>>, Failure> {
+    let rows = WithKeys::with((tenant.uuid(), keys, FEW + 1))
+        .load::<(Uuid,)>(conn)
+        .await?;
+    let few = i64::try_from(rows.len()).is_ok_and(|found| found <= FEW);
+    Ok(few.then(|| rows.into_iter().map(|(id,)| id).collect()))
+}
+
+statement!(
+    /// How many resources of some types there are: what the sequencer counted, and what is not numbered yet.
+    Total: (SqlUuid, Array<Text>) -> (BigInt,) =
+    "SELECT (coalesce((SELECT sum(total) FROM resource_total WHERE tenant_id = $1 AND kind = ANY($2)), 0)
+           + (SELECT count(*) FILTER (WHERE action = 'create') - count(*) FILTER (WHERE action = 'delete')
+              FROM change WHERE seq IS NULL AND tenant_id = $1 AND kind = ANY($2)))::bigint"
+);
+
+/// How many resources of some types there are.
+pub(super) async fn total(conn: &mut Conn, tenant: TenantId, kinds: &[&str]) -> Result<u64, Failure> {
+    let (total,) = Total::with((tenant.uuid(), kinds))
+        .get_result::<(i64,)>(conn)
+        .await?;
     Ok(u64::try_from(total).unwrap_or(0))
 }
 
-fn among(sql: Sql, view: &View<'_>) -> Sql {
-    sql.push("r.tenant_id = ")
-        .bind(Bind::Id(Some(view.tenant.uuid())))
-        .push(" AND r.kind = ")
-        .text(&view.kind.name)
+/// How many resources meet a condition.
+pub(super) async fn count(conn: &mut Conn, among: &Sql) -> Result<u64, Failure> {
+    let sql = Sql::new("SELECT count(*) FROM resource r WHERE ").sql(among);
+    let (total,) = sql.statement::<(BigInt,)>().get_result::<(i64,)>(conn).await?;
+    Ok(u64::try_from(total).unwrap_or(0))
 }
 
-/// Where a page begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum From {
-    /// Behind this key.
-    After(Key),
-    /// After so many rows.
-    Skip(u64),
+statement!(
+    /// Limits the time of each statement that follows in this transaction.
+    LimitTime: (Text,) -> (Text,) = "SELECT set_config('statement_timeout', $1, true)"
+);
+
+pub(super) async fn limit_time(conn: &mut Conn, milliseconds: u32) -> Result<(), Failure> {
+    LimitTime::with((milliseconds.to_string(),))
+        .get_result::<(String,)>(conn)
+        .await?;
+    Ok(())
 }
 
-/// Where a page ended: the id of its last resource, and what that was sorted by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
-    pub id: ResourceId,
-    pub sorted: Option<String>,
-}
+/// Resources, each with what it is sorted by.
+pub(super) type Rows = Vec<(Found, Option<String>)>;
 
-/// What to sort by, its SQL type, and whether the greatest comes first.
-pub(super) type Sort = ((Sql, &'static str), bool);
-
-/// Reads a page with what each row is sorted by.
-pub(super) async fn page(
+/// Reads a stretch of a list.
+pub(super) async fn stretch(
     conn: &mut Conn,
-    view: &View<'_>,
-    condition: Option<&Sql>,
-    sort: Option<&Sort>,
-    from: &From,
-    (limit, want): (u64, Want),
-) -> Result<Vec<(Found, Option<String>)>, Failure> {
-    let key = sort.map_or_else(|| Sql::new("NULL::text"), |((key, _), _)| key.clone());
-    let rows = Sql::new("SELECT r.*, ")
-        .sql(&key)
-        .push(" AS k FROM resource r WHERE ");
-    let mut rows = among(rows, view);
-    if let Some(condition) = condition {
-        rows = rows.push(" AND ").sql(condition);
-    }
-    let mut inner = Sql::new("SELECT * FROM (").sql(&rows).push(") r");
-    let order = match sort {
-        None => " ORDER BY r.id",
-        Some((_, false)) => " ORDER BY r.k IS NULL, r.k, r.id",
-        Some((_, true)) => " ORDER BY r.k IS NOT NULL, r.k DESC, r.id",
-    };
-    let mut skip = 0;
-    match from {
-        From::Skip(rows) => skip = *rows,
-        From::After(last) => inner = inner.push(" WHERE ").sql(&behind(last, sort)),
-    }
-    let inner = inner
-        .push(order)
-        .push(" LIMIT ")
-        .bind(Bind::Number(i64::try_from(limit).unwrap_or(i64::MAX)))
-        .push(" OFFSET ")
-        .bind(Bind::Number(i64::try_from(skip).unwrap_or(i64::MAX)));
-    let client = Bind::Id(view.client.map(ClientId::uuid));
+    (tenant, client): (TenantId, Option<ClientId>),
+    (among, sort): (&Sql, Option<&Sort>),
+    stretch: &Stretch,
+    want: Want,
+) -> Result<Rows, Failure> {
     let values = [
-        (4, client),
+        (4, Bind::Id(client.map(ClientId::uuid))),
         (5, Bind::Flag(want.groups)),
         (6, Bind::Flag(want.members)),
     ];
@@ -175,37 +158,14 @@ pub(super) async fn page(
     };
     let sql = Sql::new("SELECT ")
         .sql(&Sql::template(columns, &values))
-        .push(", r.k::text FROM (")
-        .sql(&inner)
-        .push(") r")
-        .push(order);
+        .push(", p.k::text FROM (")
+        .sql(&stretch.ids(among, sort))
+        .push(") p JOIN resource r ON r.id = p.id AND r.tenant_id = ")
+        .id(tenant.uuid())
+        .push(" ORDER BY ")
+        .push(stretch.order());
     let rows = sql.statement::<Listed>().load::<ListedRow>(conn).await?;
     Ok(rows.into_iter().map(listed).collect())
-}
-
-/// The condition that a row comes behind the last one of the page before.
-fn behind(last: &Key, sort: Option<&Sort>) -> Sql {
-    let later = Sql::new("r.id > ").bind(Bind::Id(Some(last.id.uuid())));
-    let Some(((_, kind), descending)) = sort else {
-        return later;
-    };
-    let Some(sorted) = &last.sorted else {
-        // Rows without a value: the last ones when ascending, the first ones when descending.
-        let rest = if *descending { " OR r.k IS NOT NULL)" } else { ")" };
-        return Sql::new("((r.k IS NULL AND ").sql(&later).push(")").push(rest);
-    };
-    let value = Sql::new("").text(sorted).push("::").push(kind);
-    let sql = Sql::new(if *descending {
-        "(r.k < "
-    } else {
-        "(r.k IS NULL OR r.k > "
-    })
-    .sql(&value);
-    sql.push(" OR (r.k = ")
-        .sql(&value)
-        .push(" AND ")
-        .sql(&later)
-        .push("))")
 }
 
 type Listed = (
@@ -245,12 +205,8 @@ fn listed(row: ListedRow) -> (Found, Option<String>) {
     (found((a, b, c, d, e, f, g, h, i, j, k, l)), key)
 }
 
-statement!(
-    /// Where the page before ended.
-    StepOf: (SqlUuid, SqlUuid, Bytea, BigInt, Timestamptz) -> (Jsonb, BigInt) =
-    "SELECT last_key, total FROM walk
-     WHERE tenant_id = $1 AND token_id = $2 AND query = $3 AND next_index = $4 AND expires_at > $5"
-);
+/// A walk: whose, by which token, and the digest of its query.
+pub(super) type Walk<'a> = (TenantId, TokenId, &'a [u8]);
 
 /// Where a walk stands.
 #[derive(Debug)]
@@ -259,16 +215,23 @@ pub(super) struct Step {
     pub total: u64,
 }
 
-type Walk<'a> = (TenantId, TokenId, &'a [u8]);
+statement!(
+    /// Where the page before ended. Whoever asks is on its way from there.
+    StepOf: (SqlUuid, SqlUuid, Bytea, BigInt, Timestamptz) -> (Jsonb, BigInt) =
+    "UPDATE walk SET owed = greatest(owed - 1, 0)
+     WHERE tenant_id = $1 AND token_id = $2 AND query = $3 AND next_index = $4 AND expires_at > $5
+     RETURNING last_key, total"
+);
 
+/// Where the page before `start` ended, if one did.
 pub(super) async fn step(
     conn: &mut Conn,
     (tenant, token, query): Walk<'_>,
-    index: u64,
+    start: u64,
     now: DateTime<Utc>,
 ) -> Result<Option<Step>, Failure> {
-    let index = i64::try_from(index).unwrap_or(i64::MAX);
-    let row = StepOf::with((tenant.uuid(), token.uuid(), query, index, now))
+    let start = i64::try_from(start).unwrap_or(i64::MAX);
+    let row = StepOf::with((tenant.uuid(), token.uuid(), query, start, now))
         .get_result::<(Value, i64)>(conn)
         .await
         .optional()?;
@@ -281,35 +244,69 @@ pub(super) async fn step(
 }
 
 statement!(
-    /// Keeps where a page ended, and forgets what is too old.
-    KeepStep: (SqlUuid, SqlUuid, Bytea, BigInt, Jsonb, BigInt, Timestamptz, Timestamptz) -> () =
-    "WITH old AS (DELETE FROM walk WHERE tenant_id = $1 AND token_id = $2 AND expires_at < $7)
-     INSERT INTO walk (tenant_id, token_id, query, next_index, last_key, total, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $8)
-     ON CONFLICT (tenant_id, token_id, query, next_index)
-     DO UPDATE SET last_key = EXCLUDED.last_key, total = EXCLUDED.total, expires_at = EXCLUDED.expires_at"
+    /// Keeps the first of some possible ends of a page whose number no other walk needs for an end elsewhere.
+    Keep: (SqlUuid, SqlUuid, Bytea, Array<BigInt>, Array<Jsonb>, BigInt, Timestamptz, Timestamptz, Bool) -> (BigInt,) =
+    "INSERT INTO walk (tenant_id, token_id, query, next_index, last_key, total, expires_at, owed)
+     SELECT $1, $2, $3, e.next, e.key, $6, $8, 1 FROM unnest($4, $5) WITH ORDINALITY AS e(next, key, n)
+       LEFT JOIN walk w ON w.tenant_id = $1 AND w.token_id = $2 AND w.query = $3 AND w.next_index = e.next
+      WHERE $9 OR w.owed IS NULL OR w.owed = 0 OR w.expires_at <= $7 OR w.last_key = e.key
+      ORDER BY e.n LIMIT 1
+     ON CONFLICT (tenant_id, token_id, query, next_index) DO UPDATE
+     SET last_key = EXCLUDED.last_key, total = EXCLUDED.total, expires_at = EXCLUDED.expires_at,
+         owed = CASE WHEN walk.last_key = EXCLUDED.last_key AND walk.expires_at > $7 THEN walk.owed + 1 ELSE 1 END
+     WHERE $9 OR walk.owed = 0 OR walk.expires_at <= $7 OR walk.last_key = EXCLUDED.last_key
+     RETURNING next_index"
 );
 
-pub(super) async fn keep_step(
+/// A possible end of a page.
+#[derive(Debug)]
+pub(super) struct End {
+    /// So many resources are shown.
+    pub shown: usize,
+    /// The number of the next page.
+    pub next: u64,
+    /// Where it ends.
+    pub key: Key,
+}
+
+/// Keeps one of `ends`, the first best; gives its next number. `None`: others took them at the same moment. When
+/// `forced`, the first one, whoever needs its number.
+pub(super) async fn keep(
     conn: &mut Conn,
     (tenant, token, query): Walk<'_>,
-    next: u64,
-    step: &Step,
+    ends: &[End],
+    (total, forced): (u64, bool),
     (now, until): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<(), Failure> {
+) -> Result<Option<u64>, Failure> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let key = serde_json::to_value(&step.last).unwrap_or_default();
-    KeepStep::with((
+    let next: Vec<i64> = ends.iter().map(|end| number(end.next)).collect();
+    let keys: Vec<Value> = ends
+        .iter()
+        .map(|end| serde_json::to_value(&end.key).unwrap_or_default())
+        .collect();
+    let row = Keep::with((
         tenant.uuid(),
         token.uuid(),
         query,
-        number(next),
-        key,
-        number(step.total),
+        next,
+        keys,
+        number(total),
         now,
         until,
+        forced,
     ))
-    .execute(conn)
-    .await?;
-    Ok(())
+    .get_result::<(i64,)>(conn)
+    .await
+    .optional()?;
+    Ok(row.and_then(|(next,)| u64::try_from(next).ok()))
+}
+
+statement!(
+    /// Forgets walks that nobody may go on with.
+    Sweep: (Timestamptz,) -> () = "DELETE FROM walk WHERE expires_at <= $1"
+);
+
+/// Forgets the walks of all tenants that nobody may go on with; gives how many marks that were.
+pub(super) async fn sweep(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize, Failure> {
+    Sweep::with((now,)).execute(conn).await
 }

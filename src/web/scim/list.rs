@@ -1,17 +1,21 @@
-//! Lists and searches (RFC 7644 §3.4.2 and §3.4.3).
+//! Lists and searches (RFC 7644 §3.4.2 and §3.4.3), by startIndex and by cursor (RFC 9865).
 
 use std::fmt::Write as _;
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 
 use super::answer::Body;
+use super::cursor::Cursors;
 use super::refusal::Refusal;
 use super::session::{Reads, Session};
-use super::{PAGE_DEFAULT, PAGE_MAX, render};
-use crate::directory::{Reader, Search};
+use super::{PAGE_DEFAULT, PAGE_MAX, QUERY_MILLISECONDS, render};
+use crate::db::Transactional as _;
+use crate::directory::{Among, Error, From, Page, Reader, Search, Want};
+use crate::scim::filter::Filter;
 use crate::scim::message::{LIST_RESPONSE, SearchRequest};
-use crate::scim::{self, Projection, ResourceType, filter};
+use crate::scim::{self, Projection, ResourceType, ScimType, filter};
 
 /// Lists resources of one type.
 pub async fn list(session: Session<Reads>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
@@ -63,84 +67,189 @@ fn from_query(request: &HttpRequest) -> Result<SearchRequest, Refusal> {
     )?)
 }
 
-/// A page over the types one after the other.
+/// One page, over all types together.
 async fn answer(
     session: &Session<Reads>,
     kinds: &[&ResourceType],
     wish: &SearchRequest,
 ) -> Result<HttpResponse, Refusal> {
-    if wish.cursor.is_some() {
-        let detail = "pages are asked for by startIndex, as ServiceProviderConfig says";
-        return Err(scim::Error::of(400, scim::ScimType::InvalidCursor, detail).into());
-    }
-    let start = wish.start_index.unwrap_or(1).max(1);
-    let limit = wish.count.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX);
-    let searches = kinds
+    let limit = limit(wish)?;
+    let views = kinds
         .iter()
-        .map(|kind| Ok((prepared(kind, wish, kinds.len() == 1)?, projection(kind, wish)?)))
-        .collect::<Result<Vec<_>, Refusal>>()?;
-    let reader = Reader {
-        tenant: session.caller.tenant,
-        client: Some(session.caller.client),
-        token: session.caller.token,
-        base: &session.base,
-        now: session.state.clock.now(),
+        .map(|kind| {
+            Ok((
+                *kind,
+                Projection::of(kind, &wish.attributes, &wish.excluded_attributes)?,
+            ))
+        })
+        .collect::<Result<Vec<View<'_>>, Refusal>>()?;
+    let mut search = prepared(&views, wish)?;
+    search.limit = limit;
+    let now = session.state.clock.now();
+    let cursors = Cursors {
+        sealer: &session.state.sealer,
+        about: about(session, &search),
+        count: limit,
+        now,
     };
-    let mut conn = session.conn().await?;
-    let (mut total, mut shown, mut body) = (0_u64, 0_u64, Body::default());
-    let _ = write!(body, "{{\"schemas\":[\"{LIST_RESPONSE}\"],\"Resources\":[");
-    for (mut search, projection) in searches {
-        search.start_index = start.saturating_sub(total).max(1);
-        search.limit = limit.saturating_sub(shown);
-        search.want = render::want(search.kind, &projection);
-        let page = session.directory().search(&mut conn, &reader, &search).await?;
-        total = total.saturating_add(page.total);
-        for found in &page.items {
-            if shown > 0 {
-                let _ = body.write_str(",");
-            }
-            shown += 1;
-            body.resource(&session.base, search.kind, found, &projection);
-        }
-    }
-    drop(conn);
+    let cursor = match wish.cursor.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(cursors.read(text)?),
+    };
+    search.from = match (&wish.cursor, &cursor) {
+        (None, _) => From::Index(wish.start_index.unwrap_or(1).max(1)),
+        (Some(_), None) => From::First,
+        (Some(_), Some(cursor)) => cursor.from(),
+    };
+    let page = read(session, &search, now).await?;
+    let total = page.total.or(cursor.map(|cursor| cursor.total)).unwrap_or(0);
+    let shown = page.items.len();
+    let mut body = Body::default();
     let _ = write!(
         body,
-        "],\"totalResults\":{total},\"startIndex\":{start},\"itemsPerPage\":{shown}}}"
+        "{{\"schemas\":[\"{LIST_RESPONSE}\"],\"totalResults\":{total},\"itemsPerPage\":{shown}"
     );
+    if let From::Index(start) = search.from {
+        let _ = write!(body, ",\"startIndex\":{start}");
+    }
+    let ends = [
+        (
+            "nextCursor",
+            page.after.clone().and_then(|place| cursors.after(place, total)),
+        ),
+        (
+            "previousCursor",
+            page.before.clone().and_then(|place| cursors.before(place, total)),
+        ),
+    ];
+    for (name, cursor) in ends {
+        if let (Some(cursor), true) = (cursor, wish.cursor.is_some()) {
+            let _ = write!(body, ",\"{name}\":\"{cursor}\"");
+        }
+    }
+    let _ = body.write_str(",\"Resources\":[");
+    resources(&mut body, &session.base, &views, &page);
+    let _ = body.write_str("]}");
     let mut answer = HttpResponse::Ok();
     answer.content_type(session.media);
     Ok(body.send(answer, session))
 }
 
-fn projection(kind: &ResourceType, wish: &SearchRequest) -> Result<Projection, Refusal> {
-    Ok(Projection::of(kind, &wish.attributes, &wish.excluded_attributes)?)
+/// A resource type and what is shown of it.
+type View<'a> = (&'a ResourceType, Projection);
+
+/// How many resources at most. Above our own maximum, startIndex gets as many as that (RFC 7644 §3.4.2.4), a cursor
+/// an error (RFC 9865 §2.1).
+fn limit(wish: &SearchRequest) -> Result<u64, Refusal> {
+    let count = wish.count.unwrap_or(PAGE_DEFAULT);
+    if wish.cursor.is_some() && count > PAGE_MAX {
+        let detail = format!("count must be between 0 and {PAGE_MAX}");
+        return Err(scim::Error::of(400, ScimType::InvalidCount, detail).into());
+    }
+    Ok(count.min(PAGE_MAX))
 }
 
-fn prepared<'a>(kind: &'a ResourceType, wish: &SearchRequest, strict: bool) -> Result<Search<'a>, Refusal> {
-    let filter = match &wish.filter {
-        None => None,
-        Some(text) => {
-            let parsed = filter::parse(text)?;
-            let bound = if strict {
-                filter::bind(&parsed, kind)?
-            } else {
-                filter::bind_loosely(&parsed, kind)?
-            };
-            Some(bound)
+/// What a cursor is bound to.
+fn about(session: &Session<Reads>, search: &Search<'_>) -> String {
+    let mut about = format!("cursor {} {}", session.caller.tenant, session.caller.token);
+    for one in &search.among {
+        let _ = write!(about, " {}", one.kind.name);
+    }
+    let _ = write!(about, " {}", search.text);
+    about
+}
+
+/// Reads the page; what no index serves, within a time limit.
+async fn read(session: &Session<Reads>, search: &Search<'_>, now: DateTime<Utc>) -> Result<Page, Refusal> {
+    let reader = Reader {
+        tenant: session.caller.tenant,
+        client: Some(session.caller.client),
+        token: session.caller.token,
+        base: &session.base,
+        now,
+    };
+    let directory = session.directory();
+    let mut conn = session.conn().await?;
+    if search.is_quick() {
+        return Ok(directory.search(&mut conn, &reader, search).await?);
+    }
+    let page: Result<Page, Error> = conn
+        .transaction(async |conn| {
+            directory.limit_time(conn, QUERY_MILLISECONDS).await?;
+            directory.search(conn, &reader, search).await
+        })
+        .await;
+    Ok(page?)
+}
+
+fn resources(body: &mut Body, base: &str, views: &[View<'_>], page: &Page) {
+    let mut first = true;
+    for found in &page.items {
+        if let Some((kind, projection)) = views.iter().find(|(kind, _)| kind.name == found.kind) {
+            if !std::mem::take(&mut first) {
+                let _ = body.write_str(",");
+            }
+            body.resource(base, kind, found, projection);
         }
+    }
+}
+
+fn prepared<'a>(views: &[View<'a>], wish: &SearchRequest) -> Result<Search<'a>, Refusal> {
+    let filter = wish.filter.as_deref().map(filter::parse).transpose()?;
+    let strict = views.len() == 1;
+    let among = views
+        .iter()
+        .map(|(kind, _)| {
+            let bound = match &filter {
+                None => None,
+                Some(filter) if strict => Some(filter::bind(filter, kind)?),
+                Some(filter) => Some(filter::bind_loosely(filter, kind)?),
+            };
+            Ok(Among { kind, filter: bound })
+        })
+        .collect::<Result<Vec<_>, Refusal>>()?;
+    let sort = match (&wish.sort_by, views) {
+        (Some(by), [(kind, _)]) => Some((scim::sort_place(kind, by)?, wish.descending)),
+        _ => None,
     };
-    let sort = match &wish.sort_by {
-        None => None,
-        Some(by) => Some((scim::sort_place(kind, by)?, wish.descending)),
-    };
+    let wants = views
+        .iter()
+        .map(|(kind, projection)| render::want(kind, projection));
+    let want = wants.fold(Want::default(), |all, one| Want {
+        groups: all.groups || one.groups,
+        members: all.members || one.members,
+    });
     Ok(Search {
-        kind,
-        text: format!("{:?} {:?} {}", wish.filter, wish.sort_by, wish.descending),
-        filter,
+        among,
+        text: said(wish, filter.as_ref()),
         sort,
-        start_index: 1,
+        from: From::Index(1),
         limit: 0,
-        want: Default::default(),
+        want,
     })
+}
+
+/// What tells this query from others, whatever the case of names (RFC 9865 §2 has an example where it changes).
+fn said(wish: &SearchRequest, filter: Option<&Filter>) -> String {
+    let lower = |name: &String| name.to_lowercase();
+    let names = |names: &[String]| names.iter().map(lower).collect::<Vec<_>>();
+    let filter = filter.map(|filter| in_lower_case(&filter.to_string()));
+    let by = wish.sort_by.as_ref().map(|by| (lower(by), wish.descending));
+    let projection = (names(&wish.attributes), names(&wish.excluded_attributes));
+    format!("{filter:?} {by:?} {projection:?}")
+}
+
+/// A filter with all in lower case but what stands in quotes.
+fn in_lower_case(filter: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    filter
+        .chars()
+        .map(|c| {
+            if c == '"' && !escaped {
+                quoted = !quoted;
+            }
+            escaped = c == '\\' && quoted && !escaped;
+            if quoted { c } else { c.to_ascii_lowercase() }
+        })
+        .collect()
 }

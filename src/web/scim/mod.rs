@@ -9,6 +9,7 @@
 mod answer;
 mod body;
 mod condition;
+mod cursor;
 mod discovery;
 mod list;
 mod media;
@@ -29,6 +30,10 @@ use crate::scim::discovery::Limits;
 const PAGE_DEFAULT: u64 = 100;
 /// Resources in one answer at most.
 const PAGE_MAX: u64 = 1_000;
+/// Seconds that a cursor is good for.
+const CURSOR_SECONDS: u32 = 3_600;
+/// Milliseconds that the database may work on a page that no index serves.
+const QUERY_MILLISECONDS: u32 = 10_000;
 /// Bytes of a body: 100,000 members fit.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
 
@@ -43,6 +48,6 @@ const LIMITS: Limits = Limits {
     sort: true,
     etag: true,
     change_password: false,
-    cursor: false,
-    cursor_seconds: 0,
+    cursor: true,
+    cursor_seconds: CURSOR_SECONDS,
 };

@@ -1,0 +1,2 @@
+DROP INDEX walk_expired;
+ALTER TABLE walk DROP COLUMN owed;
