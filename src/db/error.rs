@@ -99,6 +99,14 @@ pub fn is_transient(error: &diesel::result::Error) -> bool {
 pub fn is_too_long(error: &diesel::result::Error) -> bool {
     match error {
         diesel::result::Error::DatabaseError(_, what) => what.message().contains("statement timeout"),
+/// Whether Postgres broke the transaction off because it met another one (serialisation failure, dead-lock): nothing
+/// of it was done, and it may be tried again at once.
+#[must_use]
+pub fn met_another(error: &diesel::result::Error) -> bool {
+    use diesel::result::DatabaseErrorKind::SerializationFailure;
+    match error {
+        diesel::result::Error::DatabaseError(SerializationFailure, _) => true,
+        diesel::result::Error::DatabaseError(_, what) => what.message().contains("deadlock detected"),
         _ => false,
     }
 }

@@ -179,7 +179,7 @@ impl MemberRow {
     }
 }
 
-/// What a conditional request expects (`If-Match`, RFC 7644 §3.14).
+/// What a conditional request expects (`If-Match` and `If-None-Match`, RFC 7644 §3.14).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Expected {
     /// Any version.
@@ -187,13 +187,18 @@ pub enum Expected {
     Any,
     /// One of these versions.
     OneOf(Vec<i64>),
+    /// Any version but these.
+    NoneOf(Vec<i64>),
 }
 
 impl Expected {
-    pub(super) fn admits(&self, version: i64) -> bool {
+    /// Whether this version is what is expected.
+    #[must_use]
+    pub fn admits(&self, version: i64) -> bool {
         match self {
             Self::Any => true,
             Self::OneOf(versions) => versions.contains(&version),
+            Self::NoneOf(versions) => !versions.contains(&version),
         }
     }
 }

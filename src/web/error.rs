@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
 use super::AuthFailure;
@@ -131,6 +131,20 @@ impl ResponseError for Problem {
         }
         response
     }
+}
+
+/// The answer to a method that an address does not have (RFC 9110 §15.5.6); OPTIONS asks just for what it has.
+pub(super) fn other_method(request: &HttpRequest, allowed: &str) -> HttpResponse {
+    let mut answer = if request.method() == Method::OPTIONS {
+        HttpResponse::NoContent().finish()
+    } else {
+        let detail = format!("this address takes {allowed}");
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).error_response()
+    };
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(ALLOW, allowed);
+    }
+    answer
 }
 
 impl From<AuthFailure> for Problem {

@@ -6,6 +6,7 @@
 pub mod api;
 mod auth;
 mod error;
+mod front;
 mod health;
 mod metrics;
 mod oauth;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use actix_web::dev::{Server, ServerHandle, Service as _};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpServer, ResponseError as _};
+use actix_web::{App, HttpServer};
 use tracing_actix_web::TracingLogger;
 
 use super::auth::at_the_door;
 use super::span::RequestSpan;
-use super::{Problem, State, routes};
+use super::{State, front, routes};
 
 /// How long requests under way get when the server stops.
 const DRAIN_SECONDS: u64 = 30;
@@ -54,20 +54,23 @@ fn serve(listener: TcpListener, state: State) -> io::Result<Server> {
         App::new()
             .app_data(Data::clone(&state))
             .configure(routes)
-            .default_service(web::to(|| async {
-                Problem::not_found("there is nothing here").error_response()
-            }))
+            .default_service(web::to(front::elsewhere))
             .wrap(from_fn(at_the_door))
+            .wrap(from_fn(front::tidy))
+            .wrap(from_fn(front::catch_panic))
             .wrap_fn(move |request, service| {
                 let metrics = std::sync::Arc::clone(&metrics);
                 let begun = Instant::now();
                 let method = request.method().clone();
                 let answered = service.call(request);
                 async move {
-                    let answer = answered.await?;
-                    let route = answer.request().match_pattern();
-                    metrics.served(method.as_str(), route, answer.status().as_u16(), begun.elapsed());
-                    Ok(answer)
+                    let answered = answered.await;
+                    let (route, status) = match &answered {
+                        Ok(answer) => (answer.request().match_pattern(), answer.status()),
+                        Err(error) => (None, error.as_response_error().status_code()),
+                    };
+                    metrics.served(method.as_str(), route, status.as_u16(), begun.elapsed());
+                    answered
                 }
             })
             .wrap(from_fn(no_sniffing))

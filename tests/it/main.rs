@@ -30,6 +30,7 @@ mod sandbox;
 mod schemas;
 mod scim_list;
 mod scim_patch;
+mod scim_protocol;
 mod scim_resource;
 mod scim_tester;
 mod sequencer;

@@ -201,16 +201,24 @@ async fn rules_3_2_3_5_3_6_10_2_11_1_every_refusal_has_a_scim_body() {
     )
     .await;
     for (method, path, allowed) in [
-        (Method::PUT, "/scim/v2/Schemas", "GET"),
-        (Method::POST, "/scim/v2/ServiceProviderConfig", "GET"),
-        (Method::DELETE, "/scim/v2/ResourceTypes/User", "GET"),
-        (Method::PUT, "/scim/v2/Users", "GET, POST"),
+        (Method::PUT, "/scim/v2/Schemas", "GET, HEAD, OPTIONS"),
+        (
+            Method::POST,
+            "/scim/v2/ServiceProviderConfig",
+            "GET, HEAD, OPTIONS",
+        ),
+        (
+            Method::DELETE,
+            "/scim/v2/ResourceTypes/User",
+            "GET, HEAD, OPTIONS",
+        ),
+        (Method::PUT, "/scim/v2/Users", "GET, HEAD, POST, OPTIONS"),
         (
             Method::POST,
             "/scim/v2/Users/0192f0c1-2b3c-7def-8a01-23456789abcd",
-            "GET, PUT, PATCH, DELETE",
+            "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         ),
-        (Method::GET, "/scim/v2/Users/.search", "POST"),
+        (Method::GET, "/scim/v2/Users/.search", "POST, OPTIONS"),
     ] {
         let response = bridge.request(method.clone(), path).send().await.unwrap();
         assert_eq!(header(&response, "allow"), allowed, "{method} {path}");

@@ -1,7 +1,10 @@
 //! The OpenAPI document of the management API, put together from the files of the families.
 
+use std::sync::LazyLock;
+
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, get};
+use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -60,6 +63,44 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(tokens::Api::openapi());
     document.merge(users::Api::openapi());
     document
+}
+
+/// The methods of a path, as they stand in `Allow`, by the document; `None` for a path that it does not have.
+#[must_use]
+pub fn allowed(path: &str) -> Option<String> {
+    static TABLE: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+        let written = serde_json::to_value(document()).unwrap_or_default();
+        let paths = written.get("paths").and_then(Value::as_object).cloned();
+        let open = [("/api/v1/openapi.json".to_owned(), "GET, HEAD, OPTIONS".to_owned())];
+        open.into_iter()
+            .chain(paths.unwrap_or_default().into_iter().map(|(path, item)| {
+                let methods: Vec<&str> = ["get", "post", "put", "patch", "delete"]
+                    .into_iter()
+                    .filter(|method| item.get(method).is_some())
+                    .collect();
+                let mut allowed = methods.join(", ").to_uppercase();
+                if item.get("get").is_some() {
+                    allowed.push_str(", HEAD");
+                }
+                (path, allowed + ", OPTIONS")
+            }))
+            .collect()
+    });
+    let fits = |template: &str| {
+        let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(given)) if wanted == given => {}
+                (Some(wanted), Some(given)) if wanted.starts_with('{') && !given.is_empty() => {}
+                _ => return false,
+            }
+        }
+    };
+    TABLE
+        .iter()
+        .find(|(template, _)| fits(template))
+        .map(|(_, allowed)| allowed.clone())
 }
 
 /// The OpenAPI 3.1 document.

@@ -17,27 +17,43 @@ enum Tags {
 
 /// The tags in a header; what is no tag of ours matches nothing.
 fn tags(request: &HttpRequest, name: HeaderName) -> Option<Tags> {
+    let mut given = request.headers().get_all(name).peekable();
+    given.peek()?;
+    let texts = given.map(|header| header.to_str().unwrap_or_default());
+    Some(read(texts))
+}
+
+fn read<'a>(texts: impl Iterator<Item = &'a str>) -> Tags {
     let mut versions = Vec::new();
-    let mut given = false;
-    for header in request.headers().get_all(name) {
-        given = true;
-        for tag in header.to_str().unwrap_or_default().split(',').map(str::trim) {
-            if tag == "*" {
-                return Some(Tags::Any);
-            }
-            let tag = tag.strip_prefix("W/").unwrap_or(tag);
-            let number = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            versions.extend(number.and_then(|number| number.parse::<i64>().ok()));
+    for tag in texts.flat_map(|text| text.split(',')).map(str::trim) {
+        if tag == "*" {
+            return Tags::Any;
         }
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        let number = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        versions.extend(number.and_then(|number| number.parse::<i64>().ok()));
     }
-    given.then_some(Tags::These(versions))
+    Tags::These(versions)
 }
 
 /// What `If-Match` expects of the stored version.
-pub fn expected(request: &HttpRequest) -> Expected {
+pub fn if_match(request: &HttpRequest) -> Expected {
     match tags(request, IF_MATCH) {
         None | Some(Tags::Any) => Expected::Any,
         Some(Tags::These(versions)) => Expected::OneOf(versions),
+    }
+}
+
+/// What a write expects of the stored version: `If-Match` one of these, `If-None-Match` none of these.
+pub fn expected(request: &HttpRequest) -> Expected {
+    match (if_match(request), tags(request, IF_NONE_MATCH)) {
+        (expected, None) => expected,
+        (_, Some(Tags::Any)) => Expected::OneOf(Vec::new()),
+        (Expected::OneOf(mut versions), Some(Tags::These(known))) => {
+            versions.retain(|version| !known.contains(version));
+            Expected::OneOf(versions)
+        }
+        (_, Some(Tags::These(known))) => Expected::NoneOf(known),
     }
 }
 

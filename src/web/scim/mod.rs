@@ -12,6 +12,7 @@ mod condition;
 mod cursor;
 mod discovery;
 mod list;
+mod me;
 mod media;
 mod members;
 mod refusal;
@@ -20,7 +21,9 @@ mod resource;
 mod routes;
 mod session;
 mod standing;
+mod write;
 
+pub use refusal::Refusal;
 pub use routes::routes;
 pub use standing::Standings;
 

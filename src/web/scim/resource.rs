@@ -9,47 +9,15 @@ use super::answer::Body;
 use super::members::MembersPage;
 use super::refusal::Refusal;
 use super::session::{Reads, Session, Writes, id};
+use super::write::{self, Target};
 use super::{body, condition, render};
-use crate::db::Transactional as _;
-use crate::directory::{Answer, Error, Expected, Found};
+use crate::directory::{Error, Found};
 use crate::scim::{self, Projection, ResourceType, patch};
 
 /// Reads a resource.
 pub async fn get(session: Session<Reads>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
-    let projection = projection(&kind, &request)?;
-    let mut want = render::want(&kind, &projection);
-    let page = MembersPage::asked(&kind, &request)?.filter(|_| want.members);
-    want.members &= page.is_none();
-    let target = (session.caller.tenant, id(&request)?, kind.name.as_str());
-    let mut conn = session.conn().await?;
-    let found = session
-        .directory()
-        .get(&mut conn, target, Some(session.caller.client), want)
-        .await?;
-    let mut found = found.ok_or_else(Refusal::not_found)?;
-    let mut next = None;
-    if let Some(page) = page {
-        let (after, limit) = page.reach();
-        let group = (target.0, target.1);
-        let rows = session
-            .directory()
-            .members_of(&mut conn, group, after, limit)
-            .await?;
-        next = page.show(rows, (&session.base, &kind, &mut found), &request);
-    }
-    drop(conn);
-    if condition::is_known(&request, found.version) {
-        let mut answer = HttpResponse::NotModified();
-        return Ok(answer
-            .insert_header((ETAG, condition::etag(found.version)))
-            .finish());
-    }
-    let mut answer = shown(StatusCode::OK, &session, &kind, &found, &projection);
-    if let Some(next) = next {
-        answer.headers_mut().insert(LINK, next);
-    }
-    Ok(answer)
+    read(&session, &request, (&kind, id(&request)?)).await
 }
 
 /// Creates a resource.
@@ -61,22 +29,7 @@ pub async fn post(
     let kind = session.kind(&request)?;
     let projection = projection(&kind, &request)?;
     let incoming = scim::read(&kind, &body::read(&request, payload).await?)?;
-    let (directory, tenant, cause) = (session.directory(), session.caller.tenant, session.cause());
-    let mut conn = session.conn().await?;
-    let answer = if incoming
-        .members
-        .as_ref()
-        .is_some_and(|members| !members.is_empty())
-    {
-        conn.transaction(async |conn| directory.create(conn, tenant, &kind, incoming, &cause).await)
-            .await?
-    } else {
-        directory
-            .create(&mut conn, tenant, &kind, incoming, &cause)
-            .await?
-    };
-    drop(conn);
-    note(&session, &answer);
+    let answer = write::create(&session, &kind, &incoming).await?;
     Ok(shown(
         StatusCode::CREATED,
         &session,
@@ -93,81 +46,121 @@ pub async fn put(
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
-    let projection = projection(&kind, &request)?;
-    let target = (session.caller.tenant, id(&request)?, &*kind);
-    let incoming = scim::read(&kind, &body::read(&request, payload).await?)?;
-    let expected = condition::expected(&request);
-    let wish = (&expected, render::want(&kind, &projection));
-    let (directory, cause) = (session.directory(), session.cause());
-    let mut conn = session.conn().await?;
-    let answer = if kind.membership().is_some() {
-        conn.transaction(async |conn| directory.replace(conn, target, &incoming, wish, &cause).await)
-            .await?
-    } else {
-        directory
-            .replace(&mut conn, target, &incoming, wish, &cause)
-            .await?
-    };
-    drop(conn);
-    note(&session, &answer);
-    Ok(shown(StatusCode::OK, &session, &kind, &answer.found, &projection))
+    replace(&session, &request, (&kind, id(&request)?), payload).await
 }
 
-/// Changes some attributes of a resource. A user is answered with 200 and the resource, a group with 204 unless the
-/// client asks to see it (RFC 7644 §3.5.2 leaves the choice).
+/// Changes some attributes of a resource.
 pub async fn patch(
     session: Session<Writes>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
-    let projection = projection(&kind, &request)?;
-    let target = (session.caller.tenant, id(&request)?, &*kind);
-    let change = patch::parse(&body::read(&request, payload).await?)?;
-    let expected = condition::expected(&request);
-    let show = shows_result(&kind, &request, &projection);
-    let want = if show {
-        render::want(&kind, &projection)
-    } else {
-        Default::default()
-    };
-    let wish = (&expected, want);
-    let (directory, cause) = (session.directory(), session.cause());
-    let mut conn = session.conn().await?;
-    let alone = directory
-        .patch_one_member(&mut conn, target, &change, wish, &cause)
-        .await?;
-    let answer = match alone {
-        Some(answer) => answer,
-        None if kind.membership().is_some() => {
-            conn.transaction(async |conn| directory.patch(conn, target, &change, wish, &cause).await)
-                .await?
-        }
-        None => directory.patch(&mut conn, target, &change, wish, &cause).await?,
-    };
-    drop(conn);
-    note(&session, &answer);
-    if show {
-        return Ok(shown(StatusCode::OK, &session, &kind, &answer.found, &projection));
-    }
-    let mut silent = HttpResponse::NoContent();
-    silent.insert_header((ETAG, condition::etag(answer.found.version)));
-    Ok(silent
-        .insert_header((LOCATION, render::location(&session.base, &kind, &answer.found)))
-        .finish())
+    change(&session, &request, (&kind, id(&request)?), payload).await
 }
 
 /// Deletes a resource.
 pub async fn delete(session: Session<Writes>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
-    let target = (session.caller.tenant, id(&request)?, kind.name.as_str());
-    let expected: Expected = condition::expected(&request);
-    let (directory, cause) = (session.directory(), session.cause());
+    remove(&session, &request, (&kind, id(&request)?)).await
+}
+
+/// Answers GET of a resource.
+pub async fn read(
+    session: &Session<Reads>,
+    request: &HttpRequest,
+    (kind, id): Target<'_>,
+) -> Result<HttpResponse, Refusal> {
+    let projection = projection(kind, request)?;
+    let mut want = render::want(kind, &projection);
+    let page = MembersPage::asked(kind, request)?.filter(|_| want.members);
+    want.members &= page.is_none();
+    let target = (session.caller.tenant, id, kind.name.as_str());
     let mut conn = session.conn().await?;
-    conn.transaction(async |conn| directory.delete(conn, target, &expected, &cause).await)
-        .await
-        .map_err(|error: Error| Refusal::from(error))?;
-    session.state.db.signals().changed();
+    let found = session
+        .directory()
+        .get(&mut conn, target, Some(session.caller.client), want)
+        .await?;
+    let mut found = found.ok_or_else(Refusal::not_found)?;
+    if !condition::if_match(request).admits(found.version) {
+        return Err(Error::VersionMismatch.into());
+    }
+    let mut next = None;
+    if let Some(page) = page {
+        let (after, limit) = page.reach();
+        let group = (target.0, target.1);
+        let rows = session
+            .directory()
+            .members_of(&mut conn, group, after, limit)
+            .await?;
+        next = page.show(rows, (&session.base, kind, &mut found), request);
+    }
+    drop(conn);
+    if condition::is_known(request, found.version) {
+        let mut answer = HttpResponse::NotModified();
+        return Ok(answer
+            .insert_header((ETAG, condition::etag(found.version)))
+            .finish());
+    }
+    let mut answer = shown(StatusCode::OK, session, kind, &found, &projection);
+    if let Some(next) = next {
+        answer.headers_mut().insert(LINK, next);
+    }
+    Ok(answer)
+}
+
+/// Answers PUT of a resource.
+pub async fn replace(
+    session: &Session<Writes>,
+    request: &HttpRequest,
+    target: Target<'_>,
+    payload: Payload,
+) -> Result<HttpResponse, Refusal> {
+    let (kind, _) = target;
+    let projection = projection(kind, request)?;
+    let incoming = scim::read(kind, &body::read(request, payload).await?)?;
+    let expected = condition::expected(request);
+    let wish = (&expected, render::want(kind, &projection));
+    let answer = write::replace(session, target, &incoming, wish).await?;
+    Ok(shown(StatusCode::OK, session, kind, &answer.found, &projection))
+}
+
+/// Answers PATCH of a resource. A user is answered with 200 and the resource, a group with 204 unless the client asks
+/// to see it (RFC 7644 §3.5.2 leaves the choice).
+pub async fn change(
+    session: &Session<Writes>,
+    request: &HttpRequest,
+    target: Target<'_>,
+    payload: Payload,
+) -> Result<HttpResponse, Refusal> {
+    let (kind, _) = target;
+    let projection = projection(kind, request)?;
+    let change = patch::parse(&body::read(request, payload).await?)?;
+    let expected = condition::expected(request);
+    let show = shows_result(kind, request, &projection);
+    let want = if show {
+        render::want(kind, &projection)
+    } else {
+        Default::default()
+    };
+    let answer = write::patch(session, target, &change, (&expected, want)).await?;
+    if show {
+        return Ok(shown(StatusCode::OK, session, kind, &answer.found, &projection));
+    }
+    let mut silent = HttpResponse::NoContent();
+    silent.insert_header((ETAG, condition::etag(answer.found.version)));
+    Ok(silent
+        .insert_header((LOCATION, render::location(&session.base, kind, &answer.found)))
+        .finish())
+}
+
+/// Answers DELETE of a resource.
+pub async fn remove(
+    session: &Session<Writes>,
+    request: &HttpRequest,
+    target: Target<'_>,
+) -> Result<HttpResponse, Refusal> {
+    write::delete(session, target, &condition::expected(request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -208,16 +201,6 @@ fn projection(kind: &ResourceType, request: &HttpRequest) -> Result<Projection, 
         named("attributes"),
         named("excludedattributes"),
     )?)
-}
-
-/// Tells of a change, and counts what was read although the RFC does not have it.
-fn note(session: &Session<Writes>, answer: &Answer) {
-    if answer.changed {
-        session.state.db.signals().changed();
-    }
-    for shape in &answer.tolerated {
-        session.state.metrics.tolerated(shape.key());
-    }
 }
 
 fn shown<S>(

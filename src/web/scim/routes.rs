@@ -1,12 +1,14 @@
 //! The addresses of the SCIM end points.
 
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
 use actix_web::web::{Data, ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::super::routes::SCIM_PREFIXES;
 use super::super::{State, caller_with};
 use super::refusal::Refusal;
-use super::{discovery, list, resource as one};
+use super::{discovery, list, me, resource as one};
 use crate::access::Scope;
 
 /// All of them, below both prefixes.
@@ -47,7 +49,15 @@ fn end_points(cfg: &mut ServiceConfig) {
             .route(post().to(bulk))
             .default_service(to(only_post)),
     )
-    .service(resource("/Me").default_service(to(me)))
+    .service(
+        resource("/Me")
+            .route(get().to(me::get))
+            .route(put().to(me::put))
+            .route(patch().to(me::patch))
+            .route(delete().to(me::delete))
+            .route(post().to(me::post))
+            .default_service(to(not_on_me)),
+    )
     .service(
         resource("/.search")
             .route(post().to(list::search_all))
@@ -88,22 +98,34 @@ async fn nothing() -> Result<HttpResponse, Refusal> {
     Err(Refusal::not_found())
 }
 
-async fn only_get() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::method("GET"))
+/// The answer to a method that an address does not have; OPTIONS asks just for what it has, without a token.
+fn other_method(request: &HttpRequest, allowed: &'static str) -> Result<HttpResponse, Refusal> {
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((ALLOW, allowed)).finish());
+    }
+    Err(Refusal::method(allowed))
 }
 
-async fn only_post() -> Result<HttpResponse, Refusal> {
-    Err(Refusal::method("POST"))
+async fn only_get(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    other_method(&request, "GET, HEAD, OPTIONS")
+}
+
+async fn only_post(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    other_method(&request, "POST, OPTIONS")
+}
+
+async fn not_on_me(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    other_method(&request, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
 }
 
 async fn not_on_one(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     known(&request, &state).await?;
-    Err(Refusal::method("GET, PUT, PATCH, DELETE"))
+    other_method(&request, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
 }
 
 async fn not_on_all(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     known(&request, &state).await?;
-    Err(Refusal::method("GET, POST"))
+    other_method(&request, "GET, HEAD, POST, OPTIONS")
 }
 
 async fn known(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
@@ -111,11 +133,6 @@ async fn known(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
     let registry = discovery::registry(request, state).await?;
     let kind = registry.by_endpoint(endpoint);
     kind.map(|_| ()).ok_or_else(Refusal::not_found)
-}
-
-async fn me(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    caller_with(&request, Scope::ScimRead).await?;
-    Err(Refusal::not_built("/Me"))
 }
 
 async fn bulk(request: HttpRequest) -> Result<HttpResponse, Refusal> {

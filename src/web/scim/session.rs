@@ -105,6 +105,11 @@ impl<S> Session<S> {
             .ok_or_else(Refusal::not_found)
     }
 
+    /// The resource type of a name.
+    pub fn kind_named(&self, name: &str) -> Option<Arc<ResourceType>> {
+        self.registry.kind(name).cloned()
+    }
+
     pub fn cause(&self) -> Cause {
         Cause::client(self.caller.client, self.caller.token, self.state.clock.now())
             .heeding(Arc::clone(&self.authorities))
