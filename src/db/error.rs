@@ -99,6 +99,10 @@ pub fn is_transient(error: &diesel::result::Error) -> bool {
 pub fn is_too_long(error: &diesel::result::Error) -> bool {
     match error {
         diesel::result::Error::DatabaseError(_, what) => what.message().contains("statement timeout"),
+        _ => false,
+    }
+}
+
 /// Whether Postgres broke the transaction off because it met another one (serialisation failure, dead-lock): nothing
 /// of it was done, and it may be tried again at once.
 #[must_use]
