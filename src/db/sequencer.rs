@@ -5,6 +5,11 @@
 //! the digests, keeps the totals and sends one NOTIFY for the batch. Readers of the log follow the numbers, so none of
 //! them skips a change that was still under way when its neighbour committed.
 //!
+//! The numbers stand beside the changes (`change_number`, a row a batch), so a change is written once. What has none
+//! yet is found by its id, which the database gives in rising order, but before the commit: up to `change_seen` all
+//! is numbered but the ids in `change_gap`. Those belong to transactions that were under way, or rolled back. A gap is
+//! looked into each time, and forgotten when every transaction that was open when it was met has ended.
+//!
 //! Which sequencer it is does not matter: each batch is one transaction that holds the row `sequencer` of `lease`, so
 //! two never mix, and one that is killed leaves nothing behind.
 
@@ -23,8 +28,8 @@ pub const CHANGE_CHANNEL: &str = "bridge_change";
 pub const NUMBERED_AT_ONCE: u16 = 2_000;
 
 crate::statement!(
-    /// Whether there is anything to number; costs one look into a partial index that is nearly always empty.
-    AnyUnnumbered: () -> (Bool,) = "SELECT EXISTS (SELECT FROM change WHERE seq IS NULL)"
+    /// Whether there is anything to number; costs a look at the end of the primary key and one into each gap.
+    AnyUnnumbered: () -> (Bool,) = "SELECT EXISTS (SELECT FROM unnumbered_change)"
 );
 crate::statement!(
     /// Waits for the sequencer before us, and shuts out the one after us until this transaction ends.
@@ -34,9 +39,43 @@ crate::statement!(
      RETURNING epoch"
 );
 crate::statement!(
-    /// Committed changes without a number, oldest first.
-    Unnumbered: (BigInt,) -> (BigInt, SqlUuid, Text, Text, Binary) =
-    "SELECT id, tenant_id, kind, action, digest FROM change WHERE seq IS NULL ORDER BY id LIMIT $1"
+    /// Up to which id all is numbered but the gaps.
+    Seen: () -> (BigInt,) = "SELECT id FROM change_seen"
+);
+crate::statement!(
+    /// The gaps, and whether all who could fill one have ended.
+    Gaps: () -> (BigInt, BigInt, Array<Text>, Bool) =
+    "SELECT first, last, waits_for, NOT waits_for && ARRAY(
+        SELECT l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'virtualxid' AND a.datname = current_database())
+     FROM change_gap ORDER BY first"
+);
+crate::statement!(
+    /// Committed changes without a number, oldest first: in the gaps, and behind what was seen. One statement, so that
+    /// of two changes of one resource the later is never seen without the earlier.
+    Unnumbered: (BigInt, BigInt) -> (BigInt, SqlUuid, Text, Text, Binary) =
+    "SELECT * FROM (SELECT c.id, c.tenant_id, c.kind, c.action, c.digest FROM change_gap g
+                    JOIN change c ON c.id BETWEEN g.first AND g.last ORDER BY c.id LIMIT $2) late
+     UNION ALL
+     SELECT * FROM (SELECT id, tenant_id, kind, action, digest FROM change WHERE id > $1 ORDER BY id LIMIT $2) later
+     ORDER BY 1 LIMIT $2"
+);
+crate::statement!(
+    /// Every transaction that is open in this database now, but ours.
+    Open: () -> (Array<Text>,) =
+    "SELECT ARRAY(SELECT l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                  WHERE l.locktype = 'virtualxid' AND a.datname = current_database() AND l.pid <> pg_backend_pid())"
+);
+crate::statement!(
+    SetSeen: (BigInt,) -> () = "UPDATE change_seen SET id = $1"
+);
+crate::statement!(
+    DropGap: (BigInt,) -> () = "DELETE FROM change_gap WHERE first = $1"
+);
+crate::statement!(
+    /// Notes gaps that wait for the same transactions.
+    AddGaps: (Array<BigInt>, Array<BigInt>, Array<Text>) -> () =
+    "INSERT INTO change_gap (first, last, waits_for) SELECT first, last, $3 FROM UNNEST($1, $2) AS given (first, last)"
 );
 crate::statement!(
     /// The last number and digest of some tenants.
@@ -44,8 +83,10 @@ crate::statement!(
     "SELECT tenant_id, last_seq, digest FROM change_chain WHERE tenant_id = ANY ($1)"
 );
 crate::statement!(
-    SetNumbers: (Array<BigInt>, Array<BigInt>) -> () =
-    "UPDATE change SET seq = given.seq FROM UNNEST($1, $2) AS given (id, seq) WHERE change.id = given.id"
+    /// Gives numbers: to each tenant's changes, as an array literal, those that end with its number.
+    SetNumbers: (Array<SqlUuid>, Array<BigInt>, Array<Text>) -> () =
+    "INSERT INTO change_number (tenant_id, last_seq, ids)
+     SELECT tenant_id, last_seq, ids::bigint[] FROM UNNEST($1, $2, $3) AS given (tenant_id, last_seq, ids)"
 );
 crate::statement!(
     SetChains: (Array<SqlUuid>, Array<BigInt>, Array<Binary>) -> () =
@@ -63,7 +104,8 @@ crate::statement!(
 crate::statement!(
     /// A stretch of the numbered changes of one tenant.
     Numbered: (SqlUuid, BigInt, BigInt) -> (BigInt, Binary) =
-    "SELECT seq, digest FROM change WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    "SELECT n.seq, c.digest FROM numbered_change n JOIN change c ON c.id = n.id
+     WHERE n.tenant_id = $1 AND n.last_seq > $2 AND n.seq > $2 ORDER BY n.last_seq, n.seq LIMIT $3"
 );
 
 type Row = (i64, Uuid, String, String, Vec<u8>);
@@ -82,10 +124,13 @@ pub async fn number_changes(db: &Db, owner: Uuid) -> Result<usize, Error> {
     let numbered = conn
         .transaction(async |conn| {
             let _epoch: (i64,) = Lead::with((owner,)).get_result(conn).await?;
-            let rows: Vec<Row> = Unnumbered::with((i64::from(NUMBERED_AT_ONCE),))
-                .load(conn)
-                .await?;
+            let (seen,): (i64,) = Seen::with(()).get_result(conn).await?;
+            // Read before the changes: whoever has ended by now is seen whole.
+            let gaps: Vec<Gap> = Gaps::with(()).load(conn).await?;
+            let limit = i64::from(NUMBERED_AT_ONCE);
+            let rows: Vec<Row> = Unnumbered::with((seen, limit)).load(conn).await?;
             number(conn, &rows).await?;
+            see(conn, seen, &gaps, &rows).await?;
             diesel::QueryResult::Ok(rows.len())
         })
         .await?;
@@ -93,6 +138,61 @@ pub async fn number_changes(db: &Db, owner: Uuid) -> Result<usize, Error> {
         db.signals().numbered();
     }
     Ok(numbered)
+}
+
+/// First and last id, who may fill it, and whether they all have ended.
+type Gap = (i64, i64, Vec<String>, bool);
+
+/// Moves on to the last change that was numbered, and keeps the gaps as they are now.
+async fn see(conn: &mut Conn, seen: i64, gaps: &[Gap], rows: &[Row]) -> diesel::QueryResult<()> {
+    let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
+    let full = rows.len() >= usize::from(NUMBERED_AT_ONCE);
+    let reached = ids.last().copied().unwrap_or(seen);
+    for (first, last, waits_for, ended) in gaps {
+        // Where the batch was full, what lies behind its last change was not looked at.
+        let ended = *ended && (!full || *last <= reached);
+        let left = if ended {
+            Vec::new()
+        } else {
+            without(*first, *last, &ids)
+        };
+        if left != [(*first, *last)] {
+            DropGap::with((*first,)).execute(conn).await?;
+            add_gaps(conn, left, waits_for).await?;
+        }
+    }
+    if reached > seen {
+        SetSeen::with((reached,)).execute(conn).await?;
+        let new = without(seen.saturating_add(1), reached, &ids);
+        if !new.is_empty() {
+            let (open,): (Vec<String>,) = Open::with(()).get_result(conn).await?;
+            add_gaps(conn, new, &open).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn add_gaps(conn: &mut Conn, gaps: Vec<(i64, i64)>, waits_for: &[String]) -> diesel::QueryResult<()> {
+    if !gaps.is_empty() {
+        let (first, last): (Vec<i64>, Vec<i64>) = gaps.into_iter().unzip();
+        AddGaps::with((first, last, waits_for)).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// What is left of the numbers from `first` to `last` without `ids`, which rise.
+fn without(first: i64, last: i64, ids: &[i64]) -> Vec<(i64, i64)> {
+    let (mut left, mut next) = (Vec::new(), first);
+    for id in ids.iter().copied().filter(|id| (first..=last).contains(id)) {
+        if id > next {
+            left.push((next, id.saturating_sub(1)));
+        }
+        next = id.saturating_add(1);
+    }
+    if next <= last {
+        left.push((next, last));
+    }
+    left
 }
 
 async fn number(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
@@ -113,15 +213,16 @@ async fn number(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
             .map(|(tenant, seq, digest)| (tenant, (seq, digest))),
     );
     let mut totals: BTreeMap<(Uuid, &str), i64> = BTreeMap::new();
-    let (mut ids, mut numbers) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let mut ids: BTreeMap<Uuid, String> = BTreeMap::new();
     for (id, tenant, kind, action, digest) in rows {
         let Some((seq, chain)) = chains.get_mut(tenant) else {
             continue;
         };
         *seq = seq.saturating_add(1);
         *chain = link(chain, *seq, digest);
-        ids.push(*id);
-        numbers.push(*seq);
+        let list = ids.entry(*tenant).or_default();
+        list.push(if list.is_empty() { '{' } else { ',' });
+        list.push_str(&id.to_string());
         let more = match action.as_str() {
             "create" => 1,
             "delete" => -1,
@@ -132,13 +233,17 @@ async fn number(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
             *total = total.saturating_add(more);
         }
     }
-    SetNumbers::with((ids, numbers)).execute(conn).await?;
     let (mut owners, mut seqs, mut digests) = (Vec::new(), Vec::new(), Vec::new());
     for (tenant, (seq, digest)) in chains {
         owners.push(tenant);
         seqs.push(seq);
         digests.push(digest);
     }
+    // Both have the tenants in the same order.
+    let lists: Vec<String> = ids.into_values().map(|list| list + "}").collect();
+    SetNumbers::with((owners.clone(), seqs.clone(), lists))
+        .execute(conn)
+        .await?;
     SetChains::with((owners, seqs, digests)).execute(conn).await?;
     if !totals.is_empty() {
         let (mut owners, mut kinds, mut sums) = (Vec::new(), Vec::new(), Vec::new());
@@ -208,4 +313,18 @@ pub async fn check_chain(conn: &mut Conn, tenant: Uuid) -> diesel::QueryResult<C
     } else {
         Chain::Broken(last)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+
+    #[test]
+    fn what_is_left_of_a_gap() {
+        assert_eq!(without(1, 0, &[]), []);
+        assert_eq!(without(1, 5, &[]), [(1, 5)]);
+        assert_eq!(without(1, 5, &[1, 2, 3, 4, 5]), []);
+        assert_eq!(without(1, 5, &[0, 2, 5, 9]), [(1, 1), (3, 4)]);
+        assert_eq!(without(3, 3, &[2, 4]), [(3, 3)]);
+    }
 }

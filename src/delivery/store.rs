@@ -79,7 +79,8 @@ pub(super) async fn lock_for_dispatch(
 
 statement!(
     Changes: (SqlUuid, BigInt, BigInt) -> (BigInt, SqlUuid, Text) =
-    "SELECT seq, resource_id, kind FROM change WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    "SELECT n.seq, c.resource_id, c.kind FROM numbered_change n JOIN change c ON c.id = n.id
+     WHERE n.tenant_id = $1 AND n.last_seq > $2 AND n.seq > $2 ORDER BY n.last_seq, n.seq LIMIT $3"
 );
 
 /// Numbered changes after `seq`: number, resource, type.

@@ -34,7 +34,7 @@ pub(super) async fn counts(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Coun
 
 statement!(
     IsSettled: (SqlUuid, Timestamptz) -> (Bool,) =
-    "SELECT NOT EXISTS (SELECT 1 FROM change c WHERE c.seq IS NULL AND c.tenant_id = $1)
+    "SELECT NOT EXISTS (SELECT 1 FROM unnumbered_change c WHERE c.tenant_id = $1)
         AND NOT EXISTS (
             SELECT 1 FROM app a
             WHERE a.tenant_id = $1 AND a.mode <> 'paused' AND a.live_revision IS NOT NULL

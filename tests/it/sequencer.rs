@@ -21,7 +21,7 @@ async fn add(rows: &Client, tenant: TenantId, kind: &str, action: &str) {
 async fn numbers(rows: &Client, tenant: TenantId) -> Vec<Option<i64>> {
     let rows = rows
         .query(
-            "SELECT seq FROM change WHERE tenant_id = $1 ORDER BY id",
+            "SELECT n.seq FROM change c LEFT JOIN numbered_change n ON n.id = c.id WHERE c.tenant_id = $1 ORDER BY c.id",
             &[&tenant.uuid()],
         )
         .await
@@ -86,7 +86,7 @@ async fn the_chain_tells_when_a_change_is_altered_or_gone() {
     bridge.drain().await;
     let mut conn = bridge.conn().await;
     assert_eq!(db::check_chain(&mut conn, tenant).await.unwrap(), Chain::Whole(5));
-    rows.execute("UPDATE change SET delta = NULL, salt = '' WHERE seq = 2", &[])
+    rows.execute("UPDATE change SET delta = NULL, salt = '' WHERE id IN (SELECT id FROM numbered_change WHERE seq = 2)", &[])
         .await
         .unwrap();
     assert_eq!(
@@ -94,16 +94,22 @@ async fn the_chain_tells_when_a_change_is_altered_or_gone() {
         Chain::Whole(5),
         "an erase keeps the chain"
     );
-    rows.execute("UPDATE change SET digest = '\\x00' WHERE seq = 3", &[])
-        .await
-        .unwrap();
+    rows.execute(
+        "UPDATE change SET digest = '\\x00' WHERE id IN (SELECT id FROM numbered_change WHERE seq = 3)",
+        &[],
+    )
+    .await
+    .unwrap();
     assert_eq!(
         db::check_chain(&mut conn, tenant).await.unwrap(),
         Chain::Broken(5)
     );
-    rows.execute("DELETE FROM change WHERE seq = 4", &[])
-        .await
-        .unwrap();
+    rows.execute(
+        "DELETE FROM change WHERE id IN (SELECT id FROM numbered_change WHERE seq = 4)",
+        &[],
+    )
+    .await
+    .unwrap();
     assert_eq!(
         db::check_chain(&mut conn, tenant).await.unwrap(),
         Chain::Broken(4)
@@ -131,4 +137,105 @@ async fn sequencers_of_several_processes_never_give_a_number_twice() {
         .collect();
     seen.sort_unstable();
     assert_eq!(seen, (1..=40).collect::<Vec<_>>());
+}
+
+/// Covers: item 7
+#[tokio::test]
+async fn gaps_are_looked_into_while_they_may_be_filled_and_forgotten_then() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    let what = digest(b"late");
+    let (mut slow, mut vain) = (
+        client(bridge.database_url()).await,
+        client(bridge.database_url()).await,
+    );
+    let (slow, vain) = (
+        slow.transaction().await.unwrap(),
+        vain.transaction().await.unwrap(),
+    );
+    let resource = Uuid::now_v7();
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&bridge.tenant.uuid(), &resource, &"User", &"create", &what];
+    for _ in 0..3 {
+        slow.execute(ADD, &values).await.unwrap();
+        vain.execute(ADD, &values).await.unwrap();
+        add(&rows, bridge.tenant, "User", "create").await;
+    }
+    let gaps = "SELECT count(*) FROM change_gap";
+    let waiting = "SELECT count(*) FROM unnumbered_change";
+    bridge.drain().await;
+    assert_eq!((bridge.count(gaps).await, bridge.count(waiting).await), (3, 0));
+    bridge.drain().await;
+    assert_eq!(bridge.count(gaps).await, 3, "they may still be filled");
+    vain.rollback().await.unwrap();
+    bridge.drain().await;
+    assert_eq!(bridge.count(gaps).await, 3, "nobody can tell which were whose");
+    slow.commit().await.unwrap();
+    assert_eq!(bridge.count(waiting).await, 3);
+    bridge.drain().await;
+    assert_eq!(bridge.count(waiting).await, 0);
+    // The server's own housekeeping may hold them open for a moment.
+    let mut tries = 0;
+    while bridge.count(gaps).await > 0 && tries < 1_000 {
+        bridge.drain().await;
+        tries += 1;
+    }
+    let mut conn = bridge.conn().await;
+    assert_eq!(
+        db::check_chain(&mut conn, bridge.tenant.uuid()).await.unwrap(),
+        Chain::Whole(6)
+    );
+    assert_eq!(bridge.count(gaps).await, 0, "nothing can come any more");
+}
+
+/// Covers: item 7
+#[tokio::test]
+async fn numbers_are_carried_over_both_ways() {
+    let bridge = Bridge::spawn().await;
+    let other = bridge.make_tenant("other").await;
+    let rows = bridge.rows().await;
+    let mut late = client(bridge.database_url()).await;
+    let under_way = late.transaction().await.unwrap();
+    let what = digest(b"late");
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&bridge.tenant.uuid(), &Uuid::now_v7(), &"User", &"create", &what];
+    under_way.execute(ADD, &values).await.unwrap();
+    for tenant in [bridge.tenant, other, bridge.tenant] {
+        add(&rows, tenant, "User", "create").await;
+    }
+    bridge.drain().await;
+    under_way.commit().await.unwrap();
+    add(&rows, other, "User", "create").await;
+    let unnumbered = "SELECT count(*) FROM unnumbered_change";
+    assert_eq!(bridge.count(unnumbered).await, 2);
+    let migration = db::MIGRATIONS
+        .iter()
+        .find(|one| one.name.ends_with("number_changes_in_batches"))
+        .unwrap();
+    rows.batch_execute(migration.down).await.unwrap();
+    assert_eq!(
+        bridge
+            .count("SELECT count(*) FROM change WHERE seq IS NULL")
+            .await,
+        2
+    );
+    assert_eq!(
+        bridge.count("SELECT sum(seq)::bigint FROM change").await,
+        1 + 2 + 1
+    );
+    rows.batch_execute(migration.up).await.unwrap();
+    assert_eq!(bridge.count(unnumbered).await, 2);
+    bridge.drain().await;
+    let mut conn = bridge.conn().await;
+    for (tenant, last) in [(bridge.tenant, 3), (other, 2)] {
+        assert_eq!(
+            db::check_chain(&mut conn, tenant.uuid()).await.unwrap(),
+            Chain::Whole(last)
+        );
+    }
+    assert_eq!(
+        numbers(&rows, bridge.tenant).await,
+        [Some(3), Some(1), Some(2)],
+        "the late one is last"
+    );
 }

@@ -105,7 +105,7 @@ statement!(
     Total: (SqlUuid, Array<Text>) -> (BigInt,) =
     "SELECT (coalesce((SELECT sum(total) FROM resource_total WHERE tenant_id = $1 AND kind = ANY($2)), 0)
            + (SELECT count(*) FILTER (WHERE action = 'create') - count(*) FILTER (WHERE action = 'delete')
-              FROM change WHERE seq IS NULL AND tenant_id = $1 AND kind = ANY($2)))::bigint"
+              FROM unnumbered_change WHERE tenant_id = $1 AND kind = ANY($2)))::bigint"
 );
 
 /// How many resources of some types there are.

@@ -129,8 +129,9 @@ statement!(
 statement!(
     TouchedPeople: (SqlUuid, SqlUuid, BigInt) -> (SqlUuid,) =
     "SELECT DISTINCT person.id
-     FROM (SELECT resource_id, kind, origin FROM change WHERE tenant_id = $1 AND seq > $3
-           UNION ALL SELECT resource_id, kind, origin FROM change WHERE tenant_id = $1 AND seq IS NULL) change
+     FROM (SELECT c.resource_id, c.kind, c.origin FROM numbered_change n JOIN change c ON c.id = n.id
+            WHERE n.tenant_id = $1 AND n.last_seq > $3 AND n.seq > $3
+           UNION ALL SELECT resource_id, kind, origin FROM unnumbered_change WHERE tenant_id = $1) change
      JOIN person ON person.tenant_id = $1 AND person.user_id = change.resource_id
      JOIN source_record record ON record.tenant_id = person.tenant_id AND record.person_id = person.id
      WHERE record.connection_id = $2 AND change.kind = 'User' AND change.origin ->> 'by' <> 'run'"

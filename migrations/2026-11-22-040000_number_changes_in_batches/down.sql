@@ -1,0 +1,11 @@
+LOCK TABLE change IN ACCESS EXCLUSIVE MODE;
+DROP INDEX change_by_resource;
+DROP VIEW unnumbered_change;
+ALTER TABLE change ADD COLUMN seq bigint;
+COMMENT ON COLUMN change.seq IS 'Its number in the tenant, given after commit by the sequencer: readers of the log follow the numbers, so none is skipped.';
+UPDATE change SET seq = n.seq FROM numbered_change n WHERE n.id = change.id;
+DROP VIEW numbered_change;
+DROP TABLE change_gap, change_seen, change_number;
+CREATE INDEX change_unnumbered ON change (id) WHERE seq IS NULL;
+CREATE UNIQUE INDEX change_by_seq ON change (tenant_id, seq) WHERE seq IS NOT NULL;
+CREATE INDEX change_by_resource ON change (tenant_id, resource_id, seq) WHERE seq IS NOT NULL;
