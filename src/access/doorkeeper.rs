@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::jwt::{Grant, Signer};
 use super::{Error, Profile, Scope, Scopes, store};
-use crate::base::{ClientId, Clock, Sealer, TenantId, TokenId, digest, same};
+use crate::base::{ClientId, Clock, ConnectionId, Sealer, TenantId, TokenId, digest, same};
 use crate::db::Db;
 
 /// The channel on which processes tell each other that a token was revoked or a client changed.
@@ -37,6 +37,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// What is particular about the client.
     pub profile: Arc<Profile>,
+    /// The connection that it writes into; none is the directory.
+    pub connection: Option<ConnectionId>,
 }
 
 impl Caller {
@@ -184,6 +186,7 @@ impl Doorkeeper {
                 token: stored.id,
                 scopes: stored.scopes,
                 profile: Arc::new(stored.profile),
+                connection: stored.connection,
             }),
             (None, None) => Identity::Operator(Operator { token: stored.id }),
             _ => return Err(Denied::Token),

@@ -15,6 +15,9 @@ pub enum Error {
     /// No such client.
     #[error("there is no such client")]
     NoSuchClient,
+    /// A client writes either into the directory or into one connection, for ever.
+    #[error("the client of that name writes elsewhere already: give the token another name")]
+    OtherRoad,
     /// A name that cannot be used.
     #[error(
         "a name is 1 to 100 characters without control characters, / and \\, and starts with neither a space nor a dot"

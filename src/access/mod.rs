@@ -23,6 +23,7 @@ pub use name::Name;
 pub use profile::{Dialect, Profile, ProfileChange, Rate};
 pub use scope::{BadScope, Scope, Scopes};
 pub use store::{
-    Client, ClientView, NewToken, Tenant, TokenView, change_profile, client_for, clients, create_tenant,
-    create_token, find_client, find_tenant, revoke_any_token, revoke_token, tenant_exists, tenants, tokens,
+    Client, ClientView, NewToken, Tenant, TokenView, change_profile, client_for, client_into, clients,
+    create_tenant, create_token, find_client, find_tenant, revoke_any_token, revoke_token, tenant_exists,
+    tenants, tokens,
 };

@@ -36,6 +36,12 @@ crate::statement!(
      ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING id"
 );
 crate::statement!(
+    /// The same, made as one that writes into a connection.
+    ClientInto: (SqlUuid, SqlUuid, Text, Timestamptz, SqlUuid) -> (SqlUuid, Nullable<SqlUuid>) =
+    "INSERT INTO client (tenant_id, id, name, created_at, connection_id) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING id, connection_id"
+);
+crate::statement!(
     AddToken: (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Text, Binary, Array<Text>, Timestamptz, Nullable<Timestamptz>) -> () =
     "INSERT INTO token (id, tenant_id, client_id, name, hash, scopes, created_at, expires_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -55,14 +61,14 @@ crate::statement!(
 );
 crate::statement!(
     TokenByHash: (Binary) ->
-        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Jsonb>) =
-    "SELECT t.id, t.tenant_id, t.client_id, t.hash, t.scopes, t.expires_at, t.revoked_at, c.profile
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Jsonb>, Nullable<SqlUuid>) =
+    "SELECT t.id, t.tenant_id, t.client_id, t.hash, t.scopes, t.expires_at, t.revoked_at, c.profile, c.connection_id
      FROM token t LEFT JOIN client c ON c.tenant_id = t.tenant_id AND c.id = t.client_id WHERE t.hash = $1"
 );
 crate::statement!(
     TokenById: (SqlUuid) ->
-        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Jsonb>) =
-    "SELECT t.id, t.tenant_id, t.client_id, t.hash, t.scopes, t.expires_at, t.revoked_at, c.profile
+        (SqlUuid, Nullable<SqlUuid>, Nullable<SqlUuid>, Binary, Array<Text>, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Jsonb>, Nullable<SqlUuid>) =
+    "SELECT t.id, t.tenant_id, t.client_id, t.hash, t.scopes, t.expires_at, t.revoked_at, c.profile, c.connection_id
      FROM token t LEFT JOIN client c ON c.tenant_id = t.tenant_id AND c.id = t.client_id WHERE t.id = $1"
 );
 crate::statement!(
@@ -171,6 +177,7 @@ pub(super) struct Stored {
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
     pub profile: Profile,
+    pub connection: Option<ConnectionId>,
 }
 
 type StoredRow = (
@@ -182,10 +189,13 @@ type StoredRow = (
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
     Option<Value>,
+    Option<Uuid>,
 );
 
 impl From<StoredRow> for Stored {
-    fn from((id, tenant, client, hash, scopes, expires_at, revoked_at, profile): StoredRow) -> Self {
+    fn from(
+        (id, tenant, client, hash, scopes, expires_at, revoked_at, profile, connection): StoredRow,
+    ) -> Self {
         Self {
             id: id.into(),
             tenant: tenant.map(Into::into),
@@ -195,6 +205,7 @@ impl From<StoredRow> for Stored {
             expires_at,
             revoked_at,
             profile: profile.as_ref().map(Profile::stored).unwrap_or_default(),
+            connection: connection.map(Into::into),
         }
     }
 }
@@ -300,6 +311,30 @@ pub async fn client_for(
         .get_result(conn)
         .await?;
     Ok(Client { id: id.into() })
+}
+
+/// The client of that name as one that writes into a connection, made when missing. It stays that for ever: what it
+/// wrote, and what it calls it, lies there.
+///
+/// # Errors
+/// [`Error::OtherRoad`], or when the database fails.
+pub async fn client_into(
+    conn: &mut Conn,
+    tenant: TenantId,
+    name: &Name,
+    connection: ConnectionId,
+    now: DateTime<Utc>,
+) -> Result<Client, Error> {
+    let client = ClientId::new().uuid();
+    let (id, road): (Uuid, Option<Uuid>) =
+        ClientInto::with((tenant.uuid(), client, name.as_ref(), now, connection.uuid()))
+            .get_result(conn)
+            .await?;
+    if road == Some(connection.uuid()) {
+        Ok(Client { id: id.into() })
+    } else {
+        Err(Error::OtherRoad)
+    }
 }
 
 type ClientRow = (Uuid, String, Value, Option<Uuid>, DateTime<Utc>);

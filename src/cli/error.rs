@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{access, app, config, db, net};
+use crate::{access, app, config, db, net, sync};
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub enum Error {
     /// The program does not start.
     #[error("scim-bridge does not start")]
     App(#[from] app::Error),
+    /// A connection is not one that this can be done with.
+    #[error(transparent)]
+    Sync(#[from] sync::Error),
     /// The database cannot be reached.
     #[error("the database cannot be used")]
     Database(#[from] db::Error),

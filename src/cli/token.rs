@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::db;
 use crate::db::embedded::Role;
 use crate::db::{Conn, Transactional as _};
+use crate::sync;
 
 /// The most tokens that are listed.
 const LISTED: i64 = 100_000;
@@ -50,6 +51,9 @@ pub(super) struct Create {
     /// For how long: a number and m, h or d, such as 90d; for ever without it
     #[arg(long)]
     expires_in: Option<String>,
+    /// The connection (with connector scim) that the client writes into; without it the directory
+    #[arg(long, conflicts_with = "operator")]
+    connection: Option<String>,
 }
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
@@ -97,8 +101,17 @@ async fn create(conn: &mut Conn, order: &Create, now: DateTime<Utc>, output: Out
         scopes: order.scope.iter().copied().collect::<Scopes>(),
         expires_at,
     };
+    let road = match (&order.connection, tenant) {
+        (Some(name), Some(tenant)) => Some((tenant, sync::inbound_connection(conn, tenant, name).await?)),
+        _ => None,
+    };
     let (view, secret) = conn
-        .transaction(async |conn| access::create_token(conn, &new, "cli", now).await)
+        .transaction(async |conn| {
+            if let Some((tenant, connection)) = road {
+                access::client_into(conn, tenant, &new.name, connection, now).await?;
+            }
+            access::create_token(conn, &new, "cli", now).await
+        })
         .await?;
     let mut shown = as_json(&view);
     if let Some(shown) = shown.as_object_mut() {

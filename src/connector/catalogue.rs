@@ -20,6 +20,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("csv.toml", include_str!("manifests/csv.toml")),
     ("kombo.toml", include_str!("manifests/kombo.toml")),
     ("personio.toml", include_str!("manifests/personio.toml")),
+    ("scim.toml", include_str!("manifests/scim.toml")),
 ];
 
 /// All connectors.
@@ -129,6 +130,12 @@ impl Manifest {
     #[must_use]
     pub fn reads_files(&self) -> bool {
         self.written.connector.custom == Some(Custom::Csv)
+    }
+
+    /// Whether SCIM clients write its records, and there is nothing to ask.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.written.connector.custom == Some(Custom::Scim)
     }
 
     /// Checks a connection's settings. All problems are told.

@@ -59,6 +59,8 @@ pub(super) struct Head {
 pub(super) enum Custom {
     /// A table in a file.
     Csv,
+    /// Nothing is asked: SCIM clients write the records.
+    Scim,
 }
 
 /// The list of employees.

@@ -87,6 +87,13 @@ impl<'a> Source<'a> {
             .map(|field| field.name)
             .collect();
         let mut steps = Vec::new();
+        if self.manifest.is_written() {
+            steps.push(CheckStep::good(
+                "employees",
+                "are written by SCIM clients: there is nothing to ask".into(),
+            ));
+            return steps;
+        }
         if !self.manifest.reads_files() {
             let mut reader = ManifestReader::new(self.clone());
             match reader.sign_in().await {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::connection::{Compiled, store as connections};
 use super::run::{Run, RunState, store as runs};
-use super::{Error, apply, due, plan, read, schedule};
+use super::{Error, apply, due, inbound, plan, read, schedule};
 use crate::base::{Chain, Clock, Sealer};
 use crate::connector::Catalogue;
 use crate::db::{Conn, Db, PooledConn, Signals};
@@ -104,14 +104,15 @@ impl Engine {
         Ok(read::store::sweep(&mut conn).await?)
     }
 
-    /// Queues runs whose scheduled time or due date has come.
+    /// Queues runs whose scheduled time or due date has come, and those of what SCIM clients wrote.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn start_due(&self) -> Result<bool, Error> {
         let scheduled = schedule::start_scheduled(self).await?;
         let dated = due::start_dated(self).await?;
-        Ok(scheduled || dated)
+        let written = inbound::start_written(self).await?;
+        Ok(scheduled || dated || written)
     }
 
     #[tracing::instrument(name = "sync.run.lead", skip_all, fields(run.id = %run.id, connection.id = %run.connection))]

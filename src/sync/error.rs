@@ -73,6 +73,9 @@ pub enum Error {
         /// In the address.
         path: String,
     },
+    /// The connection reads its HR system; clients cannot write into it.
+    #[error("connection {0} is not one that SCIM clients write into: its connector must be \"scim\"")]
+    NotInbound(String),
     /// Another process has the run now.
     #[error("another process has the run now")]
     LeaseLost,
@@ -104,6 +107,7 @@ impl Error {
             Self::ConnectionState { .. } => "connection_state",
             Self::RunState { .. } => "run_state",
             Self::Decision(_) => "decision",
+            Self::NotInbound(_) => "not_inbound",
             Self::LeaseLost => "lease_lost",
             Self::Cancelled => "cancelled",
             Self::NothingToRead(_) => "nothing_to_read",

@@ -8,7 +8,7 @@
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
 //! - `plan`: what would be done, person by person, with all that applying needs; the guard judges the whole.
 //! - `apply`: exactly that plan, in batches of one transaction each.
-//! - `schedule`, `due`: what starts runs by itself.
+//! - `schedule`, `due`, `inbound`: what starts runs by itself.
 //!
 //! A run is one process's at a time, by lease. Every transaction of a step makes sure that the lease still holds; a
 //! lapsed one is taken over by any process, which goes on with the step that is stored: reading and planning begin
@@ -22,6 +22,7 @@ mod due;
 mod engine;
 mod error;
 mod hold;
+mod inbound;
 mod plan;
 mod read;
 mod review;
@@ -34,4 +35,5 @@ pub use connection::{
 };
 pub use engine::Engine;
 pub use error::Error;
+pub use inbound::inbound_connection;
 pub use run::{Outcome, Run, RunCause, RunFilter, RunState, Severity};

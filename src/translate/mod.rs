@@ -9,6 +9,7 @@
 //!   keeps the default's expression. In a multi-valued attribute the type follows the dot: `phoneNumbers.mobile`; `emails`
 //!   alone is `emails.work`.
 //! - The leading record speaks for the person.
+//! - [`employee`] goes the other way round, for connections that SCIM clients write into.
 //! - Attributes without a line are the clients' own and stay as they are.
 //! - An empty source value keeps the old one, unless `clear_when_empty`.
 //! - `hold` keeps the old value and asks. userName and e-mails that move together are one decision.
@@ -19,6 +20,7 @@ mod config;
 mod error;
 mod group;
 mod hr_facts;
+mod inbound;
 mod manager;
 mod mapping;
 mod target;
@@ -27,6 +29,7 @@ mod user;
 pub use config::{GroupRule, Line, MappingConfig, Policy};
 pub use error::{MappingError, Missing};
 pub use group::{GroupKey, groups};
+pub use inbound::employee;
 pub use manager::set_manager;
 pub use mapping::Mapping;
 pub use user::{HeldField, HeldPart, Translated, release, user};

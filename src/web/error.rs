@@ -199,6 +199,7 @@ impl From<access::Error> for Problem {
     fn from(error: access::Error) -> Self {
         use access::Error as E;
         match error {
+            E::OtherRoad => Self::conflict("other-road", error.to_string()),
             E::NameTaken => Self::conflict("name-taken", error.to_string()),
             E::NoSuchTenant | E::NoSuchToken | E::NoSuchClient => Self::not_found(error.to_string()),
             E::BadName | E::BadLifetime | E::NoScope => Self::unprocessable("invalid", error.to_string()),

@@ -21,6 +21,7 @@ mod embedded;
 mod fuzz_corpus;
 mod groups;
 mod identity;
+mod inbound;
 mod kit;
 mod migrations;
 mod push;

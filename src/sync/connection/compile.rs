@@ -146,6 +146,16 @@ impl Compiled {
             .collect()
     }
 
+    /// Whether SCIM clients write the records, so that they are read from the directory.
+    pub(in crate::sync) fn is_written(&self) -> bool {
+        self.manifest.is_written()
+    }
+
+    /// The optional fields that are read.
+    pub(in crate::sync) fn optional(&self) -> &[String] {
+        &self.optional
+    }
+
     /// Where the HR system's access token is kept.
     pub(in crate::sync) fn tokens(&self, engine: &Engine) -> StoredToken {
         StoredToken::new(

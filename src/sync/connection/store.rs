@@ -197,6 +197,60 @@ pub(in crate::sync) async fn authorities(
 }
 
 statement!(
+    WrittenConnections: (BigInt,) -> (SqlUuid, SqlUuid, Integer, BigInt, Timestamptz, Timestamptz) =
+    "SELECT c.tenant_id, c.id, c.live_revision, chain.last_seq, first.at, last.at
+     FROM connection c JOIN change_chain chain ON chain.tenant_id = c.id
+     JOIN change first ON first.tenant_id = c.id AND first.seq = c.realm_seq + 1
+     JOIN change last ON last.tenant_id = c.id AND last.seq = chain.last_seq
+     WHERE c.connector = 'scim' AND c.state = 'published' AND c.live_revision IS NOT NULL
+       AND chain.last_seq > c.realm_seq
+     ORDER BY last.at LIMIT $1"
+);
+statement!(
+    SetRealmSeq: (SqlUuid, SqlUuid, BigInt) -> () =
+    "UPDATE connection SET realm_seq = greatest(realm_seq, $3) WHERE tenant_id = $1 AND id = $2"
+);
+
+/// A connection in whose realm clients wrote since a run was last queued for it.
+#[derive(Debug)]
+pub(in crate::sync) struct Written {
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    pub revision: i32,
+    /// The last change in the realm.
+    pub seq: i64,
+    /// When the first change came that no run was queued for.
+    pub first_at: DateTime<Utc>,
+    /// When the last one came.
+    pub last_at: DateTime<Utc>,
+}
+
+/// Up to `limit` published connections of any tenant with changes that no run was queued for.
+pub(in crate::sync) async fn written(conn: &mut Conn, limit: i64) -> Result<Vec<Written>, QueryError> {
+    type Row = (Uuid, Uuid, i32, i64, DateTime<Utc>, DateTime<Utc>);
+    let rows: Vec<Row> = WrittenConnections::with((limit,)).load(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(tenant, connection, revision, seq, first_at, last_at)| Written {
+            tenant: tenant.into(),
+            connection: connection.into(),
+            revision,
+            seq,
+            first_at,
+            last_at,
+        })
+        .collect())
+}
+
+/// Notes up to which change a run was queued.
+pub(in crate::sync) async fn set_realm_seq(conn: &mut Conn, written: &Written) -> Result<(), QueryError> {
+    SetRealmSeq::with((written.tenant.uuid(), written.connection.uuid(), written.seq))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
     DueConnections: (Timestamptz, BigInt) -> (SqlUuid, SqlUuid, Text, Text, Text, Nullable<Integer>, Nullable<Integer>, Nullable<Timestamptz>, Timestamptz) =
     "SELECT tenant_id, id, name, connector, state, live_revision, draft_revision, next_run_at, created_at
      FROM connection WHERE next_run_at <= $1 AND state = 'published'

@@ -7,6 +7,7 @@
 //! interrupted begins again, since HR systems give no pages twice in the same way.
 
 mod pull;
+mod realm;
 mod record;
 pub(in crate::sync) mod store;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::realm::Realm;
 use super::record::{Remark, staged, unreadable};
 use super::store::{self, Staged};
 use crate::connector::Pull;
@@ -38,6 +39,30 @@ struct Seen {
 /// From so many staged records on it pays to count them for the planner.
 const MANY: u64 = 1_000;
 
+/// Where pages come from.
+enum Pages<'a> {
+    /// The HR system is asked.
+    Pull(Box<Pull<'a>>),
+    /// SCIM clients wrote them.
+    Realm(Realm),
+}
+
+impl Pages<'_> {
+    fn expected(&self) -> Option<u64> {
+        match self {
+            Self::Pull(pull) => pull.expected(),
+            Self::Realm(_) => None,
+        }
+    }
+
+    fn coverage(&self) -> Coverage {
+        match self {
+            Self::Pull(pull) => pull.coverage(),
+            Self::Realm(_) => Coverage::Complete,
+        }
+    }
+}
+
 /// Reads the HR system into staging, then goes on to planning.
 #[tracing::instrument(name = "sync.run.read", skip_all)]
 pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
@@ -46,14 +71,18 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     store::clear(&mut conn, &job.run).await?;
     runs::forget_outcomes(&mut conn, &job.run).await?;
     let tokens = live.tokens(job.engine);
-    let mut pull = live.pull(job.engine, &mut conn, &tokens).await?;
+    let mut pull = if live.is_written() {
+        Pages::Realm(Realm::new())
+    } else {
+        Pages::Pull(Box::new(live.pull(job.engine, &mut conn, &tokens).await?))
+    };
     drop(conn);
 
     let mut seen = Seen::default();
     let mut broken = None;
     let mut number = 0_i32;
     loop {
-        match next(job, &mut pull, &seen).await {
+        match next(job, live, &mut pull, &seen).await {
             Ok(Some(page)) => {
                 number = number.saturating_add(1);
                 keep(job, live, number, page, &mut seen).await?;
@@ -72,8 +101,17 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
 }
 
 /// The next page. While it takes its time, the lease is kept alive.
-async fn next(job: &mut Job<'_>, pull: &mut Pull<'_>, seen: &Seen) -> Result<Option<Page>, Error> {
-    let expected = pull.expected();
+async fn next(
+    job: &mut Job<'_>,
+    live: &Compiled,
+    pages: &mut Pages<'_>,
+    seen: &Seen,
+) -> Result<Option<Page>, Error> {
+    let expected = pages.expected();
+    let pull = match pages {
+        Pages::Pull(pull) => pull,
+        Pages::Realm(realm) => return realm.next(job, live).await,
+    };
     let page = pull.next();
     tokio::pin!(page);
     loop {

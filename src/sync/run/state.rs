@@ -100,6 +100,8 @@ pub enum RunCause {
     Due,
     /// A review was decided.
     Decision,
+    /// SCIM clients wrote into the connection.
+    Written,
 }
 
 impl RunCause {
@@ -112,6 +114,7 @@ impl RunCause {
             Self::Publish => "publish",
             Self::Due => "due",
             Self::Decision => "decision",
+            Self::Written => "written",
         }
     }
 
@@ -121,6 +124,7 @@ impl RunCause {
             "publish" => Self::Publish,
             "due" => Self::Due,
             "decision" => Self::Decision,
+            "written" => Self::Written,
             _ => Self::Manual,
         }
     }

@@ -11,6 +11,7 @@ use super::{Admin, ApiCaller, ApiOperator, List, PageQuery};
 use crate::access::{self, NewToken, Scope, Scopes};
 use crate::base::{ClientId, TenantId, TokenId};
 use crate::db::Transactional as _;
+use crate::sync;
 
 /// These paths in the document.
 #[derive(OpenApi)]
@@ -50,6 +51,9 @@ struct TokenOrder {
     scopes: Vec<String>,
     /// For how long: a number and m, h or d, such as 90d. For ever when absent.
     expires_in: Option<String>,
+    /// The connection (with connector scim) that the client writes into, by name; the directory when absent. A client
+    /// that is there already stays where it writes.
+    connection: Option<String>,
 }
 
 impl TokenOrder {
@@ -66,6 +70,12 @@ impl TokenOrder {
             return Err(Problem::unprocessable(
                 "invalid",
                 "a token of the operator has no scopes",
+            ));
+        }
+        if tenant.is_none() && self.connection.is_some() {
+            return Err(Problem::unprocessable(
+                "invalid",
+                "a token of the operator writes into no connection",
             ));
         }
         let expires_at = self
@@ -118,10 +128,22 @@ impl From<access::TokenView> for TokenBody {
     }
 }
 
-async fn made(state: &State, new: &NewToken, actor: &str) -> Result<HttpResponse, Problem> {
+async fn made(
+    state: &State,
+    new: &NewToken,
+    connection: Option<&str>,
+    actor: &str,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let mut conn = state.db.conn().await?;
     let (view, secret) = conn
-        .transaction(async |conn| access::create_token(conn, new, actor, state.clock.now()).await)
+        .transaction(async |conn| {
+            if let (Some(connection), Some(tenant)) = (connection, new.tenant) {
+                let connection = sync::inbound_connection(conn, tenant, connection).await?;
+                access::client_into(conn, tenant, &new.name, connection, now).await?;
+            }
+            Ok::<_, Problem>(access::create_token(conn, new, actor, now).await?)
+        })
         .await?;
     let mut body = TokenBody::from(view);
     body.token = Some(secret.expose().to_owned());
@@ -179,7 +201,7 @@ async fn create(
             "a token without the scope {scope} cannot give it"
         )));
     }
-    made(&state, &new, &caller.actor()).await
+    made(&state, &new, body.connection.as_deref(), &caller.actor()).await
 }
 
 /// Lists the tokens of one's own tenant, without their secrets.
@@ -228,7 +250,7 @@ async fn create_for_tenant(
 ) -> Result<HttpResponse, Problem> {
     let tenant = tenant_of_path(&state, &tenant).await?;
     let new = body.checked(Some(tenant), state.clock.now())?;
-    made(&state, &new, &operator.actor()).await
+    made(&state, &new, body.connection.as_deref(), &operator.actor()).await
 }
 
 /// Lists the tokens of a tenant, without their secrets.
@@ -280,7 +302,7 @@ async fn create_for_operator(
     body: Json<TokenOrder>,
 ) -> Result<HttpResponse, Problem> {
     let new = body.checked(None, state.clock.now())?;
-    made(&state, &new, &operator.actor()).await
+    made(&state, &new, None, &operator.actor()).await
 }
 
 /// Lists the tokens of the operator, without their secrets.

@@ -16,7 +16,7 @@ use super::standing::may_write;
 use crate::access::{Caller, Scope};
 use crate::base::{ResourceId, TenantId};
 use crate::db::PooledConn;
-use crate::directory::{Authorities, Cause, Directory};
+use crate::directory::{Authorities, Cause, Directory, realm_of};
 use crate::scim::{Registry, ResourceType};
 
 /// A scope as a type.
@@ -43,6 +43,7 @@ impl Needs for Writes {
 /// A client of a tenant that may do what `S` says.
 #[derive(Debug)]
 pub struct Session<S> {
+    /// Its tenant is the one whose resources it sees: of a client that writes into a connection, the connection's realm.
     pub caller: Caller,
     pub state: Data<State>,
     /// The schemas and resource types of the caller's tenant.
@@ -73,9 +74,10 @@ impl<S: Needs> FromRequest for Session<S> {
                 Scope::ScimWrite => Arc::clone(&may_write(&state, &caller).await?.authorities),
                 _ => Arc::default(),
             };
+            let registry = registry(&state, caller.tenant).await?;
             Ok(Self {
-                registry: registry(&state, caller.tenant).await?,
-                caller,
+                registry,
+                caller: in_realm(caller),
                 authorities,
                 base: base(&request, &state),
                 media: media::wanted(&request)?,
@@ -101,6 +103,7 @@ impl<S> Session<S> {
         let endpoint = request.match_info().get("endpoint").unwrap_or_default();
         self.registry
             .by_endpoint(endpoint)
+            .filter(|kind| self.caller.connection.is_none() || matches!(kind.name.as_str(), "User" | "Group"))
             .cloned()
             .ok_or_else(Refusal::not_found)
     }
@@ -114,6 +117,12 @@ impl<S> Session<S> {
         Cause::client(self.caller.client, self.caller.token, self.state.clock.now())
             .heeding(Arc::clone(&self.authorities))
     }
+}
+
+/// The caller among the resources that are there for it.
+fn in_realm(caller: Caller) -> Caller {
+    let tenant = caller.connection.map_or(caller.tenant, realm_of);
+    Caller { tenant, ..caller }
 }
 
 /// Refuses a caller of another tenant than the one that the path names.

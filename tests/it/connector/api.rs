@@ -15,7 +15,7 @@ async fn the_catalogue_is_shown_to_admins() {
         .iter()
         .map(|connector| connector["key"].as_str().unwrap())
         .collect();
-    assert_eq!(keys, ["bamboohr", "csv", "kombo", "personio"]);
+    assert_eq!(keys, ["bamboohr", "csv", "kombo", "personio", "scim"]);
     let kombo = bridge.get("/api/v1/connectors/kombo").await;
     let secret: Vec<&str> = kombo["settings"]
         .as_array()
