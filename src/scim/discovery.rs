@@ -113,8 +113,19 @@ pub fn schema(schema: &Schema, base: &str) -> Value {
         let meta = json!({"resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id)});
         body.insert("meta".to_owned(), meta);
         body.entry("schemas").or_insert_with(|| json!([SCHEMA]));
+        body.entry("attributes").and_modify(public);
     }
     body
+}
+
+/// Takes out what is no characteristic of the RFC but a rule of ours.
+fn public(attributes: &mut Value) {
+    for attribute in attributes.as_array_mut().into_iter().flatten() {
+        if let Some(attribute) = attribute.as_object_mut() {
+            attribute.remove("sensitive");
+            attribute.entry("subAttributes").and_modify(public);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,12 @@ impl Error {
         Self::of(400, ScimType::Mutability, detail)
     }
 
+    /// `403 sensitive`: values of the attribute must not stand in filters, which end up in logs (RFC 7644 §7.5.2).
+    pub fn sensitive(path: impl std::fmt::Display) -> Self {
+        let detail = format!("{path} is sensitive: it is neither filtered nor sorted by");
+        Self::of(403, ScimType::Sensitive, detail)
+    }
+
     /// `400 noTarget`.
     pub fn no_target(detail: impl Into<String>) -> Self {
         Self::of(400, ScimType::NoTarget, detail)

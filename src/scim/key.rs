@@ -146,7 +146,7 @@ impl SortKey {
 /// The place that `sortBy` names; a complex attribute sorts by its `value`.
 ///
 /// # Errors
-/// `400 invalidPath` for an attribute that is unknown, never given out, or complex without `value`.
+/// `400 invalidPath` for an attribute that is unknown, never given out, or complex without `value`; `403 sensitive`.
 pub fn sort_place(kind: &ResourceType, sort_by: &str) -> Result<Place, Error> {
     let unknown = || Error::path("sortBy names no attribute that can be sorted by");
     let path = AttrPath::parse(sort_by.trim()).ok_or_else(unknown)?;
@@ -158,6 +158,9 @@ pub fn sort_place(kind: &ResourceType, sort_by: &str) -> Result<Place, Error> {
     };
     if place.attribute.is_hidden() || place.leaf().is_hidden() {
         return Err(unknown());
+    }
+    if place.attribute.sensitive || place.leaf().sensitive {
+        return Err(Error::sensitive(path));
     }
     Ok(place)
 }

@@ -76,6 +76,18 @@ impl Projection {
         self.wish == Wish::Default
     }
 
+    /// Whether an extension, or a part of it, is asked for by name.
+    #[must_use]
+    pub fn names_extension(&self, urn: &str) -> bool {
+        let Wish::Only(wanted) = &self.wish else {
+            return false;
+        };
+        wanted.iter().any(|target| match target {
+            Target::Extension(schema) => schema.id == urn,
+            Target::Place(place) => place.extension.as_ref().is_some_and(|schema| schema.id == urn),
+        })
+    }
+
     /// Whether attribute `name` of the core schema (`groups`, `members`, `meta` …) will be in the answer, so that what is
     /// not wanted need not be loaded.
     #[must_use]

@@ -6,7 +6,7 @@ use super::Object;
 use super::error::Error;
 use super::limits::MEMBERS;
 use super::path::{AttrPath, Place, Target};
-use super::registry::ResourceType;
+use super::registry::{HR, ResourceType};
 use super::schema::{Attribute, Mutability};
 use super::tolerated::Shape;
 use super::value::{Reader, check_text};
@@ -377,7 +377,7 @@ fn member(reader: &mut Reader, element: &Value) -> Result<Member, Error> {
 }
 
 /// What a PUT makes of the stored resource (RFC 7644 §3.5.1): readWrite attributes as sent, so what is left out is
-/// cleared, but `active` stays; immutable ones keep their value; readOnly ones stay as they are.
+/// cleared, but `active` and the facts of HR stay; immutable ones keep their value; readOnly ones stay as they are.
 ///
 /// # Errors
 /// `400 mutability` when an immutable attribute would change.
@@ -393,7 +393,7 @@ pub fn replace(kind: &ResourceType, stored: &Object, incoming: Incoming) -> Resu
                 }
                 _ => true,
             },
-            Mutability::ReadWrite => place.is_core("active") && place.root(&next).is_none(),
+            Mutability::ReadWrite => stays(place) && place.root(&next).is_none(),
             Mutability::WriteOnly => false,
         };
         if kept {
@@ -406,6 +406,11 @@ pub fn replace(kind: &ResourceType, stored: &Object, incoming: Incoming) -> Resu
     }
     set_schemas(kind, &mut next);
     Ok(next)
+}
+
+/// Whether a PUT that leaves the attribute out keeps it. Facts of HR's are none that a client unlearns by not knowing them.
+fn stays(place: &Place) -> bool {
+    place.is_core("active") || place.extension.as_ref().is_some_and(|schema| schema.id == HR)
 }
 
 /// The same for the sub-attributes of a single-valued complex attribute that is still there.

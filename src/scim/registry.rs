@@ -9,11 +9,12 @@ use super::key::{self, Keyed};
 use super::path::Place;
 use super::schema::{Attribute, BadSchema, Mutability, Returned, Schema, Type, Uniqueness, named};
 
-const SCHEMAS: [&str; 4] = [
+const SCHEMAS: [&str; 5] = [
     include_str!("../../scim-schemas/user.json"),
     include_str!("../../scim-schemas/group.json"),
     include_str!("../../scim-schemas/enterprise-user.json"),
     include_str!("../../scim-schemas/hr-user.json"),
+    include_str!("../../scim-schemas/payroll-user.json"),
 ];
 const KINDS: [&str; 2] = [
     include_str!("../../scim-schemas/user.resource-type.json"),
@@ -28,6 +29,9 @@ pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /// URN of our extension with facts of the employment.
 pub const HR: &str = "urn:scim-bridge:params:scim:schemas:extension:hr:2.0:User";
+
+/// URN of our extension for payroll. It belongs to no type until a tenant adds it to its users.
+pub const PAYROLL: &str = "urn:scim-bridge:params:scim:schemas:extension:payroll:2.0:User";
 
 /// The schemas and resource types that one tenant sees.
 #[derive(Debug, Clone)]

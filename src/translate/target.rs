@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::scim::{AttrPath, Object, Place, ResourceType, Type};
+use crate::scim::{AttrPath, HR, Object, Place, Registry, ResourceType, Schema, Type};
 
 /// An attribute of a user.
 #[derive(Debug, Clone)]
@@ -60,7 +60,11 @@ impl Target {
         {
             return Err(format!("`{name}` cannot be mapped: it {why}"));
         }
-        if place.attribute.is_read_only() || place.leaf().is_read_only() {
+        let own = |schema: &std::sync::Arc<Schema>| Registry::builtin().schema(&schema.id).is_none();
+        let is_facts = place.extension.as_ref().is_some_and(|schema| schema.id == HR);
+        let is_read_only = place.attribute.is_read_only() || place.leaf().is_read_only();
+        // What clients cannot write, HR can, where the tenant defined it.
+        if is_facts || (is_read_only && !place.extension.as_ref().is_some_and(own)) {
             return Err(format!(
                 "`{}` cannot be mapped: it is set from HR's facts",
                 place.path()

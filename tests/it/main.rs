@@ -24,6 +24,7 @@ mod identity;
 mod inbound;
 mod kit;
 mod migrations;
+mod payroll;
 mod push;
 mod real_input;
 mod routes;

@@ -62,7 +62,7 @@ pub enum Operand {
 ///
 /// # Errors
 /// `400 invalidFilter`: an attribute that the type does not have or that is never given out, or a comparison that does
-/// not fit its type.
+/// not fit its type. `403 sensitive`: an attribute whose values must not stand in a filter.
 pub fn bind(filter: &Filter, kind: &ResourceType) -> Result<Bound, Error> {
     node(filter, &Scope::Resource { kind, strict: true })
 }
@@ -110,6 +110,9 @@ impl Scope<'_> {
         };
         if place.attribute.is_hidden() || place.leaf().is_hidden() {
             return Err(Error::filter(format!("{path} cannot be filtered by")));
+        }
+        if place.attribute.sensitive || place.leaf().sensitive {
+            return Err(Error::sensitive(path));
         }
         Ok(Some(place))
     }

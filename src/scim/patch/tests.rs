@@ -167,7 +167,7 @@ fn rule_5_6_what_only_the_server_writes_is_refused_by_path() {
         json!({"op": "remove", "path": "groups"}),
         json!({"op": "replace", "path": ext(":manager.displayName"), "value": "x"}),
         json!({"op": "replace", "path": format!("{HR}:state"), "value": "left"}),
-        json!({"op": "remove", "path": HR}),
+        json!({"op": "remove", "path": format!("{HR}:lastDay")}),
     ] {
         assert_eq!(refused(&json!([operation])), ScimType::Mutability, "{operation}");
     }

@@ -10,7 +10,7 @@ use super::answer::Body;
 use super::cursor::Cursors;
 use super::refusal::Refusal;
 use super::session::{Reads, Session};
-use super::{PAGE_DEFAULT, PAGE_MAX, QUERY_MILLISECONDS, render};
+use super::{PAGE_DEFAULT, PAGE_MAX, QUERY_MILLISECONDS, payroll, render};
 use crate::db::Transactional as _;
 use crate::directory::{Among, Error, From, Page, Reader, Search, Want};
 use crate::scim::filter::Filter;
@@ -101,7 +101,10 @@ async fn answer(
         (Some(_), None) => From::First,
         (Some(_), Some(cursor)) => cursor.from(),
     };
-    let page = read(session, &search, now).await?;
+    let mut page = read(session, &search, now).await?;
+    for (kind, projection) in &views {
+        payroll::add(session, (kind, projection), &mut page.items).await?;
+    }
     let total = page.total.or(cursor.map(|cursor| cursor.total)).unwrap_or(0);
     let shown = page.items.len();
     let mut body = Body::default();

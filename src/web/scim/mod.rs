@@ -15,6 +15,7 @@ mod list;
 mod me;
 mod media;
 mod members;
+mod payroll;
 mod refusal;
 mod render;
 mod resource;

@@ -10,7 +10,7 @@ use super::super::AuthFailure;
 use crate::access::Caller;
 use crate::guard::{self, Frozen};
 use crate::scim::message::MEDIA_TYPE;
-use crate::{base, db, directory, scim};
+use crate::{base, db, directory, identity, scim};
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -136,6 +136,16 @@ impl From<guard::Error> for Refusal {
     fn from(error: guard::Error) -> Self {
         tracing::error!(error = %base::Chain(&error), "what is frozen cannot be looked up");
         Self::unavailable("try again")
+    }
+}
+
+impl From<identity::Error> for Refusal {
+    fn from(error: identity::Error) -> Self {
+        tracing::error!(error = %base::Chain(&error), "a record of HR's cannot be read");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "a record of the HR system cannot be read",
+        )
     }
 }
 

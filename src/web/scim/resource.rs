@@ -10,7 +10,7 @@ use super::members::MembersPage;
 use super::refusal::Refusal;
 use super::session::{Reads, Session, Writes, id};
 use super::write::{self, Target};
-use super::{body, condition, render};
+use super::{body, condition, payroll, render};
 use crate::directory::{Error, Found};
 use crate::scim::{self, Projection, ResourceType, patch};
 
@@ -96,7 +96,9 @@ pub async fn read(
         next = page.show(rows, (&session.base, kind, &mut found), request);
     }
     drop(conn);
-    if condition::is_known(request, found.version) {
+    // The version is that of what the SCIM store holds.
+    let has_more = payroll::add(session, (kind, &projection), std::slice::from_mut(&mut found)).await?;
+    if !has_more && condition::is_known(request, found.version) {
         let mut answer = HttpResponse::NotModified();
         return Ok(answer
             .insert_header((ETAG, condition::etag(found.version)))
