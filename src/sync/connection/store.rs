@@ -200,8 +200,11 @@ statement!(
     WrittenConnections: (BigInt,) -> (SqlUuid, SqlUuid, Integer, BigInt, Timestamptz, Timestamptz) =
     "SELECT c.tenant_id, c.id, c.live_revision, chain.last_seq, first.at, last.at
      FROM connection c JOIN change_chain chain ON chain.tenant_id = c.id
-     JOIN change first ON first.tenant_id = c.id AND first.seq = c.realm_seq + 1
-     JOIN change last ON last.tenant_id = c.id AND last.seq = chain.last_seq
+     JOIN LATERAL (SELECT ids[(c.realm_seq + 1 - last_seq + cardinality(ids))::int] AS id FROM change_number
+                    WHERE tenant_id = c.id AND last_seq > c.realm_seq ORDER BY last_seq LIMIT 1) began ON true
+     JOIN change first ON first.id = began.id
+     JOIN change_number ended ON ended.tenant_id = c.id AND ended.last_seq = chain.last_seq
+     JOIN change last ON last.id = ended.ids[cardinality(ended.ids)]
      WHERE c.connector = 'scim' AND c.state = 'published' AND c.live_revision IS NOT NULL
        AND chain.last_seq > c.realm_seq
      ORDER BY last.at LIMIT $1"
