@@ -11,6 +11,7 @@
 //! read all the same, stands in one table: [`TOLERANCES`].
 
 mod authority;
+pub mod bulk;
 pub mod define;
 pub mod diff;
 pub mod discovery;

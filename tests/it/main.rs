@@ -30,6 +30,7 @@ mod real_input;
 mod routes;
 mod sandbox;
 mod schemas;
+mod scim_bulk;
 mod scim_list;
 mod scim_patch;
 mod scim_protocol;

@@ -182,8 +182,8 @@ async fn rules_3_2_3_5_3_6_10_2_11_1_every_refusal_has_a_scim_body() {
     refused(bridge.request(Method::GET, "/scim/v2/Me"), 501, None).await;
     refused(
         with_json(bridge.request(Method::POST, "/scim/v2/Bulk"), &json!({})),
-        501,
-        None,
+        400,
+        Some("invalidSyntax"),
     )
     .await;
     refused(
@@ -268,7 +268,7 @@ async fn rules_10_1_10_3_10_5_discovery_is_open_and_complete() {
     let (status, config) = open("/ServiceProviderConfig").await;
     assert_eq!(status, 200);
     assert_eq!(config["patch"]["supported"], json!(true));
-    assert_eq!(config["bulk"]["supported"], json!(false));
+    assert_eq!(config["bulk"]["supported"], json!(true));
     assert_eq!(config["etag"]["supported"], json!(true));
     let (_, kinds) = open("/ResourceTypes?sortBy=x&count=1").await;
     assert_eq!(kinds["totalResults"], json!(2));

@@ -57,6 +57,14 @@ pub fn expected(request: &HttpRequest) -> Expected {
     }
 }
 
+/// What the `version` of a Bulk operation expects of the stored version, as `If-Match` would.
+pub fn of_version(text: &str) -> Expected {
+    match read(std::iter::once(text)) {
+        Tags::Any => Expected::Any,
+        Tags::These(versions) => Expected::OneOf(versions),
+    }
+}
+
 /// Whether the client has this version already, by `If-None-Match`.
 pub fn is_known(request: &HttpRequest, version: i64) -> bool {
     match tags(request, IF_NONE_MATCH) {

@@ -8,6 +8,7 @@
 
 mod answer;
 mod body;
+mod bulk;
 mod condition;
 mod cursor;
 mod discovery;
@@ -44,7 +45,7 @@ const BODY_BYTES: usize = 8 * 1024 * 1024;
 /// What is served and how much; ServiceProviderConfig is made of it.
 const LIMITS: Limits = Limits {
     patch: true,
-    bulk: false,
+    bulk: true,
     bulk_operations: 1_000,
     payload_bytes: 8 * 1024 * 1024,
     page_max: PAGE_MAX,

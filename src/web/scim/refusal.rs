@@ -54,12 +54,19 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// 501.
-    pub fn not_built(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_IMPLEMENTED,
-            format!("{what} is not supported, as ServiceProviderConfig says"),
-        )
+    /// 409 without keyword.
+    pub fn conflict(detail: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 503 for what there was no time for.
+    pub fn late() -> Self {
+        Self::unavailable("there was no time left for it; send it again")
+    }
+
+    /// What the body says.
+    pub const fn error(&self) -> &scim::Error {
+        &self.error
     }
 
     fn unavailable(detail: &str) -> Self {

@@ -5,11 +5,10 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{Data, ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::super::State;
 use super::super::routes::SCIM_PREFIXES;
-use super::super::{State, caller_with};
 use super::refusal::Refusal;
-use super::{discovery, list, me, resource as one};
-use crate::access::Scope;
+use super::{bulk, discovery, list, me, resource as one};
 
 /// All of them, below both prefixes.
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -46,7 +45,7 @@ fn end_points(cfg: &mut ServiceConfig) {
     )
     .service(
         resource("/Bulk")
-            .route(post().to(bulk))
+            .route(post().to(bulk::bulk))
             .default_service(to(only_post)),
     )
     .service(
@@ -133,9 +132,4 @@ async fn known(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
     let registry = discovery::registry(request, state).await?;
     let kind = registry.by_endpoint(endpoint);
     kind.map(|_| ()).ok_or_else(Refusal::not_found)
-}
-
-async fn bulk(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    caller_with(&request, Scope::ScimWrite).await?;
-    Err(Refusal::not_built("Bulk"))
 }

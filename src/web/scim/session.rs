@@ -143,9 +143,13 @@ pub async fn registry(state: &State, tenant: TenantId) -> Result<Arc<Registry>, 
     Ok(state.directory.registry(&mut conn, tenant).await?)
 }
 
-/// The id that the path names. Ids have one spelling; anything else is nobody's.
+/// The id that the path names.
 pub fn id(request: &HttpRequest) -> Result<ResourceId, Refusal> {
-    let text = request.match_info().get("id").unwrap_or_default();
+    id_of(request.match_info().get("id").unwrap_or_default())
+}
+
+/// An id as a client writes it. Ids have one spelling; anything else is nobody's.
+pub fn id_of(text: &str) -> Result<ResourceId, Refusal> {
     text.parse::<ResourceId>()
         .ok()
         .filter(|id| id.to_string() == text)
