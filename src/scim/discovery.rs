@@ -1,13 +1,27 @@
 //! What the server says of itself (RFC 7643 §5 to §7, RFC 7644 §4, RFC 9865 §4).
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::registry::{Registry, ResourceType};
-use super::schema::Schema;
 
 const CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// The schemas of what discovery answers. No resource type has them, and `Schema` nests deeper than others may.
+static PROTOCOL: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let shipped = [
+        include_str!("../../scim-schemas/service-provider-config.json"),
+        include_str!("../../scim-schemas/resource-type.json"),
+        include_str!("../../scim-schemas/schema.json"),
+    ];
+    shipped
+        .iter()
+        .filter_map(|text| serde_json::from_str(text).ok())
+        .collect()
+});
 
 /// What the server does and how much; whoever serves it fills this in, so that the answer tells the truth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,18 +113,33 @@ pub fn resource_type(kind: &ResourceType, base: &str) -> Value {
     })
 }
 
-/// The resources at `/Schemas`.
+/// The resources at `/Schemas`: the tenant's, and those of discovery itself (RFC 7643 §8.7.2).
 #[must_use]
 pub fn schemas(registry: &Registry, base: &str) -> Vec<Value> {
-    registry.schemas().map(|one| schema(one, base)).collect()
+    let own = registry.schemas().map(|schema| &schema.definition);
+    own.chain(PROTOCOL.iter()).map(|one| schema(one, base)).collect()
 }
 
-/// One resource at `/Schemas/{urn}`.
+/// The resource at `/Schemas/{urn}`, in any case.
 #[must_use]
-pub fn schema(schema: &Schema, base: &str) -> Value {
-    let mut body = schema.definition.clone();
+pub fn schema_of(registry: &Registry, urn: &str, base: &str) -> Option<Value> {
+    let protocol = || PROTOCOL.iter().find(|one| id(one).eq_ignore_ascii_case(urn));
+    let found = registry
+        .schema(urn)
+        .map(|schema| &schema.definition)
+        .or_else(protocol)?;
+    Some(schema(found, base))
+}
+
+fn id(definition: &Value) -> &str {
+    definition.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn schema(definition: &Value, base: &str) -> Value {
+    let mut body = definition.clone();
     if let Some(body) = body.as_object_mut() {
-        let meta = json!({"resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id)});
+        let location = format!("{base}/Schemas/{}", id(definition));
+        let meta = json!({"resourceType": "Schema", "location": location});
         body.insert("meta".to_owned(), meta);
         body.entry("schemas").or_insert_with(|| json!([SCHEMA]));
         body.entry("attributes").and_modify(public);
@@ -154,7 +183,7 @@ mod tests {
 
     #[test]
     fn rule_10_9_types_have_canonical_values() {
-        let user = schema(Registry::builtin().schema(super::super::USER).unwrap(), "");
+        let user = schema_of(&Registry::builtin(), super::super::USER, "").unwrap();
         let emails = user["attributes"]
             .as_array()
             .unwrap()

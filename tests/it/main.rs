@@ -17,6 +17,7 @@ mod database;
 mod demo;
 mod directory;
 mod directory_filter;
+mod discovery;
 mod embedded;
 mod fuzz_corpus;
 mod groups;

@@ -50,8 +50,8 @@ pub async fn schema(request: HttpRequest, state: Data<State>) -> Result<HttpResp
     let base = session::base(&request, &state);
     let urn = request.match_info().get("id").unwrap_or_default();
     let registry = registry(&request, &state).await?;
-    let schema = registry.schema(urn).ok_or_else(Refusal::not_found)?;
-    shown(&request, &discovery::schema(schema, &base))
+    let schema = discovery::schema_of(&registry, urn, &base).ok_or_else(Refusal::not_found)?;
+    shown(&request, &schema)
 }
 
 /// What the sender may know of: without a token what comes with the program, with one what its tenant has.
