@@ -33,6 +33,7 @@ mod sandbox;
 mod schemas;
 mod scim_bulk;
 mod scim_list;
+mod scim_paging;
 mod scim_patch;
 mod scim_protocol;
 mod scim_resource;
