@@ -38,6 +38,8 @@ pub enum Shape {
     UndeclaredExtension,
     /// A text without quotes in a filter.
     UnquotedFilterValue,
+    /// `emails[type eq "work"].value eq "x"` as a filter.
+    SubAttributeBehindFilter,
     /// An empty text that means "no value", for a reference.
     EmptyForNone,
 }
@@ -91,6 +93,7 @@ tolerances! {
     ExtensionWithoutUrn, "extension_without_urn", "Entra ID (manager)", "a path that the core schema lacks is looked for in the extensions", "extension_without_urn";
     UndeclaredExtension, "undeclared_extension", "Entra ID (own extensions)", "the URN is added to `schemas`", "undeclared_extension";
     UnquotedFilterValue, "unquoted_filter_value", "authentik (old)", "a single word in a filter is a text", "unquoted_filter_value";
+    SubAttributeBehindFilter, "sub_attribute_behind_filter", "Entra ID (matching attribute)", "a comparison behind the brackets of a filter belongs into them", "sub_attribute_behind_filter";
     EmptyForNone, "empty_for_none", "Entra ID (manager)", "\"\" takes a reference away", "empty_for_none";
 }
 

@@ -18,6 +18,7 @@ mod demo;
 mod directory;
 mod directory_filter;
 mod discovery;
+mod directory_index;
 mod embedded;
 mod fuzz_corpus;
 mod groups;

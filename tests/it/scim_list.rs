@@ -23,6 +23,7 @@ async fn found(bridge: &Bridge, filter: &str) -> Vec<String> {
     names
 }
 
+/// Covers: rfc 6.1, 6.2, 6.4, 6.70, 6.71; item 3
 #[tokio::test]
 async fn rules_6_10_to_6_27_filters() {
     let bridge = Bridge::spawn().await;
@@ -136,6 +137,36 @@ async fn rules_6_10_to_6_27_filters() {
     assert_eq!((status, types), (200, vec!["User", "Group"]));
     let list = bridge.get("/scim/v2/Users?filter=userName+eq+%22bob%22").await;
     assert_eq!(list["totalResults"], json!(1));
+    // 6.4: all types together, by one walk through them; 6.2: nobody is a list too.
+    for (filter, count) in [
+        ("meta.resourceType eq \"Group\"", 1),
+        ("meta.resourceType eq \"User\"", 3),
+        ("id pr", 4),
+        ("userName eq \"nobody\"", 0),
+    ] {
+        let mut shown = 0;
+        loop {
+            let start = (shown + 1).to_string();
+            let pairs = [("filter", filter), ("startIndex", start.as_str()), ("count", "3")];
+            let (status, list) = answer(bridge.request(Method::GET, &query("/scim/v2", &pairs))).await;
+            let page = list["Resources"].as_array().unwrap().len();
+            shown += page;
+            assert_eq!(status, 200, "{filter}");
+            assert_eq!(list["itemsPerPage"], json!(page), "{filter}");
+            if shown >= usize::try_from(list["totalResults"].as_u64().unwrap()).unwrap() {
+                break;
+            }
+        }
+        assert_eq!(shown, count, "{filter}");
+        let list = bridge
+            .get(&query("/scim/v2", &[("filter", filter), ("count", "0")]))
+            .await;
+        assert_eq!(
+            (&list["totalResults"], &list["Resources"]),
+            (&json!(count), &json!([])),
+            "{filter}"
+        );
+    }
 }
 
 #[tokio::test]

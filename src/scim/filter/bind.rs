@@ -137,18 +137,34 @@ fn node(filter: &Filter, scope: &Scope<'_>) -> Result<Bound, Error> {
                 _ => *op == Op::Ne,
             }),
         },
-        Filter::ValuePath { path, inner } => {
-            let Some(place) = scope.place(path)? else {
-                return Ok(Bound::Constant(false));
-            };
-            let bracketed =
-                place.sub.is_none() && (place.attribute.is_complex() || place.attribute.multi_valued);
-            if !bracketed {
-                return Err(Error::filter(format!("{path} has no elements to filter")));
-            }
-            let inner = Box::new(bind_elements(inner, &place)?);
-            Bound::Each { place, inner }
+        Filter::ValuePath { path, inner } => each(path, &[inner], scope)?,
+        Filter::Behind { path, inner, then } => each(path, &[inner, then], scope)?,
+    })
+}
+
+/// One element meets all these.
+fn each(path: &AttrPath, all: &[&Filter], scope: &Scope<'_>) -> Result<Bound, Error> {
+    let Some(place) = scope.place(path)? else {
+        return Ok(Bound::Constant(false));
+    };
+    let bracketed = place.sub.is_none() && (place.attribute.is_complex() || place.attribute.multi_valued);
+    if !bracketed {
+        return Err(Error::filter(format!("{path} has no elements to filter")));
+    }
+    let mut bound = all
+        .iter()
+        .map(|inner| bind_elements(inner, &place))
+        .collect::<Result<Vec<_>, _>>()?;
+    let inner = match (bound.pop(), bound.is_empty()) {
+        (Some(only), true) => only,
+        (last, _) => {
+            bound.extend(last);
+            Bound::And(bound)
         }
+    };
+    Ok(Bound::Each {
+        place,
+        inner: Box::new(inner),
     })
 }
 

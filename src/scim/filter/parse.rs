@@ -217,8 +217,21 @@ impl<'a> Parser<'a> {
             }
             self.take('[');
             let inner = Box::new(self.bracketed(']', true)?);
-            return Ok(Filter::ValuePath { path, inner });
+            if !self.take('.') {
+                return Ok(Filter::ValuePath { path, inner });
+            }
+            let sub = self.path()?;
+            if sub.sub.is_some() || sub.urn.is_some() {
+                return Err(self.wrong("one sub-attribute is expected behind ']'"));
+            }
+            let then = Box::new(self.compared(sub)?);
+            return Ok(Filter::Behind { path, inner, then });
         }
+        self.compared(path)
+    }
+
+    /// What stands behind an attribute.
+    fn compared(&mut self, path: AttrPath) -> Result<Filter, Error> {
         self.space();
         if self.take_word("pr") {
             return Ok(Filter::Present(path));

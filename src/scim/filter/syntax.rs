@@ -34,6 +34,16 @@ pub enum Filter {
         /// The condition; its paths are sub-attributes.
         inner: Box<Filter>,
     },
+    /// The same with one more condition behind the brackets: `emails[type eq "work"].value eq "x"`. The RFC has it in
+    /// PATCH paths only; tolerated.
+    Behind {
+        /// The attribute.
+        path: AttrPath,
+        /// The condition in the brackets.
+        inner: Box<Filter>,
+        /// What the same element must meet too: a comparison of one sub-attribute.
+        then: Box<Filter>,
+    },
 }
 
 /// A comparison.
@@ -135,6 +145,7 @@ impl Filter {
                 value: Literal::Bare(_),
                 ..
             } => Some(Shape::UnquotedFilterValue),
+            Self::Behind { .. } => Some(Shape::SubAttributeBehindFilter),
             Self::Compare { .. } | Self::Present(_) => None,
         }
     }
@@ -162,6 +173,7 @@ impl fmt::Display for Filter {
             Self::Compare { path, op, value } => write!(f, "{path} {} {value}", op.as_str()),
             Self::Present(path) => write!(f, "{path} pr"),
             Self::ValuePath { path, inner } => write!(f, "{path}[{inner}]"),
+            Self::Behind { path, inner, then } => write!(f, "{path}[{inner}].{then}"),
         }
     }
 }

@@ -223,6 +223,45 @@ fn unquoted_filter_value() {
     );
 }
 
+/// Covers: rfc 6.17; C11; client entra
+#[test]
+fn sub_attribute_behind_filter() {
+    let user =
+        json!({"emails": [{"type": "work", "value": "Ann@x.test"}, {"type": "home", "value": "ann@y.test"}]});
+    let user = user.as_object().unwrap();
+    for (text, holds) in [
+        ("emails[type eq \"work\"].value eq \"ann@x.test\"", true),
+        ("emails[type eq \"work\"].value eq \"ann@y.test\"", false),
+        (
+            "not (emails[type eq \"work\" or primary pr].value pr) or userName pr",
+            false,
+        ),
+    ] {
+        let filter = filter::parse(text).unwrap();
+        assert_eq!(
+            filter.tolerated(),
+            Some(Shape::SubAttributeBehindFilter),
+            "{text}"
+        );
+        assert_eq!(filter::parse(&filter.to_string()).unwrap(), filter, "{text}");
+        assert_eq!(
+            filter::bind(&filter, &sample::user()).unwrap().matches(user),
+            holds,
+            "{text}"
+        );
+    }
+    for text in [
+        "emails[type eq \"work\"].",
+        "emails[type eq \"work\"].value",
+        "emails[type eq \"work\"].value.x eq \"a\"",
+        "emails[type eq \"work\"].value[type pr]",
+    ] {
+        assert!(filter::parse(text).is_err(), "{text}");
+    }
+    let unknown = filter::parse("emails[type eq \"work\"].nope eq \"a\"").unwrap();
+    assert!(filter::bind(&unknown, &sample::user()).is_err());
+}
+
 #[test]
 fn empty_for_none() {
     let incoming = post(json!({ENTERPRISE: {"manager": ""}, "profileUrl": ""}));

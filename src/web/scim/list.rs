@@ -83,7 +83,11 @@ async fn answer(
             ))
         })
         .collect::<Result<Vec<View<'_>>, Refusal>>()?;
-    let mut search = prepared(&views, wish)?;
+    let filter = wish.filter.as_deref().map(filter::parse).transpose()?;
+    if let Some(shape) = filter.as_ref().and_then(Filter::tolerated) {
+        session.state.metrics.tolerated(shape.key());
+    }
+    let mut search = prepared(&views, wish, filter.as_ref())?;
     search.limit = limit;
     let now = session.state.clock.now();
     let cursors = Cursors {
@@ -197,13 +201,16 @@ fn resources(body: &mut Body, base: &str, views: &[View<'_>], page: &Page) {
     }
 }
 
-fn prepared<'a>(views: &[View<'a>], wish: &SearchRequest) -> Result<Search<'a>, Refusal> {
-    let filter = wish.filter.as_deref().map(filter::parse).transpose()?;
+fn prepared<'a>(
+    views: &[View<'a>],
+    wish: &SearchRequest,
+    filter: Option<&Filter>,
+) -> Result<Search<'a>, Refusal> {
     let strict = views.len() == 1;
     let among = views
         .iter()
         .map(|(kind, _)| {
-            let bound = match &filter {
+            let bound = match filter {
                 None => None,
                 Some(filter) if strict => Some(filter::bind(filter, kind)?),
                 Some(filter) => Some(filter::bind_loosely(filter, kind)?),
@@ -224,7 +231,7 @@ fn prepared<'a>(views: &[View<'a>], wish: &SearchRequest) -> Result<Search<'a>, 
     });
     Ok(Search {
         among,
-        text: said(wish, filter.as_ref()),
+        text: said(wish, filter),
         sort,
         from: From::Index(1),
         limit: 0,

@@ -1,0 +1,293 @@
+//! Filters reach an index: how many rows the database reads for them, by its own count.
+
+use diesel::sql_types::BigInt;
+use scim_bridge::base::{ClientId, TenantId, TokenId};
+use scim_bridge::db::{Conn, Db, Statement as _, Transactional as _};
+use scim_bridge::directory::{Among, Cause, Directory, Error, From, Page, Put, Reader, Search, Want};
+use scim_bridge::scim::filter;
+use scim_bridge::scim::{ENTERPRISE, GROUP, Registry, USER};
+use scim_bridge::statement;
+use serde_json::{Value, json};
+
+use crate::kit::{TestDatabase, client};
+
+const BASE: &str = "https://scim.acme.test/scim/v2";
+const PEOPLE: usize = 3_000;
+/// So many rows may be read for one that is found: itself, its keys, its externalIds, its groups.
+const FEW: i64 = 30;
+
+statement!(
+    /// Rows read on this connection; what matters is the difference.
+    RowsRead: () -> (BigInt,) =
+    "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint FROM pg_stat_xact_user_tables"
+);
+
+struct World {
+    directory: Directory,
+    database: TestDatabase,
+    db: Db,
+    tenant: TenantId,
+    client: ClientId,
+    people: Vec<String>,
+    groups: Vec<String>,
+}
+
+fn now() -> chrono::DateTime<chrono::Utc> {
+    "2026-12-01T08:00:00Z".parse().unwrap()
+}
+
+fn put(kind: &str, object: &Value) -> Put {
+    Put {
+        id: None,
+        kind: kind.to_owned(),
+        object: object.as_object().cloned().unwrap(),
+        external_id: None,
+        person: None,
+        expected: None,
+        disabled_by: Vec::new(),
+    }
+}
+
+async fn world() -> World {
+    let database = TestDatabase::create().await;
+    let db = Db::connect(&database.url, 2).unwrap();
+    let (tenant, directory) = (TenantId::new(), Directory::default());
+    let rows = client(&database.url).await;
+    let sql = "INSERT INTO tenant (id, name, created_at) VALUES ($1::text::uuid, $1, now())";
+    rows.execute(sql, &[&tenant.to_string()]).await.unwrap();
+    let mut world = World {
+        directory,
+        database,
+        db,
+        tenant,
+        client: ClientId::new(),
+        people: Vec::new(),
+        groups: Vec::new(),
+    };
+    let cause = Cause::client(world.client, TokenId::new(), now());
+    let mut conn = world.db.conn().await.unwrap();
+    for from in (0..PEOPLE).step_by(500) {
+        let puts = (from..from + 500).map(|number| {
+            let mut one = put("User", &json!({
+                "schemas": [USER, ENTERPRISE], "userName": format!("U{number}@Acme.test"), "active": true,
+                "displayName": format!("Name {number}"), "title": format!("Title {}", number % 2),
+                "name": { "familyName": format!("Family {number}") }, "locale": "de-DE",
+                "emails": [{ "type": "work", "value": format!("w{number}@acme.test"), "primary": true },
+                           { "type": "home", "value": format!("h{number}@home.test") }],
+                "x509Certificates": [{ "value": format!("AAA{number:05}") }],
+                ENTERPRISE: { "employeeNumber": number.to_string(),
+                              "manager": { "value": world.people.get(number / 4).map_or("none", String::as_str) } },
+            }));
+            one.external_id = Some((world.client, format!("E{number}")));
+            one
+        });
+        let puts: Vec<Put> = puts.collect();
+        let written = conn
+            .transaction(async |conn| world.directory.put_many(conn, tenant, puts, &cause).await)
+            .await
+            .unwrap();
+        world
+            .people
+            .extend(written.into_iter().map(|one| one.unwrap().id.to_string()));
+    }
+    let puts: Vec<Put> = (0..500)
+        .map(|number| {
+            put(
+                "Group",
+                &json!({ "schemas": [GROUP], "displayName": format!("Group {number}") }),
+            )
+        })
+        .collect();
+    let written = conn
+        .transaction(async |conn| world.directory.put_many(conn, tenant, puts, &cause).await)
+        .await
+        .unwrap();
+    world
+        .groups
+        .extend(written.into_iter().map(|one| one.unwrap().id.to_string()));
+    drop(conn);
+    let member = "INSERT INTO membership (tenant_id, group_id, member_id, member_kind, origin, since)
+         SELECT $1::text::uuid, g.id::uuid, p.id::uuid, 'User', 'hr', now()
+           FROM unnest($2::text[]) WITH ORDINALITY AS g(id, n) JOIN unnest($3::text[]) WITH ORDINALITY AS p(id, n)
+             ON p.n / 6 = g.n";
+    rows.execute(member, &[&tenant.to_string(), &world.groups, &world.people])
+        .await
+        .unwrap();
+    rows.batch_execute("ANALYZE").await.unwrap();
+    world
+}
+
+impl World {
+    async fn search(&self, conn: &mut Conn, kind: &str, text: &str, limit: u64) -> Result<Page, Error> {
+        let registry = Registry::builtin();
+        let kind = registry.kind(kind).unwrap();
+        let bound = filter::bind(&filter::parse(text).unwrap(), kind).unwrap();
+        let reader = Reader {
+            tenant: self.tenant,
+            client: Some(self.client),
+            token: TokenId::new(),
+            base: BASE,
+            now: now(),
+        };
+        let search = Search {
+            among: vec![Among {
+                kind,
+                filter: Some(bound),
+            }],
+            text: text.to_owned(),
+            sort: None,
+            from: From::Index(1),
+            limit,
+            want: Want::default(),
+        };
+        self.directory.search(conn, &reader, &search).await
+    }
+
+    /// How many are found, and how many rows are read for them.
+    async fn cost(&self, kind: &str, text: &str) -> (usize, i64) {
+        use diesel_async::RunQueryDsl as _;
+        let mut conn = self.db.conn().await.unwrap();
+        let cost: Result<_, Error> = conn
+            .transaction(async |conn| {
+                let (before,) = RowsRead::with(()).get_result::<(i64,)>(conn).await?;
+                let page = self.search(conn, kind, text, 20).await?;
+                let (after,) = RowsRead::with(()).get_result::<(i64,)>(conn).await?;
+                Ok((page.items.len(), after - before))
+            })
+            .await;
+        cost.unwrap_or_else(|error| panic!("{text}: {}", scim_bridge::base::Chain(&error)))
+    }
+}
+
+/// Covers: rfc 6.12, 6.16, 6.17, 6.23; C14, C32, C33; item 3
+#[tokio::test]
+async fn every_equality_and_the_prefixes_of_names_are_served_by_an_index() {
+    let world = world().await;
+    let (one, boss, group) = (&world.people[2_000], &world.people[10], &world.groups[200]);
+    let urn = ENTERPRISE;
+    let users = [
+        ("userName eq \"u2000@ACME.test\"".to_owned(), 1),
+        ("userName eq \"u2000@ACME.test\" and active eq true".to_owned(), 1),
+        ("userName sw \"u2000@\"".to_owned(), 1),
+        ("displayName eq \"name 2000\"".to_owned(), 1),
+        ("displayName sw \"NAME 200\" and active eq true".to_owned(), 11),
+        ("id eq \"ID\"".replace("ID", one), 1),
+        ("id eq \"ID\" and title eq \"Title 0\"".replace("ID", one), 1),
+        ("id eq \"nobody\"".to_owned(), 0),
+        ("externalId eq \"E2000\"".to_owned(), 1),
+        ("externalId eq \"E2000\" and title pr".to_owned(), 1),
+        (format!("meta.location eq \"{BASE}/Users/{one}\""), 1),
+        ("name.familyName eq \"FAMILY 2000\"".to_owned(), 1),
+        (
+            "title eq \"title 0\" and name.familyName eq \"family 2000\"".to_owned(),
+            1,
+        ),
+        (
+            "active eq true and (locale eq \"de-de\" and name.familyName eq \"family 2000\")".to_owned(),
+            1,
+        ),
+        ("emails eq \"W2000@acme.test\"".to_owned(), 1),
+        ("emails.value eq \"h2000@home.test\"".to_owned(), 1),
+        (
+            "emails[type eq \"work\" and value eq \"w2000@acme.test\"]".to_owned(),
+            1,
+        ),
+        (
+            "emails[type eq \"work\"].value eq \"w2000@acme.test\"".to_owned(),
+            1,
+        ),
+        (
+            "emails[type eq \"home\" and value eq \"w2000@acme.test\"]".to_owned(),
+            0,
+        ),
+        ("emails.value eq \"nobody@acme.test\"".to_owned(), 0),
+        ("x509Certificates.value eq \"AAA02000\"".to_owned(), 1),
+        (format!("{urn}:employeeNumber eq \"2000\""), 1),
+        (format!("manager.value eq \"{boss}\" and active eq true"), 0),
+        (format!("manager eq \"{}\"", world.people[400]), 4),
+        (
+            format!("manager.$ref eq \"{BASE}/Users/{}\"", world.people[400]),
+            4,
+        ),
+        (format!("groups.value eq \"{group}\""), 6),
+        (format!("groups eq \"{group}\" and active eq true"), 6),
+        (format!("groups[value eq \"{group}\" and type eq \"direct\"]"), 6),
+        (format!("groups.$ref eq \"{BASE}/Groups/{group}\""), 6),
+        (
+            "userName eq \"u1@acme.test\" or userName eq \"u2@acme.test\"".to_owned(),
+            2,
+        ),
+        (
+            "userName eq \"u1@acme.test\" or emails.value eq \"w2@acme.test\"".to_owned(),
+            2,
+        ),
+        (
+            "emails.value eq \"w1@acme.test\" or externalId eq \"E2\" or id eq \"ID\"".replace("ID", one),
+            3,
+        ),
+        (
+            format!("groups.value eq \"{group}\" or name.familyName eq \"family 3\""),
+            7,
+        ),
+    ];
+    let groups = [
+        ("displayName eq \"group 200\"".to_owned(), 1),
+        ("displayName sw \"group 20\"".to_owned(), 11),
+        (format!("members.value eq \"{one}\""), 1),
+        (format!("members eq \"{one}\" and displayName pr"), 1),
+        (format!("members[value eq \"{one}\" and type eq \"User\"]"), 1),
+        (format!("members.$ref eq \"{BASE}/Users/{one}\""), 1),
+        (format!("id eq \"{group}\" and members eq \"{one}\""), 0),
+        (format!("members eq \"{one}\" or displayName eq \"group 1\""), 2),
+    ];
+    let all = users
+        .map(|case| ("User", case))
+        .into_iter()
+        .chain(groups.map(|case| ("Group", case)));
+    let mut wrong = Vec::new();
+    for (kind, (text, expected)) in all {
+        let (found, read) = world.cost(kind, &text).await;
+        let most = FEW * i64::try_from(expected.max(1)).unwrap();
+        if found != expected || read > most {
+            wrong.push(format!("{text}: {found} found for {expected}, {read} rows read"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The measure can fail: this one has to look at everybody.
+    assert!(world.cost("User", "title co \"no such\"").await.1 > 2_500);
+}
+
+/// Covers: rfc 6.4; item 10
+#[tokio::test]
+async fn a_query_that_takes_too_long_is_too_many() {
+    let world = world().await;
+    // Nothing is too long for a small table but waiting for it.
+    let rows = client(&world.database.url).await;
+    rows.batch_execute("BEGIN; LOCK TABLE resource IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let mut conn = world.db.conn().await.unwrap();
+    let page: Result<Page, Error> = conn
+        .transaction(async |conn| {
+            world.directory.limit_time(conn, 50).await?;
+            world.search(conn, "User", "title co \"x\"", 20).await
+        })
+        .await;
+    let Err(Error::Scim(error)) = page else {
+        panic!("{page:?}")
+    };
+    assert_eq!(
+        (error.status, error.scim_type.unwrap().as_str()),
+        (400, "tooMany")
+    );
+    rows.batch_execute("ROLLBACK").await.unwrap();
+    // The limit ended with the transaction.
+    assert_eq!(
+        world
+            .search(&mut conn, "User", "title eq \"title 1\"", 20)
+            .await
+            .unwrap()
+            .total,
+        Some(1_500)
+    );
+}
