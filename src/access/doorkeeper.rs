@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
 use super::jwt::{Grant, Signer};
-use super::{Error, Profile, Scope, Scopes, store};
+use super::pace::Pace;
+use super::{Error, Profile, Rate, Scope, Scopes, store};
 use crate::base::{ClientId, Clock, ConnectionId, Sealer, TenantId, TokenId, digest, same};
 use crate::db::Db;
 
@@ -85,6 +86,12 @@ pub enum Denied {
     /// Unknown, ended or revoked; which of them is not told.
     #[error("the token is unknown, ended or revoked")]
     Token,
+    /// It has asked too often.
+    #[error("the token asks faster than its client may")]
+    TooFast {
+        /// After how many seconds it may ask again.
+        wait: u32,
+    },
     /// It cannot be told now.
     #[error("tokens cannot be looked up")]
     Unavailable(#[from] Error),
@@ -99,6 +106,8 @@ struct Inner {
     clock: Clock,
     signer: Signer,
     known: RwLock<HashMap<Vec<u8>, Arc<Entry>>>,
+    /// How fast the tokens ask whose clients have a rate.
+    paces: Mutex<HashMap<TokenId, Arc<Pace>>>,
     generation: AtomicU64,
 }
 
@@ -106,6 +115,7 @@ struct Entry {
     identity: Identity,
     token: TokenId,
     expires_at: Option<DateTime<Utc>>,
+    pace: Option<(Rate, Arc<Pace>)>,
     looked_up: Instant,
     stale: AtomicBool,
     /// Seconds since 1970.
@@ -128,6 +138,7 @@ impl Doorkeeper {
             clock,
             signer: Signer::new(sealer),
             known: RwLock::default(),
+            paces: Mutex::default(),
             generation: AtomicU64::default(),
         }))
     }
@@ -135,7 +146,7 @@ impl Doorkeeper {
     /// Who `bearer` belongs to: a token, or a short-lived one that [`Doorkeeper::grant`] gave for it.
     ///
     /// # Errors
-    /// When nobody, or when it cannot be told.
+    /// When nobody, when it asks faster than its client's profile allows, or when it cannot be told.
     pub async fn identify(&self, bearer: &str) -> Result<Identity, Denied> {
         if bearer.is_empty() || bearer.len() > LONGEST {
             return Err(Denied::Token);
@@ -158,6 +169,9 @@ impl Doorkeeper {
             return Err(Denied::Token);
         }
         entry.used.store(now.timestamp(), Ordering::Relaxed);
+        if let Some((rate, pace)) = &entry.pace {
+            pace.admit(*rate, now).map_err(|wait| Denied::TooFast { wait })?;
+        }
         Ok(entry.identity.clone())
     }
 
@@ -191,6 +205,10 @@ impl Doorkeeper {
             (None, None) => Identity::Operator(Operator { token: stored.id }),
             _ => return Err(Denied::Token),
         };
+        let pace = match &identity {
+            Identity::Caller(caller) => caller.profile.rate.map(|rate| (rate, self.pace(caller.token))),
+            Identity::Operator(_) => None,
+        };
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             known.clear();
@@ -203,6 +221,7 @@ impl Doorkeeper {
         });
         let entry = Arc::new(Entry {
             identity,
+            pace,
             token: stored.id,
             expires_at: stored.expires_at,
             looked_up: Instant::now(),
@@ -212,6 +231,15 @@ impl Doorkeeper {
         });
         known.insert(key, Arc::clone(&entry));
         Ok(entry)
+    }
+
+    /// The bucket of a token, which its short-lived ones share.
+    fn pace(&self, token: TokenId) -> Arc<Pace> {
+        let mut paces = self.0.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        if paces.len() >= REMEMBERED {
+            paces.clear();
+        }
+        Arc::clone(paces.entry(token).or_default())
     }
 
     /// A short-lived token for a client that shows the id and the secret of a token of its tenant

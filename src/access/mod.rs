@@ -11,6 +11,7 @@ mod error;
 mod jwt;
 mod lifetime;
 mod name;
+mod pace;
 mod profile;
 mod scope;
 mod store;

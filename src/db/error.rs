@@ -24,6 +24,12 @@ pub enum Error {
     /// No connection came in time, or the server refused.
     #[error("no connection to the database")]
     Connect(#[from] PoolError),
+    /// All connections stayed lent.
+    #[error("no connection of the pool became free within {seconds} seconds")]
+    Exhausted {
+        /// How long somebody waited.
+        seconds: u64,
+    },
     /// A connection beside the pool could not be made.
     #[error("no direct connection to the database")]
     Direct(#[from] ConnectionError),

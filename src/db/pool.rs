@@ -1,6 +1,7 @@
 //! The pool of connections, and single connections beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -9,6 +10,9 @@ use futures_util::FutureExt as _;
 
 use super::target::Target;
 use super::{Error, Signals};
+
+/// How long somebody waits for a connection of the pool.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// One connection, or one open transaction on it.
 pub type Conn = AsyncPgConnection;
@@ -81,12 +85,17 @@ impl Db {
         })
     }
 
-    /// A connection; waits for one when all are lent.
+    /// A connection; waits for one when all are lent, but not for ever.
     ///
     /// # Errors
     /// When none can be had.
     pub async fn conn(&self) -> Result<PooledConn, Error> {
-        Ok(self.pool.get().await?)
+        match tokio::time::timeout(LONGEST_WAIT, self.pool.get()).await {
+            Ok(lent) => Ok(lent?),
+            Err(_) => Err(Error::Exhausted {
+                seconds: LONGEST_WAIT.as_secs(),
+            }),
+        }
     }
 
     /// A connection beside the pool and around any transaction pooler, for LISTEN, session locks and migrations.

@@ -34,18 +34,22 @@ pub enum AuthFailure {
     /// The path names another tenant.
     #[error("the token belongs to another tenant")]
     OtherTenant,
+    /// It asks too often; in so many seconds it may again.
+    #[error("too many requests: this client may ask again in {0} s")]
+    TooFast(u32),
     /// Tokens cannot be looked up now.
     #[error("tokens cannot be looked up")]
     Unavailable(#[source] access::Error),
 }
 
 impl AuthFailure {
-    /// The HTTP status: 401, 403 or 503.
+    /// The HTTP status: 401, 403, 429 or 503.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
             Self::Missing | Self::Invalid => 401,
             Self::Scope(_) | Self::NotATenant | Self::NotTheOperator | Self::OtherTenant => 403,
+            Self::TooFast(_) => 429,
             Self::Unavailable(_) => 503,
         }
     }
@@ -68,6 +72,7 @@ impl From<Denied> for AuthFailure {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Token => Self::Invalid,
+            Denied::TooFast { wait } => Self::TooFast(wait),
             Denied::Unavailable(error) => Self::Unavailable(error),
         }
     }

@@ -19,6 +19,8 @@ pub struct Problem {
     detail: String,
     more: Map<String, Value>,
     challenge: Option<String>,
+    /// In so many seconds.
+    retry_after: u32,
 }
 
 impl Problem {
@@ -31,6 +33,7 @@ impl Problem {
             detail: detail.into(),
             more: Map::new(),
             challenge: None,
+            retry_after: 5,
         }
     }
 
@@ -126,8 +129,8 @@ impl ResponseError for Problem {
         {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&self.status) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
         response
     }
@@ -167,6 +170,11 @@ impl From<AuthFailure> for Problem {
             AuthFailure::NotATenant => Self::forbidden("this needs a token of a tenant, not the operator's"),
             AuthFailure::NotTheOperator => Self::forbidden("this needs a token of the operator"),
             AuthFailure::OtherTenant => Self::forbidden("this token belongs to another tenant"),
+            AuthFailure::TooFast(wait) => {
+                let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-fast", failure.to_string());
+                problem.retry_after = wait;
+                problem
+            }
             AuthFailure::Unavailable(error) => {
                 tracing::error!(error = %base::Chain(&error), "tokens cannot be looked up");
                 Self::unavailable("the database does not answer")

@@ -1,7 +1,7 @@
 //! OAuth 2.0: client credentials for clients that cannot send a fixed token (RFC 6749 §4.4).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::web::{Data, Form, FormConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, post};
 use base64::Engine as _;
@@ -58,6 +58,11 @@ async fn token(state: Data<State>, request: HttpRequest, form: Form<Request>) ->
                 "expires_in": grant.lifetime_seconds,
                 "scope": caller.scopes.names().join(" "),
             })),
+        Err(Denied::TooFast { wait }) => {
+            let mut refused = refusal(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable");
+            refused.headers_mut().insert(RETRY_AFTER, wait.into());
+            refused
+        }
         Err(Denied::Token) => refusal(StatusCode::UNAUTHORIZED, "invalid_client"),
         Err(Denied::Unavailable(error)) => {
             tracing::error!(error = %Chain(&error), "tokens cannot be looked up");

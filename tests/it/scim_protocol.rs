@@ -459,3 +459,109 @@ async fn every_no_about_a_body_is_scim() {
     let (error, _) = refused(with_json(post("/scim/v2/.search"), &search), 400).await;
     assert_eq!(error["scimType"], "invalidFilter");
 }
+
+/// Covers: rfc 8.1; item 10; client okta
+#[tokio::test]
+async fn who_asks_too_often_is_told_for_how_many_seconds_to_wait() {
+    let bridge = Bridge::spawn().await;
+    let secret = bridge
+        .make_token(bridge.tenant, "eager", &[Scope::Admin, Scope::ScimRead])
+        .await;
+    let ask = |path: &str| bridge.request_as(&secret, Method::GET, path);
+    for _ in 0..20 {
+        good(ask("/scim/v2/Users")).await;
+    }
+    let rate = json!({ "profile": { "rate": { "per_second": 1, "burst": 3 } } });
+    good(with_json(
+        bridge.request(Method::PATCH, "/api/v1/clients/eager"),
+        &rate,
+    ))
+    .await;
+    for _ in 0..3 {
+        good(ask("/scim/v2/Users")).await;
+    }
+    let (_, headers) = refused(ask("/scim/v2/Users"), 429).await;
+    assert_eq!(headers["retry-after"], "1");
+    let refusal = ask("/api/v1/tokens").send().await.unwrap();
+    assert_eq!(
+        (refusal.status().as_u16(), header(&refusal, "retry-after")),
+        (429, "1")
+    );
+    good(bridge.request(Method::GET, "/scim/v2/Users")).await;
+    bridge.clock.advance(chrono::TimeDelta::seconds(2));
+    for _ in 0..2 {
+        good(ask("/scim/v2/Users")).await;
+    }
+    refused(ask("/scim/v2/Users"), 429).await;
+    let free = json!({ "profile": { "rate": null } });
+    good(with_json(
+        bridge.request(Method::PATCH, "/api/v1/clients/eager"),
+        &free,
+    ))
+    .await;
+    good(ask("/scim/v2/Users")).await;
+}
+
+/// Covers: rfc 9.5; item 6, item 10
+#[tokio::test]
+async fn writes_that_meet_each_other_are_settled_among_themselves() {
+    let bridge = Bridge::spawn().await;
+    let same = (0..16).map(|_| {
+        let body = json!({ "schemas": [USER], "userName": "ann", "externalId": "e-1" });
+        answer(with_json(bridge.request(Method::POST, "/scim/v2/Users"), &body))
+    });
+    let answers = futures_util::future::join_all(same).await;
+    let statuses: Vec<u16> = answers.iter().map(|(status, _)| *status).collect();
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert!(
+        statuses.iter().all(|status| [201, 409].contains(status)),
+        "{statuses:?}"
+    );
+
+    // Two groups and one user, written in opposite orders at the same time.
+    let ann = text(
+        &answers.iter().find(|(status, _)| *status == 201).unwrap().1,
+        "/id",
+    )
+    .to_owned();
+    let mut writes = Vec::new();
+    let (one, two) = (group(&bridge, "one", &[]).await, group(&bridge, "two", &[]).await);
+    for n in 0..40 {
+        let team = if n % 2 == 0 { &one } else { &two };
+        let op = if n % 4 < 2 { "add" } else { "remove" };
+        let operation = match op {
+            "add" => json!({ "op": op, "path": "members", "value": [{ "value": ann }] }),
+            _ => json!({ "op": op, "path": format!("members[value eq \"{ann}\"]") }),
+        };
+        let body = json!({ "schemas": [PATCH_OP], "Operations": [operation] });
+        let path = format!("/scim/v2/Groups/{}", text(team, "/id"));
+        writes.push(answer(with_json(bridge.request(Method::PATCH, &path), &body)));
+    }
+    let path = format!("/scim/v2/Users/{ann}");
+    writes.push(answer(bridge.request(Method::DELETE, &path)));
+    let answers = futures_util::future::join_all(writes).await;
+    for (status, body) in answers {
+        assert!(status < 300 || status == 400, "{status}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn the_description_for_tools_is_open() {
+    let bridge = Bridge::spawn().await;
+    let (status, document) = answer(
+        bridge
+            .http
+            .get(format!("{}/scim/v2/openapi.json", bridge.base_url)),
+    )
+    .await;
+    assert_eq!((status, document["openapi"].as_str()), (200, Some("3.1.0")));
+    assert_eq!(
+        document["servers"][0]["url"],
+        format!("{}/scim/v2", bridge.base_url)
+    );
+    assert!(document["paths"]["/Users/{id}"]["patch"].is_object());
+}

@@ -1,9 +1,13 @@
 //! Bodies of requests.
 
+use std::time::{Duration, Instant};
+
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
-use futures_util::StreamExt as _;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use serde_json::Value;
 
 use super::BODY_BYTES;
@@ -11,18 +15,15 @@ use super::media;
 use super::refusal::Refusal;
 use crate::scim;
 
-/// Reads a JSON body, within the limit.
-pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Value, Refusal> {
+/// How long the next part of a body may be in coming.
+const SLOWEST_PART: Duration = Duration::from_secs(15);
+/// How long a whole body may take.
+const SLOWEST_BODY: Duration = Duration::from_secs(120);
+
+/// Reads a JSON body, within the limits.
+pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Value, Refusal> {
     media::check_sent(request)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| scim::Error::syntax("the body did not arrive whole"))?;
-        if body.len().saturating_add(chunk.len()) > BODY_BYTES {
-            let detail = format!("the body is larger than {BODY_BYTES} bytes");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = gather(payload, SLOWEST_PART, SLOWEST_BODY).await?;
     serde_json::from_slice(&body).map_err(|error| {
         let detail = format!(
             "the body is not JSON: line {}, column {}",
@@ -31,4 +32,52 @@ pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Value, 
         );
         scim::Error::syntax(detail).into()
     })
+}
+
+/// The whole of a body, if its parts keep coming: each within `gap`, all within `whole`.
+async fn gather(
+    mut parts: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    gap: Duration,
+    whole: Duration,
+) -> Result<Vec<u8>, Refusal> {
+    let late = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
+    let begun = Instant::now();
+    let mut body = Vec::new();
+    while let Some(part) = tokio::time::timeout(gap, parts.next())
+        .await
+        .map_err(|_| late())?
+    {
+        let part = part.map_err(|_| scim::Error::syntax("the body did not arrive whole"))?;
+        if body.len().saturating_add(part.len()) > BODY_BYTES {
+            let detail = format!("the body is larger than maxPayloadSize allows ({BODY_BYTES} bytes)");
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        if begun.elapsed() > whole {
+            return Err(late());
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError as _;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// Covers: item 10
+    #[tokio::test]
+    async fn a_body_that_stops_coming_or_never_ends_is_408() {
+        let (short, long) = (Duration::from_millis(20), Duration::from_secs(60));
+        let stuck = stream::once(async { Ok(Bytes::from_static(b"{")) }).chain(stream::pending());
+        let refusal = gather(Box::pin(stuck), short, long).await.unwrap_err();
+        assert_eq!(refusal.status_code(), StatusCode::REQUEST_TIMEOUT);
+        let endless = stream::repeat_with(|| Ok(Bytes::new()));
+        let refusal = gather(endless, long, short).await.unwrap_err();
+        assert_eq!(refusal.status_code(), StatusCode::REQUEST_TIMEOUT);
+        let whole = stream::iter([Ok(Bytes::from_static(b"{")), Ok(Bytes::from_static(b"}"))]);
+        assert_eq!(gather(whole, long, long).await.unwrap(), b"{}");
+    }
 }

@@ -16,6 +16,7 @@ mod list;
 mod me;
 mod media;
 mod members;
+mod openapi;
 mod payroll;
 mod refusal;
 mod render;

@@ -115,6 +115,9 @@ impl From<AuthFailure> for Refusal {
             return Self::unavailable("the database does not answer");
         }
         let refusal = Self::new(status, failure.to_string());
+        if let AuthFailure::TooFast(wait) = failure {
+            return refusal.with(RETRY_AFTER, HeaderValue::from(wait));
+        }
         match failure
             .challenge()
             .and_then(|text| HeaderValue::from_str(&text).ok())

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::super::State;
 use super::super::routes::SCIM_PREFIXES;
 use super::refusal::Refusal;
-use super::{bulk, discovery, list, me, resource as one};
+use super::{bulk, discovery, list, me, openapi, resource as one};
 
 /// All of them, below both prefixes.
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -41,6 +41,11 @@ fn end_points(cfg: &mut ServiceConfig) {
     .service(
         resource("/Schemas/{id}")
             .route(get().to(discovery::schema))
+            .default_service(to(only_get)),
+    )
+    .service(
+        resource("/openapi.json")
+            .route(get().to(openapi::document))
             .default_service(to(only_get)),
     )
     .service(
