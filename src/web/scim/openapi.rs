@@ -45,8 +45,7 @@ fn whole(registry: &Registry, base: &str) -> Value {
 /// The end points that are not of a resource type.
 fn around() -> Map<String, Value> {
     let open = |what: &str| json!({ "get": operation(what, &[], None, "200") });
-    let mut named = open("one of them");
-    named["parameters"] = json!([id()]);
+    let named = json!({ "parameters": [id()], "get": operation("one of them", &[], None, "200") });
     let mut paths = Map::new();
     paths.insert("/ServiceProviderConfig".to_owned(), open("what is supported"));
     paths.insert("/ResourceTypes".to_owned(), open("the resource types"));
@@ -123,7 +122,7 @@ fn single(kind: Option<&ResourceType>, path: &[Value]) -> Value {
         "get": operation("reads it", &with(&[&none_match]), None, "200"),
         "put": operation("replaces it", &with(&[&matches]), Some(body), "200"),
         "patch": operation("changes some attributes", &with(&[&matches]), Some("PatchOp"), "200"),
-        "delete": operation("deletes it", &[matches.clone()], None, "204"),
+        "delete": operation("deletes it", std::slice::from_ref(&matches), None, "204"),
     })
 }
 
@@ -148,18 +147,25 @@ fn operation(summary: &str, parameters: &[Value], body: Option<&str>, good: &str
         "default".to_owned(),
         json!({ "description": "refused", "content": error }),
     );
-    let mut operation = json!({ "summary": summary, "parameters": parameters, "responses": responses });
+    let mut operation = Map::new();
+    operation.insert("summary".to_owned(), summary.into());
+    operation.insert("parameters".to_owned(), parameters.into());
+    operation.insert("responses".to_owned(), responses.into());
     if let Some(body) = body {
         let schema = json!({ "schema": { "$ref": format!("#/components/schemas/{body}") } });
-        operation["requestBody"] = json!({ "required": true, "content": { MEDIA_TYPE: schema } });
+        let body = json!({ "required": true, "content": { MEDIA_TYPE: schema } });
+        operation.insert("requestBody".to_owned(), body);
     }
-    operation
+    operation.into()
 }
 
-fn message(urn: &str, mut properties: Value, required: &[&str]) -> Value {
-    properties["schemas"] =
-        json!({ "type": "array", "items": { "const": urn }, "minItems": 1, "maxItems": 1 });
-    json!({ "type": "object", "properties": properties, "required": required })
+fn message(urn: &str, properties: Value, required: &[&str]) -> Value {
+    let schemas = json!({ "type": "array", "items": { "const": urn }, "minItems": 1, "maxItems": 1 });
+    let mut all = Map::from_iter([("schemas".to_owned(), schemas)]);
+    if let Value::Object(properties) = properties {
+        all.extend(properties);
+    }
+    json!({ "type": "object", "properties": all, "required": required })
 }
 
 fn messages() -> Map<String, Value> {
@@ -238,7 +244,16 @@ fn schema_of(kind: &ResourceType) -> Value {
 }
 
 fn shape_of(attribute: &Attribute) -> Value {
-    let mut shape = match attribute.kind {
+    let (read_only, one) = (attribute.is_read_only(), single_shape(attribute));
+    match (attribute.multi_valued, read_only) {
+        (true, _) => json!({ "type": "array", "items": one, "readOnly": read_only }),
+        (false, true) => json!({ "allOf": [one], "readOnly": true }),
+        (false, false) => one,
+    }
+}
+
+fn single_shape(attribute: &Attribute) -> Value {
+    match attribute.kind {
         Type::String | Type::Reference | Type::Binary => json!({ "type": "string" }),
         Type::Boolean => json!({ "type": "boolean" }),
         Type::Integer => json!({ "type": "integer" }),
@@ -249,14 +264,7 @@ fn shape_of(attribute: &Attribute) -> Value {
             let parts: Map<String, Value> = subs.map(|one| (one.name.clone(), shape_of(one))).collect();
             json!({ "type": "object", "properties": parts })
         }
-    };
-    if attribute.multi_valued {
-        shape = json!({ "type": "array", "items": shape });
     }
-    if attribute.is_read_only() {
-        shape["readOnly"] = Value::Bool(true);
-    }
-    shape
 }
 
 #[cfg(test)]
