@@ -1,6 +1,6 @@
 //! What is particular about a SCIM client: the settings in `client.profile`.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,6 +23,9 @@ pub struct Profile {
     /// How fast it may ask; as fast as the default says when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// How much it may do in 24 hours before it is frozen; the defaults hold for what is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Caps>,
 }
 
 /// A way of speaking SCIM, where clients contradict the RFC or each other.
@@ -47,6 +50,36 @@ pub struct Rate {
     /// Requests at once after a rest; twice `per_second` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<NonZeroU32>,
+}
+
+/// How much a client may do in 24 hours before it is frozen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Caps {
+    /// Users made. Default: no cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create: Option<Cap>,
+    /// Users disabled. Default: 20 percent or 1,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable: Option<Cap>,
+    /// Users deleted. Default: 20 percent or 1,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete: Option<Cap>,
+    /// Values cleared. Default: as many as half of the users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clear: Option<Cap>,
+}
+
+/// More than the percentage *or* more than the count is too much. Without either there is no cap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cap {
+    /// Of the users there are. It stops nothing that is less than 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<NonZeroU8>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
 }
 
 impl Rate {
@@ -134,6 +167,9 @@ mod tests {
             json!({ "rate": { "per_second": 1, "burst": -1 } }),
             json!({ "rate": 5 }),
             json!({ "user": "ann" }),
+            json!({ "caps": { "rename": {} } }),
+            json!({ "caps": { "delete": { "percent": 0 } } }),
+            json!({ "caps": { "delete": { "share": 0.2 } } }),
             json!([]),
         ] {
             assert!(ProfileChange::deserialize(&bad).is_err(), "{bad}");

@@ -31,6 +31,10 @@ pub(super) struct Set {
     /// How fast it may ask: requests per second, or PER_SECOND:BURST
     #[arg(long)]
     rate: Option<String>,
+    /// What it may do to users in 24 hours before it is frozen, such as delete=5%:100,disable=off; deeds that are not
+    /// named get their defaults
+    #[arg(long)]
+    caps: Option<String>,
 }
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
@@ -67,9 +71,12 @@ impl Set {
         if let Some(rate) = &self.rate {
             profile.insert("rate".to_owned(), read_rate(rate)?);
         }
+        if let Some(caps) = &self.caps {
+            profile.insert("caps".to_owned(), read_caps(caps)?);
+        }
         if profile.is_empty() {
             return Err(Error::Usage(
-                "name what to change: --dialect, --user or --rate".to_owned(),
+                "name what to change: --dialect, --user, --rate or --caps".to_owned(),
             ));
         }
         Ok(profile)
@@ -88,6 +95,34 @@ fn read_rate(text: &str) -> Result<Value, Error> {
         Some((rate, burst)) => json!({ "per_second": number(rate)?, "burst": number(burst)? }),
         None => json!({ "per_second": number(text)? }),
     })
+}
+
+fn read_caps(text: &str) -> Result<Value, Error> {
+    if text == "none" {
+        return Ok(Value::Null);
+    }
+    let wrong = || {
+        Error::Usage(
+            "caps are create, disable, delete and clear, each with a percentage, a count or both, or off: \
+             delete=5%:100,disable=off; or none"
+                .to_owned(),
+        )
+    };
+    let mut caps = Map::new();
+    for one in text.split(',') {
+        let (deed, limits) = one.split_once('=').ok_or_else(wrong)?;
+        let mut cap = Map::new();
+        for limit in limits.split(':').filter(|limit| *limit != "off") {
+            let (name, number) = match limit.strip_suffix('%') {
+                Some(percent) => ("percent", percent),
+                None => ("count", limit),
+            };
+            let number: u64 = number.parse().map_err(|_| wrong())?;
+            cap.insert(name.to_owned(), number.into());
+        }
+        caps.insert(deed.trim().to_owned(), cap.into());
+    }
+    Ok(caps.into())
 }
 
 async fn list(client: &Client, output: Output) -> Result<(), Error> {

@@ -64,9 +64,13 @@ enum Command {
     Operation(super::operation::Command),
     /// Show accounts by state, per app; --wait until all is done
     Status(super::status::Command),
-    /// Find users, and show what each app holds of them
+    /// Find users, explain, suspend and release them, and show what each app holds of them
     #[command(subcommand)]
     User(super::user::Command),
+    /// Let an app, a connection, a SCIM client or the whole tenant have no effect until it is thawed
+    Freeze(super::freeze::Command),
+    /// Lift a freeze
+    Thaw(super::freeze::Command),
     /// Create and list tenants (customers)
     #[command(subcommand)]
     Tenant(super::tenant::Command),
@@ -98,6 +102,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Operation(command) => super::operation::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,
         Command::User(command) => super::user::run(command, output).await,
+        Command::Freeze(command) => super::freeze::run("freeze", command, output).await,
+        Command::Thaw(command) => super::freeze::run("thaw", command, output).await,
         Command::Tenant(command) => super::tenant::run(command, output).await,
         Command::Token(command) => super::token::run(command, output).await,
     }

@@ -12,6 +12,7 @@ mod connection;
 mod connector;
 mod demo;
 mod error;
+mod freeze;
 mod healthcheck;
 mod hold;
 mod migrate;

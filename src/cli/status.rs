@@ -67,5 +67,15 @@ fn show(body: &Value, output: Output) -> Result<(), Error> {
             vec![text("name"), text("mode"), counts.join(", "), text("trouble")]
         })
         .collect();
+    for frozen in body.get("frozen").and_then(Value::as_array).into_iter().flatten() {
+        let text = |member: &str| frozen.get(member).and_then(Value::as_str).unwrap_or_default();
+        eprintln!(
+            "frozen: {} {} since {}: {}",
+            text("what"),
+            text("name"),
+            text("since"),
+            text("reason")
+        );
+    }
     output.table(body, &["app", "mode", "accounts", "trouble"], &rows)
 }

@@ -9,6 +9,32 @@ use super::{Client, Error, Exit, Output};
 pub(super) enum Command {
     /// Find people and users by whatever you hold: e-mail address, user name, employee number, id in HR or in a client
     Find(Find),
+    /// Show where a user comes from, who holds it, and whose value stands in each attribute
+    Explain {
+        /// The user's id, its person's, or the id it had before it was deleted
+        id: String,
+    },
+    /// Show what changed of a user or group, the newest first
+    History {
+        /// Its id
+        id: String,
+    },
+    /// Disable a user in the admins' name: nobody but an admin lifts that
+    Suspend {
+        /// The user's id
+        id: String,
+        /// Why; kept in the audit trail
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Lift what holds a user disabled, or let one that was deleted be made again
+    Release {
+        /// The user's id, its person's, or the id it had before it was deleted
+        id: String,
+        /// Whose hold to lift: hr, admin, client:NAME, app:NAME; all without it
+        #[arg(long)]
+        party: Option<String>,
+    },
     /// Show what each app holds of a user or group, and why
     Provisioning {
         /// The user's id
@@ -37,6 +63,34 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
     let client = Client::from_env()?;
     match command {
         Command::Find(find) => seek(&client, &find, output).await,
+        Command::Explain { id } => explain(&client, &id, output).await,
+        Command::History { id } => history(&client, &id, output).await,
+        Command::Suspend { id, reason } => {
+            let body = client
+                .post(
+                    &format!("/users/{}/suspend", escaped(&id)),
+                    &json!({ "reason": reason }),
+                )
+                .await?;
+            output.show(&body, || format!("user {id} is suspended"))?;
+            Ok(Exit::Done)
+        }
+        Command::Release { id, party } => {
+            let body = client
+                .post(
+                    &format!("/users/{}/release", escaped(&id)),
+                    &json!({ "party": party }),
+                )
+                .await?;
+            output.show(&body, || match body.get("released").and_then(Value::as_str) {
+                Some("deletion") => {
+                    format!("user {id} is made again by the next run if HR still has the person")
+                }
+                Some("holds") => format!("what held user {id} is lifted"),
+                _ => format!("nothing held user {id}"),
+            })?;
+            Ok(Exit::Done)
+        }
         Command::Provisioning { id } => provisioning(&client, &id, output).await,
     }
 }
@@ -111,5 +165,115 @@ async fn provisioning(client: &Client, id: &str, output: Output) -> Result<Exit,
         &["app", "state", "id in the app", "since", "reason"],
         &rows,
     )?;
+    Ok(Exit::Done)
+}
+
+fn escaped(id: &str) -> String {
+    url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
+/// The items of a member that is a list.
+fn items<'v>(body: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
+    body.get(member).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A party or doer: its name, or what it is.
+fn who(value: Option<&Value>) -> String {
+    let Some(value) = value else { return String::new() };
+    let kind = ["by", "party"]
+        .iter()
+        .find_map(|member| value.get(*member)?.as_str());
+    let kind = kind.unwrap_or_default().split(':').next().unwrap_or_default();
+    match value.get("name").and_then(Value::as_str) {
+        Some(name) => format!("{kind} {name}"),
+        None => kind.to_owned(),
+    }
+}
+
+fn short(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+async fn explain(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
+    let body = client.get(&format!("/users/{}", escaped(id)), &[]).await?;
+    if !output.json {
+        let state = match (body.get("id"), body.get("active").and_then(Value::as_bool)) {
+            (None | Some(Value::Null), _) => "has no user",
+            (_, Some(false)) => "is not active",
+            _ => "is active",
+        };
+        println!(
+            "user {} (person {}) {state}",
+            text(&body, "id"),
+            text(&body, "person")
+        );
+        for party in items(&body, "held_by") {
+            println!("  held disabled by {}", who(Some(party)));
+        }
+        if let Some(deleted) = body.get("deleted").filter(|deleted| !deleted.is_null()) {
+            println!(
+                "  deleted by {} at {}: release it to have it made again",
+                who(deleted.get("by")),
+                text(deleted, "at")
+            );
+        }
+        for source in items(&body, "sources") {
+            println!(
+                "  from connection {}, record {}: {}",
+                text(source, "connection"),
+                text(source, "source_id"),
+                text(source, "outcome")
+            );
+        }
+    }
+    let rows: Vec<Vec<String>> = items(&body, "attributes")
+        .map(|one| {
+            let authority = match one.get("authority").and_then(Value::as_str) {
+                Some(rule) => format!("{rule} ({})", text(one, "connection")),
+                None => "client".to_owned(),
+            };
+            vec![
+                text(one, "path"),
+                short(one.get("value")),
+                authority,
+                who(one.get("writer").filter(|writer| !writer.is_null())),
+                text(one, "written_at"),
+            ]
+        })
+        .collect();
+    output.table(
+        &body,
+        &["attribute", "value", "authority", "written by", "at"],
+        &rows,
+    )?;
+    Ok(Exit::Done)
+}
+
+async fn history(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
+    let changes = client
+        .all(&format!("/users/{}/history", escaped(id)), &[])
+        .await?;
+    let rows: Vec<Vec<String>> = changes
+        .iter()
+        .flat_map(|change| {
+            let lines: Vec<&Value> = items(change, "changes").collect();
+            lines.into_iter().map(|line| {
+                vec![
+                    text(change, "at"),
+                    who(change.get("by")),
+                    text(change, "action"),
+                    text(line, "path"),
+                    short(line.get("before").or_else(|| line.get("removed"))),
+                    short(line.get("after").or_else(|| line.get("added"))),
+                ]
+            })
+        })
+        .collect();
+    let head = ["at", "by", "what", "attribute", "before", "after"];
+    output.table(&json!({ "items": changes }), &head, &rows)?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 //!
 //! A change row commits with its state, without a number: a counter that every writer had to touch, or a NOTIFY in
 //! each commit, would make all writers wait for each other. Afterwards one sequencer at a time gives the numbers, chains
-//! the digests, keeps the totals and sends one NOTIFY for the batch. Readers of the log follow the numbers, so none of
+//! the digests, keeps the totals and what clients did for their 24-hour caps, and sends one NOTIFY for the batch. Readers of the log follow the numbers, so none of
 //! them skips a change that was still under way when its neighbour committed.
 //!
 //! The numbers stand beside the changes (`change_number`, a row a batch), so a change is written once. What has none
@@ -15,7 +15,8 @@
 
 use std::collections::BTreeMap;
 
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Text, Uuid as SqlUuid};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use uuid::Uuid;
 
@@ -52,13 +53,23 @@ crate::statement!(
 );
 crate::statement!(
     /// Committed changes without a number, oldest first: in the gaps, and behind what was seen. One statement, so that
-    /// of two changes of one resource the later is never seen without the earlier.
-    Unnumbered: (BigInt, BigInt) -> (BigInt, SqlUuid, Text, Text, Binary) =
-    "SELECT * FROM (SELECT c.id, c.tenant_id, c.kind, c.action, c.digest FROM change_gap g
-                    JOIN change c ON c.id BETWEEN g.first AND g.last ORDER BY c.id LIMIT $2) late
-     UNION ALL
-     SELECT * FROM (SELECT id, tenant_id, kind, action, digest FROM change WHERE id > $1 ORDER BY id LIMIT $2) later
-     ORDER BY 1 LIMIT $2"
+    /// of two changes of one resource the later is never seen without the earlier. Of a client's change of a user also
+    /// which client, when, whether it disabled, and how many values it cleared.
+    Unnumbered: (BigInt, BigInt) ->
+        (BigInt, SqlUuid, Text, Text, Binary, Nullable<SqlUuid>, Timestamptz, Bool, Integer) =
+    "SELECT id, tenant_id, kind, action, digest,
+            CASE WHEN kind = 'User' AND origin->>'by' = 'client' THEN (origin->>'client')::uuid END, at,
+            CASE WHEN kind = 'User' AND action = 'update' AND origin->>'by' = 'client'
+                 THEN coalesce(delta @> '[{\"path\": \"active\", \"after\": false}]', false) ELSE false END,
+            CASE WHEN kind = 'User' AND action = 'update' AND origin->>'by' = 'client'
+                 THEN coalesce(jsonb_array_length(jsonb_path_query_array(delta, '$[*] ? (!exists(@.after))')), 0)
+                 ELSE 0 END
+     FROM (SELECT * FROM (SELECT c.* FROM change_gap g
+                          JOIN change c ON c.id BETWEEN g.first AND g.last ORDER BY c.id LIMIT $2) late
+           UNION ALL
+           SELECT * FROM (SELECT * FROM change WHERE id > $1 ORDER BY id LIMIT $2) later
+           ORDER BY 1 LIMIT $2) fresh
+     ORDER BY 1"
 );
 crate::statement!(
     /// Every transaction that is open in this database now, but ours.
@@ -99,27 +110,51 @@ crate::statement!(
      ON CONFLICT (tenant_id, kind) DO UPDATE SET total = resource_total.total + excluded.total"
 );
 crate::statement!(
+    AddUses: (Array<SqlUuid>, Array<SqlUuid>, Array<Text>, Array<Timestamptz>, Array<BigInt>) -> () =
+    "INSERT INTO cap_use (tenant_id, owner_id, action, hour, uses) SELECT * FROM UNNEST($1, $2, $3, $4, $5)
+     ON CONFLICT (tenant_id, owner_id, action, hour) DO UPDATE SET uses = cap_use.uses + excluded.uses"
+);
+crate::statement!(
     Tell: (Text,) -> (Text,) = "SELECT pg_notify($1, '')::text"
 );
 crate::statement!(
     /// A stretch of the numbered changes of one tenant.
-    Numbered: (SqlUuid, BigInt, BigInt) -> (BigInt, Binary) =
+    Stretch: (SqlUuid, BigInt, BigInt) -> (BigInt, Binary) =
     "SELECT n.seq, c.digest FROM numbered_change n JOIN change c ON c.id = n.id
      WHERE n.tenant_id = $1 AND n.last_seq > $2 AND n.seq > $2 ORDER BY n.last_seq, n.seq LIMIT $3"
 );
 
-type Row = (i64, Uuid, String, String, Vec<u8>);
+type Row = (
+    i64,
+    Uuid,
+    String,
+    String,
+    Vec<u8>,
+    Option<Uuid>,
+    DateTime<Utc>,
+    bool,
+    i32,
+);
 
-/// Numbers up to one batch of changes; returns how many. Call again until it is none.
+/// What one batch did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Numbered {
+    /// How many changes got a number.
+    pub changes: usize,
+    /// The clients that changed users, each with its tenant in front: what they did counts for their caps.
+    pub clients: Vec<(Uuid, Uuid)>,
+}
+
+/// Numbers up to one batch of changes. Call again until it is none.
 ///
 /// # Errors
 /// When the database fails; nothing is numbered then.
 #[tracing::instrument(name = "db.change.number", skip_all)]
-pub async fn number_changes(db: &Db, owner: Uuid) -> Result<usize, Error> {
+pub async fn number_changes(db: &Db, owner: Uuid) -> Result<Numbered, Error> {
     let mut conn = db.conn().await?;
     let (any,): (bool,) = AnyUnnumbered::with(()).get_result(&mut conn).await?;
     if !any {
-        return Ok(0);
+        return Ok(Numbered::default());
     }
     let numbered = conn
         .transaction(async |conn| {
@@ -131,10 +166,14 @@ pub async fn number_changes(db: &Db, owner: Uuid) -> Result<usize, Error> {
             let rows: Vec<Row> = Unnumbered::with((seen, limit)).load(conn).await?;
             number(conn, &rows).await?;
             see(conn, seen, &gaps, &rows).await?;
-            diesel::QueryResult::Ok(rows.len())
+            let clients = count_uses(conn, &rows).await?;
+            diesel::QueryResult::Ok(Numbered {
+                changes: rows.len(),
+                clients,
+            })
         })
         .await?;
-    if numbered > 0 {
+    if numbered.changes > 0 {
         db.signals().numbered();
     }
     Ok(numbered)
@@ -214,7 +253,7 @@ async fn number(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
     );
     let mut totals: BTreeMap<(Uuid, &str), i64> = BTreeMap::new();
     let mut ids: BTreeMap<Uuid, String> = BTreeMap::new();
-    for (id, tenant, kind, action, digest) in rows {
+    for (id, tenant, kind, action, digest, ..) in rows {
         let Some((seq, chain)) = chains.get_mut(tenant) else {
             continue;
         };
@@ -258,6 +297,50 @@ async fn number(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
     Ok(())
 }
 
+/// Counts for the 24-hour caps what clients did to users, by the hour. Returns who did anything.
+async fn count_uses(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<Vec<(Uuid, Uuid)>> {
+    let mut uses: BTreeMap<(Uuid, Uuid, &str, DateTime<Utc>), i64> = BTreeMap::new();
+    for (_, tenant, _, action, _, client, at, disabled, cleared) in rows {
+        let Some(client) = *client else { continue };
+        let hour = at.duration_trunc(TimeDelta::hours(1)).unwrap_or(*at);
+        let mut note = |what, uses_now: i64| {
+            if uses_now > 0 {
+                let sum = uses.entry((*tenant, client, what, hour)).or_default();
+                *sum = sum.saturating_add(uses_now);
+            }
+        };
+        match action.as_str() {
+            "create" => note("create", 1),
+            "delete" => note("delete", 1),
+            _ => {
+                note("disable", i64::from(*disabled));
+                note("clear", i64::from(*cleared));
+            }
+        }
+    }
+    if uses.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut clients: Vec<(Uuid, Uuid)> = uses
+        .keys()
+        .map(|(tenant, client, ..)| (*tenant, *client))
+        .collect();
+    clients.dedup();
+    let (mut tenants, mut owners, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut hours, mut sums) = (Vec::new(), Vec::new());
+    for ((tenant, client, action, hour), sum) in uses {
+        tenants.push(tenant);
+        owners.push(client);
+        actions.push(action);
+        hours.push(hour);
+        sums.push(sum);
+    }
+    AddUses::with((tenants, owners, actions, hours, sums))
+        .execute(conn)
+        .await?;
+    Ok(clients)
+}
+
 /// The digest of a chain without changes.
 #[must_use]
 pub fn beginning(tenant: Uuid) -> Vec<u8> {
@@ -294,7 +377,7 @@ pub async fn check_chain(conn: &mut Conn, tenant: Uuid) -> diesel::QueryResult<C
         .map_or_else(|| (0, beginning(tenant)), |(_, seq, digest)| (seq, digest));
     let (mut seq, mut chain) = (0_i64, beginning(tenant));
     while seq < last {
-        let page: Vec<(i64, Vec<u8>)> = Numbered::with((tenant, seq, i64::from(NUMBERED_AT_ONCE)))
+        let page: Vec<(i64, Vec<u8>)> = Stretch::with((tenant, seq, i64::from(NUMBERED_AT_ONCE)))
             .load(conn)
             .await?;
         if page.is_empty() {

@@ -30,6 +30,7 @@ mod error;
 mod filter_index;
 mod filter_sql;
 mod key;
+mod lift;
 mod log;
 mod member;
 mod read;

@@ -17,7 +17,7 @@ mod plan;
 mod store;
 
 pub use error::Error;
-pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, freeze, frozen, over, thaw};
+pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, forget_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};
 pub use judge::{Limit, Limits, Reason, SMALLEST_SHARE, Sizes, Unit, Verdict, judge};
 pub use plan::{Action, Cause, Item, ItemState, Mark, Plan, PlanState, StoredItem, Writer};

@@ -31,6 +31,49 @@ pub struct Status {
     /// Whether every change that was committed before the question has reached every app that is not paused, or rests
     /// for another reason than that it was not yet its turn: held, parked, quarantined, waiting for a delayed step.
     pub is_settled: bool,
+    /// What is frozen: it has no effect before somebody thaws it, and is not waited for.
+    pub frozen: Vec<FrozenView>,
+}
+
+/// Something that is frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrozenView {
+    /// `tenant`, `app`, `connection` or `client`.
+    pub what: &'static str,
+    /// Its name; none for the whole tenant.
+    pub name: Option<String>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+    /// Who did it.
+    pub by: String,
+}
+
+/// Everything that is frozen in a tenant, the longest first.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn frozen(conn: &mut Conn, tenant: TenantId) -> Result<Vec<FrozenView>, Error> {
+    let rows = store::frozen(conn, tenant).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(app, connection, client, since, reason, by)| {
+            let (what, name) = match (app, connection, client) {
+                (Some(name), ..) => ("app", Some(name)),
+                (_, Some(name), _) => ("connection", Some(name)),
+                (.., Some(name)) => ("client", Some(name)),
+                _ => ("tenant", None),
+            };
+            FrozenView {
+                what,
+                name,
+                since,
+                reason,
+                by,
+            }
+        })
+        .collect())
 }
 
 /// How a tenant's apps stand.
@@ -54,5 +97,9 @@ pub async fn status(conn: &mut Conn, tenant: TenantId, now: DateTime<Utc>) -> Re
             app.counts.insert(state, count);
         }
     }
-    Ok(Status { apps, is_settled })
+    Ok(Status {
+        apps,
+        is_settled,
+        frozen: frozen(conn, tenant).await?,
+    })
 }

@@ -38,6 +38,7 @@ statement!(
         AND NOT EXISTS (
             SELECT 1 FROM app a
             WHERE a.tenant_id = $1 AND a.mode <> 'paused' AND a.live_revision IS NOT NULL
+              AND NOT EXISTS (SELECT FROM frozen f WHERE f.tenant_id = a.tenant_id AND f.owner_id IN (a.id, a.tenant_id))
               AND (a.planned_revision IS DISTINCT FROM a.live_revision
                    OR a.dispatched_seq < coalesce((SELECT last_seq FROM change_chain c WHERE c.tenant_id = $1), 0)
                    OR (a.matched_at IS NULL AND a.trouble IS NULL)
@@ -54,6 +55,30 @@ statement!(
 pub(super) async fn is_settled(conn: &mut Conn, tenant: TenantId, now: DateTime<Utc>) -> Result<bool, Error> {
     let (settled,): (bool,) = IsSettled::with((tenant.uuid(), now)).get_result(conn).await?;
     Ok(settled)
+}
+
+/// App, connection, client; since, reason, by whom.
+pub(super) type FrozenRow = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    DateTime<Utc>,
+    String,
+    String,
+);
+
+statement!(
+    Frozen: (SqlUuid,) -> (Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamptz, Text, Text) =
+    "SELECT a.name, c.name, k.name, f.since, f.reason, f.by_whom FROM frozen f
+     LEFT JOIN app a ON a.tenant_id = f.tenant_id AND a.id = f.owner_id
+     LEFT JOIN connection c ON c.tenant_id = f.tenant_id AND c.id = f.owner_id
+     LEFT JOIN client k ON k.tenant_id = f.tenant_id AND k.id = f.owner_id
+     WHERE f.tenant_id = $1 ORDER BY f.since, f.owner_id"
+);
+
+/// What is frozen, with its name.
+pub(super) async fn frozen(conn: &mut Conn, tenant: TenantId) -> Result<Vec<FrozenRow>, Error> {
+    Ok(Frozen::with((tenant.uuid(),)).get_results(conn).await?)
 }
 
 fn people_of(rows: Vec<(Uuid,)>) -> Vec<PersonId> {

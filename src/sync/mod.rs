@@ -28,6 +28,7 @@ mod read;
 mod review;
 mod run;
 mod schedule;
+mod user;
 
 pub use connection::{
     Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, ReadFile, Revision,
@@ -37,3 +38,4 @@ pub use engine::Engine;
 pub use error::Error;
 pub use inbound::inbound_connection;
 pub use run::{Outcome, Run, RunCause, RunFilter, RunState, Severity};
+pub use user::Released;

@@ -32,6 +32,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::connections::routes)
     .configure(api::connectors::routes)
     .configure(api::document::routes)
+    .configure(api::freezes::routes)
     .configure(api::holds::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
@@ -41,5 +42,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::status::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)
-    .configure(api::users::routes);
+    .configure(api::users::routes)
+    .configure(api::user::routes);
 }

@@ -7,6 +7,7 @@
 //! sleeps until a signal or its timer. Steps are short and safe to repeat: a process may be killed in any of them.
 //! [`tasks`](tasks::tasks) is the one list.
 
+mod caps;
 mod context;
 mod run;
 pub mod tasks;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Context, Task};
+use super::{Context, Task, caps};
 use crate::db;
 
 /// How long the sequencer lets changes gather: one batch, one NOTIFY. While it numbers, the writers go without the
@@ -29,6 +29,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         lead_runs("sync.run.lead", context),
         lead_runs("sync.run.lead_second", context),
         sweep_staging(context),
+        sweep_uses(context),
         sweep_walks(context),
         dispatch_changes(context),
     ];
@@ -48,12 +49,16 @@ fn note_use_of_tokens(context: &Context) -> Task {
 }
 
 fn number_changes(context: &Context) -> Task {
-    let (db, owner) = (context.db.clone(), Uuid::now_v7());
-    let signals = db.signals().clone();
+    let (context, owner) = (context.clone(), Uuid::now_v7());
+    let signals = context.db.signals().clone();
     Task::every("db.change.number", Duration::from_secs(1), move || {
-        let db = db.clone();
-        // A batch that was not full waits for the next signal, so that more gathers.
-        async move { Ok(db::number_changes(&db, owner).await? >= usize::from(db::NUMBERED_AT_ONCE)) }
+        let context = context.clone();
+        async move {
+            let numbered = db::number_changes(&context.db, owner).await?;
+            caps::enforce(&context, &numbered.clients).await?;
+            // A batch that was not full waits for the next signal, so that more gathers.
+            Ok(numbered.changes >= usize::from(db::NUMBERED_AT_ONCE))
+        }
     })
     .or_when(move || {
         let signals = signals.clone();
@@ -110,6 +115,18 @@ fn sweep_walks(context: &Context) -> Task {
         let (db, clock, directory) = (db.clone(), clock.clone(), directory.clone());
         async move {
             directory.sweep_walks(&mut *db.conn().await?, clock.now()).await?;
+            Ok(false)
+        }
+    })
+}
+
+fn sweep_uses(context: &Context) -> Task {
+    let context = context.clone();
+    Task::every("guard.use.sweep", Duration::from_secs(3_600), move || {
+        let context = context.clone();
+        async move {
+            let mut conn = context.db.conn().await?;
+            crate::guard::forget_uses(&mut conn, context.clock.now()).await?;
             Ok(false)
         }
     })

@@ -11,6 +11,7 @@
 mod access;
 mod architecture;
 mod authority;
+mod brakes;
 mod conformance;
 mod connector;
 mod database;

@@ -7,7 +7,7 @@ mod caps;
 mod store;
 
 pub use caps::{CapAction, CapUse, over};
-pub use store::{all_frozen, cap_uses, freeze, frozen, thaw};
+pub use store::{all_frozen, cap_uses, forget_uses, freeze, frozen, thaw};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -43,6 +43,21 @@ statement!(
      GROUP BY c.tenant_id, c.owner_id, c.action"
 );
 
+statement!(
+    ForgetUses: (Timestamptz,) -> () = "DELETE FROM cap_use WHERE hour < $1"
+);
+
+/// Forgets uses that no cap looks at any more.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn forget_uses(conn: &mut Conn, now: DateTime<Utc>) -> Result<(), Error> {
+    ForgetUses::with((now - Duration::hours(26),))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Why `owner` may have no effect now: it, or the whole tenant, is frozen.
 ///
 /// # Errors

@@ -53,6 +53,10 @@ statement!(
      WHERE person.tenant_id = $1 AND person.id = new.id AND person.user_id IS DISTINCT FROM new.user_id"
 );
 statement!(
+    ForgetUser: (Uuid, Uuid, Timestamptz) -> () =
+    "UPDATE person SET user_id = NULL, next_look_at = $3 WHERE tenant_id = $1 AND id = $2"
+);
+statement!(
     SetStanding: (Uuid, Array<Uuid>, Array<Jsonb>, Array<Nullable<Timestamptz>>) -> () =
     "UPDATE person SET lifecycle = new.lifecycle, next_look_at = new.next_look_at \
      FROM UNNEST($2, $3, $4) AS new (id, lifecycle, next_look_at) \
@@ -129,6 +133,22 @@ pub async fn set_users(
         .map(|(person, user)| (person.uuid(), user.uuid()))
         .unzip();
     SetUsers::with((tenant.uuid(), people, users))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Forgets which user stood for a person, and lets the person be looked at again at once.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_user(
+    conn: &mut Conn,
+    tenant: TenantId,
+    person: PersonId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    ForgetUser::with((tenant.uuid(), person.uuid(), now))
         .execute(conn)
         .await?;
     Ok(())

@@ -9,8 +9,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    apps, clients, connections, connectors, holds, operations, reviews, runs, schemas, status, tenants,
-    tokens, users,
+    apps, clients, connections, connectors, freezes, holds, operations, reviews, runs, schemas, status,
+    tenants, tokens, user, users,
 };
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -52,6 +52,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(clients::Api::openapi());
     document.merge(connections::Api::openapi());
     document.merge(connectors::Api::openapi());
+    document.merge(freezes::Api::openapi());
     document.merge(holds::Api::openapi());
     document.merge(reviews::Api::openapi());
     document.merge(runs::Api::openapi());
@@ -62,6 +63,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(tenants::Api::openapi());
     document.merge(tokens::Api::openapi());
     document.merge(users::Api::openapi());
+    document.merge(user::Api::openapi());
     document
 }
 

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod connections;
 pub mod connectors;
 pub mod document;
+pub mod freezes;
 pub mod holds;
 mod list;
 pub mod operations;
@@ -17,6 +18,7 @@ pub mod schemas;
 pub mod status;
 pub mod tenants;
 pub mod tokens;
+pub mod user;
 pub mod users;
 
 pub use caller::{Admin, ApiCaller, ApiOperator, ProvisioningRead, ScimRead, ScopeKind};

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
+use super::freezes::FrozenBody;
 use super::{ApiCaller, ProvisioningRead};
 use crate::insight;
 
@@ -44,6 +45,8 @@ struct StatusBody {
     /// Whether every change committed before this request has reached every app that is not paused. Accounts that are
     /// held, parked, quarantined or wait for a delayed step do not count as pending.
     settled: bool,
+    /// What has no effect before somebody thaws it; it is not waited for.
+    frozen: Vec<FrozenBody>,
 }
 
 impl From<insight::Error> for Problem {
@@ -82,5 +85,6 @@ async fn status(
     Ok(Json(StatusBody {
         apps,
         settled: found.is_settled,
+        frozen: found.frozen.into_iter().map(FrozenBody::from).collect(),
     }))
 }

@@ -51,6 +51,29 @@ async fn a_paused_app_is_left_alone_and_caught_up_when_published_again() {
     assert_eq!(app.all("Users").len(), 1);
 }
 
+/// Covers: item 9
+#[tokio::test]
+async fn a_frozen_app_is_left_alone_is_not_waited_for_and_is_caught_up_when_thawed() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    app.stub.take_received();
+    for what in [json!({ "app": "app" }), json!({})] {
+        let before = app.all("Users").len();
+        user(&bridge, &format!("user{before}@x"), &json!({})).await;
+        bridge.post("/api/v1/freeze", &what).await;
+        bridge.drain().await;
+        assert_eq!(app.all("Users").len(), before, "{what}");
+        let status = bridge.get("/api/v1/status").await;
+        assert_eq!(status["settled"], true, "{status}");
+        assert_eq!(status["frozen"].as_array().unwrap().len(), 1);
+        bridge.post("/api/v1/thaw", &what).await;
+        assert_eq!(bridge.get("/api/v1/status").await["settled"], false);
+        bridge.drain().await;
+        assert_eq!(app.all("Users").len(), before + 1);
+    }
+}
+
 #[tokio::test]
 async fn a_scope_that_would_disable_many_waits_for_an_approval() {
     let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);

@@ -1,0 +1,131 @@
+//! What an admin does to one user: suspend it, and lift what holds it.
+
+use serde_json::json;
+
+use super::Error;
+use super::engine::Engine;
+use crate::audit;
+use crate::base::{PersonId, ResourceId, TenantId, TokenId};
+use crate::db::{Conn, Transactional as _};
+use crate::directory::{Cause, Put};
+use crate::identity::store as people;
+
+/// What a release lifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// Nothing: nobody held it.
+    Nothing,
+    /// Holds on a user who is there.
+    Holds,
+    /// A deletion: the next run may make the user again.
+    Deletion,
+}
+
+fn unknown(id: ResourceId) -> Error {
+    Error::Unknown {
+        what: "user",
+        name: id.to_string(),
+    }
+}
+
+impl Engine {
+    /// Disables a user in the admins' name: only an admin lifts that.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], or when the store refuses.
+    #[tracing::instrument(name = "sync.user.suspend", skip_all, fields(resource.id = %id))]
+    pub async fn suspend_user(
+        &self,
+        tenant: TenantId,
+        id: ResourceId,
+        (token, actor): (TokenId, &str),
+        reason: &str,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut conn = self.conn().await?;
+        conn.transaction(async |conn| {
+            let stored = self.directory.load(conn, tenant, &[id]).await?.remove(&id);
+            let stored = stored
+                .filter(|stored| stored.kind == "User")
+                .ok_or_else(|| unknown(id))?;
+            let put = Put {
+                id: Some(id),
+                kind: stored.kind,
+                object: stored.object,
+                external_id: None,
+                person: None,
+                expected: None,
+                disabled_by: vec!["admin".to_owned()],
+            };
+            self.directory
+                .put(conn, tenant, put, &Cause::admin(token, now))
+                .await?;
+            let detail = json!({ "reason": reason });
+            let subject = format!("user:{id}");
+            audit::note(conn, Some(tenant), now, actor, "user.suspend", &subject, detail).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+        self.signals.changed();
+        Ok(())
+    }
+
+    /// Lifts the hold of `party` on a user (`hr`, `admin`, `client:<id>`, `app:<id>`), or all holds. What HR holds is
+    /// held again by the next run while HR says so. Named by the id of a person, or of a user that a client or an admin
+    /// deleted, it lifts the deletion: the next run makes the user again, if HR still has the person.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], or when the store refuses.
+    #[tracing::instrument(name = "sync.user.release", skip_all, fields(resource.id = %id))]
+    pub async fn release_user(
+        &self,
+        tenant: TenantId,
+        id: ResourceId,
+        party: Option<&str>,
+        (token, actor): (TokenId, &str),
+    ) -> Result<Released, Error> {
+        let now = self.clock.now();
+        let mut conn = self.conn().await?;
+        let released = conn
+            .transaction(async |conn| {
+                let cause = Cause::admin(token, now);
+                let released = match self.deleted_person(conn, tenant, id).await? {
+                    Some(person) => {
+                        self.directory.lift_tombstones(conn, tenant, &[person]).await?;
+                        people::forget_user(conn, tenant, person, now).await?;
+                        Released::Deletion
+                    }
+                    None => match self.directory.lift(conn, (tenant, id), party, &cause).await {
+                        Ok(true) => Released::Holds,
+                        Ok(false) => Released::Nothing,
+                        Err(crate::directory::Error::NotFound) => return Err(unknown(id)),
+                        Err(error) => return Err(error.into()),
+                    },
+                };
+                if released != Released::Nothing {
+                    let detail = json!({ "party": party });
+                    let subject = format!("user:{id}");
+                    audit::note(conn, Some(tenant), now, actor, "user.release", &subject, detail).await?;
+                }
+                Ok::<_, Error>(released)
+            })
+            .await?;
+        self.signals.changed();
+        Ok(released)
+    }
+
+    /// The person whose deleted user `id` was, or who `id` is.
+    async fn deleted_person(
+        &self,
+        conn: &mut Conn,
+        tenant: TenantId,
+        id: ResourceId,
+    ) -> Result<Option<PersonId>, Error> {
+        if let Some(stone) = self.directory.tombstone_of(conn, tenant, id).await? {
+            return Ok(Some(stone.person));
+        }
+        let person = PersonId::from(id.uuid());
+        let stones = self.directory.tombstones(conn, tenant, &[person]).await?;
+        Ok(stones.contains_key(&person).then_some(person))
+    }
+}
