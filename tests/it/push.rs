@@ -15,6 +15,7 @@ mod holds;
 mod judges;
 mod killed;
 mod modes;
+mod own_attributes;
 mod second_tenant;
 mod users;
 
