@@ -55,7 +55,7 @@ tools: target/judges/.ready
 target/judges/.ready: tests/judges/requirements.txt tests/judges/package.json
 	@mkdir -p target/judges
 	@python3 -m venv target/judges/python && target/judges/python/bin/pip install -q -r tests/judges/requirements.txt \
-	  || echo 'NOT INSTALLED: scim2-tester and scim2-server (they need python3 with venv and pip)'
+	  || echo 'NOT INSTALLED: scim2-tester, scim-sanity and scim2-server (they need python3 with venv and pip)'
 	@cp tests/judges/package.json target/judges/ && npm install --silent --no-audit --no-fund --prefix target/judges \
 	  || echo 'NOT INSTALLED: scimmy-routers (it needs node with npm)'
 	@touch $@

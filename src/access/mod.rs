@@ -21,7 +21,7 @@ pub use error::Error;
 pub use jwt::{Grant, LIFETIME_SECONDS};
 pub use lifetime::end_of;
 pub use name::Name;
-pub use profile::{Cap, Caps, Dialect, Profile, ProfileChange, Rate};
+pub use profile::{Cap, Caps, Dialect, PatchAnswer, Profile, ProfileChange, Rate, UnknownMembers};
 pub use scope::{BadScope, Scope, Scopes};
 pub use store::{
     Client, ClientView, NewToken, Tenant, TokenView, change_profile, client_for, client_into, clients,

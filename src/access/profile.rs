@@ -26,6 +26,12 @@ pub struct Profile {
     /// How much it may do in 24 hours before it is frozen; the defaults hold for what is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caps: Option<Caps>,
+    /// What a PATCH is answered with, where the request does not say; by the type and the dialect when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch_answer: Option<PatchAnswer>,
+    /// What becomes of group members that do not exist; they are refused when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_members: Option<UnknownMembers>,
 }
 
 /// A way of speaking SCIM, where clients contradict the RFC or each other.
@@ -39,6 +45,27 @@ pub enum Dialect {
     Entra,
     /// The letter of the RFC.
     Strict,
+}
+
+/// What a PATCH is answered with (RFC 7644 §3.5.2 leaves the choice).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PatchAnswer {
+    /// 200 and the resource.
+    Resource,
+    /// 204.
+    Nothing,
+}
+
+/// What becomes of members that do not exist (the RFC says nothing of them).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownMembers {
+    /// The request is refused with `invalidValue`.
+    #[default]
+    Refuse,
+    /// They are left out and the rest is done: for clients that push groups before their people.
+    LeaveOut,
 }
 
 /// How fast a client may ask.

@@ -35,6 +35,12 @@ pub(super) struct Set {
     /// named get their defaults
     #[arg(long)]
     caps: Option<String>,
+    /// What a PATCH is answered with: resource, nothing
+    #[arg(long)]
+    patch_answer: Option<String>,
+    /// What becomes of group members that do not exist: refuse, leave_out
+    #[arg(long)]
+    unknown_members: Option<String>,
 }
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
@@ -68,6 +74,14 @@ impl Set {
         if let Some(user) = &self.user {
             profile.insert("user".to_owned(), word(user));
         }
+        for (name, text) in [
+            ("patch_answer", &self.patch_answer),
+            ("unknown_members", &self.unknown_members),
+        ] {
+            if let Some(text) = text {
+                profile.insert(name.to_owned(), word(text));
+            }
+        }
         if let Some(rate) = &self.rate {
             profile.insert("rate".to_owned(), read_rate(rate)?);
         }
@@ -76,7 +90,8 @@ impl Set {
         }
         if profile.is_empty() {
             return Err(Error::Usage(
-                "name what to change: --dialect, --user, --rate or --caps".to_owned(),
+                "name what to change: --dialect, --user, --rate, --caps, --patch-answer or --unknown-members"
+                    .to_owned(),
             ));
         }
         Ok(profile)

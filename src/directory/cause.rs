@@ -47,6 +47,8 @@ pub struct Cause {
     pub now: DateTime<Utc>,
     /// What a client may not change of users who come from HR.
     pub authorities: Arc<Authorities>,
+    /// Whether group members that do not exist are left out; else they are refused.
+    pub leaves_out_unknown: bool,
 }
 
 impl Cause {
@@ -59,6 +61,7 @@ impl Cause {
             origin: json!({ "by": "run", "connection": connection, "run": run, "revision": revision }),
             now: now.trunc_subsecs(3),
             authorities: Arc::default(),
+            leaves_out_unknown: false,
         }
     }
 
@@ -71,6 +74,7 @@ impl Cause {
             origin: json!({ "by": "client", "client": client, "token": token }),
             now: now.trunc_subsecs(3),
             authorities: Arc::default(),
+            leaves_out_unknown: false,
         }
     }
 
@@ -83,6 +87,7 @@ impl Cause {
             origin: json!({ "by": "admin", "token": token }),
             now: now.trunc_subsecs(3),
             authorities: Arc::default(),
+            leaves_out_unknown: false,
         }
     }
 
@@ -95,6 +100,7 @@ impl Cause {
             origin: json!({ "by": "due", "rule": rule }),
             now: now.trunc_subsecs(3),
             authorities: Arc::default(),
+            leaves_out_unknown: false,
         }
     }
 
@@ -102,6 +108,13 @@ impl Cause {
     #[must_use]
     pub fn heeding(mut self, authorities: Arc<Authorities>) -> Self {
         self.authorities = authorities;
+        self
+    }
+
+    /// The same, with group members that do not exist left out instead of refused, if `leaves_out`.
+    #[must_use]
+    pub const fn leaving_out_unknown(mut self, leaves_out: bool) -> Self {
+        self.leaves_out_unknown = leaves_out;
         self
     }
 

@@ -354,11 +354,11 @@ async fn change(
     for change in changes {
         match change {
             MemberChange::Add(members) => {
-                let ids = known_members(conn, group, &members).await?;
+                let ids = known_members(conn, group, &members, cause).await?;
                 delta.add(member::add(conn, group, &ids, &origin, cause.now).await?);
             }
             MemberChange::Replace(members) => {
-                let ids = known_members(conn, group, &members).await?;
+                let ids = known_members(conn, group, &members, cause).await?;
                 delta.remove(member::remove_all_but(conn, group, &ids).await?);
                 delta.add(member::add(conn, group, &ids, &origin, cause.now).await?);
             }
@@ -380,13 +380,18 @@ async fn known_members(
     conn: &mut Conn,
     (tenant, group): (TenantId, ResourceId),
     members: &[Member],
+    cause: &Cause,
 ) -> Result<Vec<ResourceId>, Error> {
     let unknown = || Error::UnknownReference {
         path: "members.value",
     };
     let mut ids = members
         .iter()
-        .map(|member| member.value.parse().map_err(|_| unknown()))
+        .filter_map(|member| match member.value.parse() {
+            Ok(id) => Some(Ok(id)),
+            Err(_) if cause.leaves_out_unknown => None,
+            Err(_) => Some(Err(unknown())),
+        })
         .collect::<Result<Vec<ResourceId>, _>>()?;
     ids.sort_unstable();
     ids.dedup();
@@ -395,7 +400,10 @@ async fn known_members(
     }
     let known = member::kinds_of(conn, tenant, &ids).await?;
     if known.len() != ids.len() {
-        return Err(unknown());
+        if !cause.leaves_out_unknown {
+            return Err(unknown());
+        }
+        ids.retain(|id| known.iter().any(|row| row.id == *id));
     }
     let groups: Vec<ResourceId> = known
         .iter()

@@ -39,6 +39,7 @@ mod scim_paging;
 mod scim_patch;
 mod scim_protocol;
 mod scim_resource;
+mod scim_sanity;
 mod scim_tester;
 mod sequencer;
 mod server;

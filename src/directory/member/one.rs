@@ -54,6 +54,7 @@ impl Directory {
         };
         match (step, member.as_deref()) {
             (Step::Add(_), Some("Group")) => return Ok(None),
+            (Step::Add(_), None) if cause.leaves_out_unknown => return Ok(None),
             (Step::Add(_), None) => {
                 let path = "members.value";
                 return Err(Error::UnknownReference { path });

@@ -28,7 +28,8 @@ struct ClientBody {
     id: ClientId,
     name: String,
     /// Its settings: dialect (standard, entra, strict), user (the resource that /Me leads to), rate
-    /// ({per_second, burst}), caps ({create, disable, delete, clear}, each {percent, count} in 24 hours). What is absent is as the standard has it.
+    /// ({per_second, burst}), caps ({create, disable, delete, clear}, each {percent, count} in 24 hours), patch_answer
+    /// (resource, nothing), unknown_members (refuse, leave_out). What is absent is as the standard has it.
     #[schema(value_type = Object)]
     profile: Profile,
     /// The connection it writes into; absent when it writes into the directory.

@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::session::{Reads, Session, Writes, id};
 use super::write::{self, Target};
 use super::{body, condition, payroll, render};
+use crate::access::PatchAnswer;
 use crate::directory::{Error, Found};
 use crate::scim::{self, Projection, ResourceType, patch};
 
@@ -139,7 +140,7 @@ pub async fn change(
     let projection = projection(kind, request)?;
     let change = patch::parse(&body::read(request, payload).await?)?;
     let expected = condition::expected(request);
-    let show = shows_result(kind, request, &projection);
+    let show = shows_result(session, kind, request, &projection);
     let want = if show {
         render::want(kind, &projection)
     } else {
@@ -167,8 +168,13 @@ pub async fn remove(
 }
 
 /// Whether a PATCH is answered with the resource: `attributes` asks for it, `Prefer` says (RFC 7240 §4.2), else it is
-/// the type that decides.
-fn shows_result(kind: &ResourceType, request: &HttpRequest, projection: &Projection) -> bool {
+/// the client's profile or the type that decides.
+fn shows_result(
+    session: &Session<Writes>,
+    kind: &ResourceType,
+    request: &HttpRequest,
+    projection: &Projection,
+) -> bool {
     let prefers = |what: &str| {
         let values = request
             .headers()
@@ -181,7 +187,11 @@ fn shows_result(kind: &ResourceType, request: &HttpRequest, projection: &Project
     if !projection.is_default() || prefers("return=representation") {
         return true;
     }
-    !prefers("return=minimal") && kind.membership().is_none()
+    let usual = match session.caller.profile.patch_answer {
+        Some(answer) => answer == PatchAnswer::Resource,
+        None => kind.membership().is_none(),
+    };
+    !prefers("return=minimal") && usual
 }
 
 /// What the query asks to see.

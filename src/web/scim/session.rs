@@ -13,7 +13,7 @@ use super::super::{AuthFailure, State, caller_with};
 use super::media;
 use super::refusal::Refusal;
 use super::standing::may_write;
-use crate::access::{Caller, Scope};
+use crate::access::{Caller, Scope, UnknownMembers};
 use crate::base::{ResourceId, TenantId};
 use crate::db::PooledConn;
 use crate::directory::{Authorities, Cause, Directory, realm_of};
@@ -116,6 +116,7 @@ impl<S> Session<S> {
     pub fn cause(&self) -> Cause {
         Cause::client(self.caller.client, self.caller.token, self.state.clock.now())
             .heeding(Arc::clone(&self.authorities))
+            .leaving_out_unknown(self.caller.profile.unknown_members == Some(UnknownMembers::LeaveOut))
     }
 }
 
