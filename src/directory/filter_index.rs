@@ -3,8 +3,8 @@
 //! An exact condition looks at the row itself (`filter_sql`) and cannot be served by any index. In front of it stands
 //! what it implies and an index knows: a column, a membership, an externalId, or the keys in `resource_key`. Served so
 //! is every equality but those of booleans, `type`, `primary` and `formatted`, of what is worked out from other
-//! resources (a manager's or a group's name), of `schemas` and of `meta` (but `meta.location`), and the prefixes of
-//! userName and displayName.
+//! resources (a manager's or a group's name), of `schemas` and of `meta` (but `meta.location`); and the beginnings of
+//! userName and displayName, and, from three letters on, of e-mail addresses.
 
 use uuid::Uuid;
 
@@ -70,26 +70,26 @@ impl View<'_> {
         match filter {
             Bound::And(parts) => parts.iter().flat_map(|part| self.keys_of(part)).collect(),
             Bound::Each { place, inner } if rows(place).is_none() => self.keys_of(inner),
-            Bound::Compare {
-                place,
-                op: Op::Eq,
-                operand,
-            } => self.key(place, operand).into_iter().collect(),
+            Bound::Compare { place, op, operand } => self.key(place, *op, operand).into_iter().collect(),
             _ => Vec::new(),
         }
     }
 
-    fn key(&self, place: &Place, operand: &Operand) -> Option<i64> {
+    /// The key that every resource has for which a comparison holds.
+    fn key(&self, place: &Place, op: Op, operand: &Operand) -> Option<i64> {
         if self.is_beside_the_body(place) {
             // The address of a manager is that of its id.
             let reference = place.sub.as_ref().is_some_and(|sub| sub.name == "$ref");
             let (Some(value), true, Operand::Text(text)) = (place.down("value"), reference, operand) else {
                 return None;
             };
-            return self.key(&value, &Operand::Text(last_part(text).to_owned()));
+            return self.key(&value, op, &Operand::Text(last_part(text).to_owned()));
         }
         let (path, folded) = scim::key_of(self.kind, place, operand)?;
-        if key::IN_COLUMNS.contains(&path.as_str()) {
+        if op == Op::Sw {
+            return key::prefix_key(self.tenant, &self.kind.name, &path, &folded);
+        }
+        if op != Op::Eq || key::IN_COLUMNS.contains(&path.as_str()) {
             return None;
         }
         Some(key::key(self.tenant, &self.kind.name, &path, &folded))
@@ -109,8 +109,7 @@ impl View<'_> {
         if let Some(own) = self.own_index(place, op, operand) {
             return Some(own);
         }
-        let key = (op == Op::Eq).then(|| self.key(place, operand)).flatten()?;
-        self.with_key(key, standing)
+        self.with_key(self.key(place, op, operand)?, standing)
     }
 
     /// What the condition on one element implies and an index serves.

@@ -201,6 +201,18 @@ async fn every_equality_and_the_prefixes_of_names_are_served_by_an_index() {
             0,
         ),
         ("emails.value eq \"nobody@acme.test\"".to_owned(), 0),
+        ("emails.value sw \"W2000@acme\"".to_owned(), 1),
+        ("emails sw \"w2000@ac\"".to_owned(), 1),
+        ("emails.value sw \"w19\"".to_owned(), 20),
+        (
+            "emails[type eq \"work\" and value sw \"w2000@acme.test\"]".to_owned(),
+            1,
+        ),
+        ("emails[type eq \"work\"].value sw \"h2000@ho\"".to_owned(), 0),
+        (
+            "emails.value sw \"w2000@ac\" or userName sw \"u1@\"".to_owned(),
+            2,
+        ),
         ("x509Certificates.value eq \"AAA02000\"".to_owned(), 1),
         (format!("{urn}:employeeNumber eq \"2000\""), 1),
         (format!("manager.value eq \"{boss}\" and active eq true"), 0),
@@ -255,6 +267,29 @@ async fn every_equality_and_the_prefixes_of_names_are_served_by_an_index() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // The measure can fail: this one has to look at everybody.
     assert!(world.cost("User", "title co \"no such\"").await.1 > 2_500);
+}
+
+/// Covers: item 3
+#[tokio::test]
+async fn the_migration_gives_stored_addresses_the_keys_that_the_program_gives_new_ones() {
+    let world = world().await;
+    let rows = client(&world.database.url).await;
+    let up = include_str!("../../migrations/2026-11-22-020100_key_the_beginnings_of_emails/up.sql");
+    let keys = "SELECT md5(string_agg(id::text || keys::text, ' ' ORDER BY id)) FROM resource_key";
+    let before: String = rows.query_one(keys, &[]).await.unwrap().get(0);
+    rows.batch_execute(up).await.unwrap();
+    assert_eq!(
+        rows.query_one(keys, &[]).await.unwrap().get::<_, String>(0),
+        before,
+        "nothing is new"
+    );
+    // As they were before: without the keys of this one's addresses ("w20", "w2000@ac", "h20", "h2000@ho").
+    let id = &world.people[2_000];
+    let stripped = "UPDATE resource_key SET keys = '{}' WHERE id = $1::text::uuid RETURNING id";
+    rows.query_one(stripped, &[id]).await.unwrap();
+    assert_eq!(world.cost("User", "emails.value sw \"w2000@acme\"").await.0, 0);
+    rows.batch_execute(up).await.unwrap();
+    assert_eq!(world.cost("User", "emails.value sw \"w2000@acme\"").await.0, 1);
 }
 
 /// Covers: rfc 6.4; item 10

@@ -1,0 +1,2 @@
+-- Nothing: keys that nobody asks for do no harm.
+SELECT 1;
