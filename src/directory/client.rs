@@ -1,5 +1,7 @@
 //! What SCIM clients write: POST, PUT, PATCH.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::authority;
@@ -350,17 +352,16 @@ async fn change(
     cause: &Cause,
 ) -> Result<Delta, Error> {
     let mut delta = Delta::default();
-    let origin = cause.party();
     for change in changes {
         match change {
             MemberChange::Add(members) => {
                 let ids = known_members(conn, group, &members, cause).await?;
-                delta.add(member::add(conn, group, &ids, &origin, cause.now).await?);
+                delta.add(add(conn, group, (&ids, &members), cause).await?);
             }
             MemberChange::Replace(members) => {
                 let ids = known_members(conn, group, &members, cause).await?;
                 delta.remove(member::remove_all_but(conn, group, &ids).await?);
-                delta.add(member::add(conn, group, &ids, &origin, cause.now).await?);
+                delta.add(add(conn, group, (&ids, &members), cause).await?);
             }
             MemberChange::Remove(values) => {
                 let ids: Vec<ResourceId> = values.iter().filter_map(|value| value.parse().ok()).collect();
@@ -373,6 +374,24 @@ async fn change(
         }
     }
     Ok(delta)
+}
+
+/// Adds members that are known, with the names that the client has for them; gives those that were not members before.
+async fn add(
+    conn: &mut Conn,
+    group: (TenantId, ResourceId),
+    (ids, members): (&[ResourceId], &[Member]),
+    cause: &Cause,
+) -> Result<Vec<ResourceId>, Error> {
+    let added = member::add(conn, group, ids, &cause.party(), cause.now).await?;
+    let new: HashSet<ResourceId> = added.iter().copied().collect();
+    let names: Vec<(ResourceId, &str)> = members
+        .iter()
+        .filter_map(|member| Some((member.value.parse().ok()?, member.display.as_deref()?)))
+        .filter(|(id, _)| new.contains(id))
+        .collect();
+    member::name(conn, group, &names).await?;
+    Ok(added)
 }
 
 /// The ids of members that all exist in the tenant and do not contain the group.

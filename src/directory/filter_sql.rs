@@ -362,7 +362,10 @@ impl View<'_> {
                     .push(" || '/' || o.kind || 's/' || o.id::text)");
                 Value::Text { sql, folded: false }
             }
-            _ => text("coalesce(o.body->>'displayName', o.body->>'userName', '')"),
+            _ if matches!(scope, Scope::Members) => {
+                text("coalesce(s.display, o.body->>'displayName', o.body->>'userName', '')")
+            }
+            _ => text("coalesce(o.body->>'displayName', '')"),
         }
     }
 

@@ -64,7 +64,7 @@ macro_rules! columns {
                 THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid
                 END) END",
             "ARRAY(SELECT s.member_id || ' ' || s.member_kind || ' '
-                          || coalesce(o.body->>'displayName', o.body->>'userName', '')
+                          || coalesce(s.display, o.body->>'displayName', o.body->>'userName', '')
                FROM (SELECT * FROM membership m WHERE $6 AND m.tenant_id = r.tenant_id AND m.group_id = r.id
                      ORDER BY m.member_id LIMIT 1001) s
                JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id)"

@@ -41,7 +41,7 @@ pub use projection::Projection;
 pub use read::{Incoming, Member, read, replace, set_defaults, set_schemas};
 pub use registry::{ENTERPRISE, Extension, GROUP, HR, PAYROLL, Registry, ResourceType, USER};
 pub use schema::{Attribute, BadSchema, Mutability, Returned, Schema, Type, Uniqueness};
-pub use tolerated::{Shape, TOLERANCES, Tolerance};
+pub use tolerated::{Audience, Manner, Shape, TOLERANCES, Tolerance};
 pub use value::instant;
 
 /// A resource, or a part of one: attributes in registered spelling, extensions under their URN.

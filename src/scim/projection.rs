@@ -8,11 +8,14 @@ use super::limits::PROJECTED;
 use super::path::{AttrPath, Place, Target};
 use super::registry::ResourceType;
 use super::schema::{Attribute, Returned};
+use super::tolerated::Shape;
 
 /// What a client wants to see. The default is everything that is given out unasked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Projection {
     wish: Wish,
+    filters: bool,
+    names: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,7 +70,34 @@ impl Projection {
                 ));
             }
         };
-        Ok(Self { wish })
+        let filters = attributes
+            .iter()
+            .chain(excluded)
+            .any(|name| name.as_ref().contains('['));
+        Ok(Self {
+            wish,
+            filters,
+            names: false,
+        })
+    }
+
+    /// The same with the names of members, which others have to ask for.
+    #[must_use]
+    pub fn naming_members(mut self, yes: bool) -> Self {
+        self.names = yes;
+        self
+    }
+
+    /// Whether the names of members are shown although nobody asks for them.
+    #[must_use]
+    pub fn names_members(&self) -> bool {
+        self.names
+    }
+
+    /// What of the names is no RFC and was read all the same.
+    #[must_use]
+    pub fn tolerated(&self) -> Option<Shape> {
+        self.filters.then_some(Shape::FilterInAttributes)
     }
 
     /// Whether nothing is asked for nor excluded.
@@ -184,7 +214,9 @@ impl Projection {
     }
 }
 
+/// What a name means; a filter behind it says nothing about which attributes are shown.
 fn target(kind: &ResourceType, name: &str) -> Option<Target> {
+    let name = name.split_once('[').map_or(name, |(name, _)| name);
     kind.resolve(&AttrPath::parse(name)?)
 }
 

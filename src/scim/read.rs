@@ -353,7 +353,11 @@ fn member(reader: &mut Reader, element: &Value) -> Result<Member, Error> {
             for (name, value) in parts {
                 match name.to_ascii_lowercase().as_str() {
                     "value" => id = text(value, "value")?,
-                    "display" => member.display = text(value, "display")?,
+                    "display" => member.display = text(value, "display")?.or(member.display),
+                    "displayname" => {
+                        reader.note(Shape::MemberDisplayName);
+                        member.display = member.display.or(text(value, "display")?);
+                    }
                     "type" => {
                         member.kind = match text(value, "type")?
                             .map(|kind| kind.to_ascii_lowercase())

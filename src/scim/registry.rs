@@ -209,9 +209,11 @@ impl Registry {
     #[must_use]
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
         let endpoint = endpoint.trim_start_matches('/');
-        self.kinds
-            .iter()
-            .find(|kind| kind.endpoint.trim_start_matches('/') == endpoint)
+        self.kinds.iter().find(|kind| {
+            kind.endpoint
+                .trim_start_matches('/')
+                .eq_ignore_ascii_case(endpoint)
+        })
     }
 
     /// All resource types.

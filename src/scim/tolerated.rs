@@ -1,5 +1,11 @@
 //! What real clients send that the RFCs do not have, and that is read all the same. This table is the only list of it;
-//! each line names the client and the test that holds it. We write strictly.
+//! each line names the client, whom it is read for and the test that holds it. We write strictly.
+//!
+//! A client that is to be judged by the letter has the dialect `strict` in its profile: a shape that contradicts the RFC
+//! is then refused. Nobody is known by its name: without a profile all clients are read alike.
+
+use super::error::{Error, ScimType};
+use super::read::Member;
 
 /// One tolerated shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +48,29 @@ pub enum Shape {
     SubAttributeBehindFilter,
     /// An empty text that means "no value", for a reference.
     EmptyForNone,
+    /// `attributes=emails[type eq "work"]`.
+    FilterInAttributes,
+    /// A member whose `value` is no id of ours.
+    ForeignMember,
+    /// A member with `displayName` where `display` is meant.
+    MemberDisplayName,
+    /// A token without the word Bearer before it.
+    BareToken,
+    /// `/users`.
+    EndpointCase,
+    /// `/ServiceProviderConfigs`, `/serviceConfiguration`.
+    ConfigAddress,
+}
+
+/// Whom a shape is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody: the RFC asks for nothing else.
+    All,
+    /// Everybody but strict clients: the RFC wants it refused, with this keyword.
+    Tolerant(ScimType),
+    /// Clients with the dialect `entra`; for all others it is refused.
+    Entra,
 }
 
 /// A line of the table.
@@ -49,23 +78,30 @@ pub enum Shape {
 pub struct Tolerance {
     /// The shape.
     pub shape: Shape,
-    /// Its name in metrics.
+    /// Its name in metrics, in recordings of clients, and of its test in `scim/tolerated/tests.rs`.
     pub key: &'static str,
     /// Who sends it.
     pub client: &'static str,
     /// How it is read.
     pub meaning: &'static str,
-    /// The test that holds it, in `scim/tolerated/tests.rs`.
-    pub test: &'static str,
+    /// Whom it is read for.
+    pub audience: Audience,
 }
 
 macro_rules! tolerances {
-    ($($shape:ident, $key:literal, $client:literal, $meaning:literal, $test:literal;)+) => {
+    ($($shape:ident, $key:literal, $audience:expr, $client:literal, $meaning:literal;)+) => {
         /// All tolerated shapes.
         pub const TOLERANCES: &[Tolerance] = &[
-            $(Tolerance { shape: Shape::$shape, key: $key, client: $client, meaning: $meaning, test: $test },)+
+            $(Tolerance {
+                shape: Shape::$shape, key: $key, client: $client, meaning: $meaning, audience: $audience
+            },)+
         ];
         impl Shape {
+            /// Its line of the table.
+            const fn line(self) -> (&'static str, Audience) {
+                match self { $(Self::$shape => ($meaning, $audience),)+ }
+            }
+
             /// The shape's name in metrics.
             #[must_use]
             pub const fn key(self) -> &'static str {
@@ -76,25 +112,69 @@ macro_rules! tolerances {
 }
 
 tolerances! {
-    OperationCase, "operation_case", "Entra ID (default mode)", "op in any case", "operation_case";
-    TextForBoolean, "text_for_boolean", "Entra ID (default mode), Keycloak", "\"True\" and \"False\" in any case are booleans", "text_for_boolean";
-    TextForComplex, "text_for_complex", "Entra ID", "a text for a complex attribute is its `value`", "text_for_complex";
-    SingleForList, "single_for_list", "RFC 7644 allows it in PATCH; others in bodies", "one value is a list of one", "single_for_list";
-    ListForSingle, "list_for_single", "Entra ID (manager)", "a list of one is its value", "list_for_single";
-    DottedKey, "dotted_key", "Entra ID (aadOptscim062020)", "a key `a.b` is sub-attribute b of a", "dotted_key";
-    PrefixedKey, "prefixed_key", "Entra ID (aadOptscim062020)", "a key may carry the URN of its schema", "prefixed_key";
-    CoreAsExtension, "core_as_extension", "clients that treat all schemas alike", "an object under the core schema's URN belongs to the resource itself", "core_as_extension";
-    FilterAsKey, "filter_as_key", "clients that flatten their mapping", "a key of a value without path may be any PATCH path", "filter_as_key";
-    RemoveByValue, "remove_by_value", "Entra ID (default mode), OneLogin, authentik, JumpCloud", "only the listed elements are removed", "remove_by_value";
-    MakeMissingElement, "make_missing_element", "Entra ID", "one `eq` on type or primary says what the new element is; with replace the type must be canonical", "make_missing_element";
-    ReadOnlyInValue, "read_only_in_value", "Okta, authentik", "ignored inside a value without path", "read_only_in_value";
-    PatchWithoutSchemas, "patch_without_schemas", "OneLogin", "a PATCH body needs no schemas", "patch_without_schemas";
-    NamedOperation, "named_operation", "Entra ID (before 2018)", "the name of an operation is ignored", "named_operation";
-    ExtensionWithoutUrn, "extension_without_urn", "Entra ID (manager)", "a path that the core schema lacks is looked for in the extensions", "extension_without_urn";
-    UndeclaredExtension, "undeclared_extension", "Entra ID (own extensions)", "the URN is added to `schemas`", "undeclared_extension";
-    UnquotedFilterValue, "unquoted_filter_value", "authentik (old)", "a single word in a filter is a text", "unquoted_filter_value";
-    SubAttributeBehindFilter, "sub_attribute_behind_filter", "Entra ID (matching attribute)", "a comparison behind the brackets of a filter belongs into them", "sub_attribute_behind_filter";
-    EmptyForNone, "empty_for_none", "Entra ID (manager)", "\"\" takes a reference away", "empty_for_none";
+    OperationCase, "operation_case", Audience::Tolerant(ScimType::InvalidSyntax), "Entra ID (default mode)", "op in any case";
+    TextForBoolean, "text_for_boolean", Audience::Tolerant(ScimType::InvalidValue), "Entra ID (default mode), Keycloak", "\"True\" and \"False\" in any case are booleans, in filters too";
+    TextForComplex, "text_for_complex", Audience::Tolerant(ScimType::InvalidValue), "Entra ID", "a text for a complex attribute is its `value`";
+    SingleForList, "single_for_list", Audience::All, "RFC 7644 allows it in PATCH; others in bodies", "one value is a list of one";
+    ListForSingle, "list_for_single", Audience::Tolerant(ScimType::InvalidValue), "Entra ID (manager)", "a list of one is its value";
+    DottedKey, "dotted_key", Audience::All, "Entra ID (aadOptscim062020)", "a key `a.b` is sub-attribute b of a";
+    PrefixedKey, "prefixed_key", Audience::All, "Entra ID (aadOptscim062020)", "a key may carry the URN of its schema";
+    CoreAsExtension, "core_as_extension", Audience::All, "clients that treat all schemas alike", "an object under the core schema's URN belongs to the resource itself";
+    FilterAsKey, "filter_as_key", Audience::All, "clients that flatten their mapping", "a key of a value without path may be any PATCH path";
+    RemoveByValue, "remove_by_value", Audience::Tolerant(ScimType::InvalidValue), "Entra ID (default mode), OneLogin, authentik, JumpCloud", "only the listed elements are removed";
+    MakeMissingElement, "make_missing_element", Audience::Tolerant(ScimType::NoTarget), "Entra ID", "one `eq` on type or primary says what the new element is; with replace the type must be canonical";
+    ReadOnlyInValue, "read_only_in_value", Audience::Tolerant(ScimType::Mutability), "Okta, authentik", "ignored inside a value without path";
+    PatchWithoutSchemas, "patch_without_schemas", Audience::Tolerant(ScimType::InvalidSyntax), "OneLogin", "a PATCH body needs no schemas";
+    NamedOperation, "named_operation", Audience::All, "Entra ID (before 2018)", "the name of an operation is ignored";
+    ExtensionWithoutUrn, "extension_without_urn", Audience::Tolerant(ScimType::InvalidPath), "Entra ID (manager)", "a name that the core schema lacks is looked for in the extensions";
+    UndeclaredExtension, "undeclared_extension", Audience::All, "Entra ID (own extensions)", "the URN is added to `schemas`";
+    UnquotedFilterValue, "unquoted_filter_value", Audience::Tolerant(ScimType::InvalidFilter), "authentik (old)", "a single word in a filter is a text";
+    EmptyForNone, "empty_for_none", Audience::All, "Entra ID (manager)", "\"\" takes a reference away";
+    SubAttributeBehindFilter, "sub_attribute_behind_filter", Audience::Tolerant(ScimType::InvalidFilter), "Entra ID (matching attribute)", "a comparison behind the brackets of a filter belongs into them";
+    FilterInAttributes, "filter_in_attributes", Audience::All, "Microsoft's reference collection", "the attribute before the brackets is shown";
+    ForeignMember, "foreign_member", Audience::Entra, "Microsoft's reference collection", "a new member that is no id of ours is left out";
+    MemberDisplayName, "member_display_name", Audience::All, "Microsoft's reference collection", "it is the member's `display`";
+    BareToken, "bare_token", Audience::All, "Okta (header mode)", "the whole header is the token";
+    EndpointCase, "endpoint_case", Audience::All, "Microsoft's reference collection", "end points are found in any case";
+    ConfigAddress, "config_address", Audience::All, "authentik (Salesforce mode), Microsoft's reference collection", "it is ServiceProviderConfig";
+}
+
+/// How a client is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// Every shape that is for all.
+    #[default]
+    Tolerant,
+    /// No shape that contradicts the RFC.
+    Strict,
+    /// Every shape, those that are for Entra ID alone too.
+    Entra,
+}
+
+impl Manner {
+    /// Drops the names that a client gives to members: they are kept for Entra ID, elsewhere a member's name is its own.
+    pub fn name_members(self, members: &mut [Member]) {
+        if self != Self::Entra {
+            members.iter_mut().for_each(|member| member.display = None);
+        }
+    }
+
+    /// Refuses what contradicts the RFC, for a client that wants it to the letter.
+    ///
+    /// # Errors
+    /// `400` with the keyword of the first such shape.
+    pub fn admit(self, shapes: &[Shape]) -> Result<(), Error> {
+        for shape in shapes.iter().filter(|_| self == Self::Strict) {
+            if let (meaning, Audience::Tolerant(keyword)) = shape.line() {
+                let detail = format!(
+                    "{}: this client is strict, and it is not SCIM that {meaning}",
+                    shape.key()
+                );
+                return Err(Error::of(400, keyword, detail));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::{Problem, State};
+use crate::scim::Shape;
 
 /// Of which kind a request was. The route is its pattern, so that there are few of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -26,8 +27,10 @@ struct Request {
 
 /// A shape that SCIM does not have, but that was read all the same (`scim::TOLERANCES`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Shape {
+struct Tolerated {
     shape: &'static str,
+    /// The client's dialect; `none` where nobody is asked who it is.
+    dialect: &'static str,
 }
 
 /// What is counted. Modules register their own under `bridge_`.
@@ -35,7 +38,7 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Request, Counter>,
     durations: Histogram,
-    tolerated: Family<Shape, Counter>,
+    tolerated: Family<Tolerated, Counter>,
     connections: Gauge,
     connections_lent: Gauge,
 }
@@ -51,7 +54,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("bridge");
         let requests = Family::<Request, Counter>::default();
         let durations = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
-        let tolerated = Family::<Shape, Counter>::default();
+        let tolerated = Family::<Tolerated, Counter>::default();
         registry.register(
             "scim_tolerated_shapes",
             "SCIM requests with a shape that is no SCIM and was read all the same",
@@ -109,8 +112,9 @@ impl Metrics {
     }
 
     /// Counts a shape that is no SCIM.
-    pub(super) fn tolerated(&self, shape: &'static str) {
-        self.tolerated.get_or_create(&Shape { shape }).inc();
+    pub(super) fn tolerated(&self, shape: Shape, dialect: &'static str) {
+        let shape = shape.key();
+        self.tolerated.get_or_create(&Tolerated { shape, dialect }).inc();
     }
 
     fn text(&self) -> Result<String, fmt::Error> {

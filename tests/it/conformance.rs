@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::clients;
+
 const PAGE: &str = "docs/conformance.md";
 /// Set to write the page instead of comparing it (`make conformance`).
 const WRITE: &str = "SCIM_BRIDGE_WRITE_CONFORMANCE";
@@ -167,6 +169,11 @@ fn all_marks(all: &[String]) -> Result<Marks, String> {
             let module = inner.to_str().unwrap().replace('/', "::");
             let module = module.strip_suffix("::mod").unwrap_or(&module);
             read_source(&std::fs::read_to_string(&path).unwrap(), module, all, &mut marks)?;
+        }
+    }
+    for name in clients::names() {
+        for mark in groups(&clients::covers(&name)).map_err(|error| format!("{name}: {error}"))? {
+            marks.add(mark, &format!("recording {name}"));
         }
     }
     Ok(marks)

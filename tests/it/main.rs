@@ -12,6 +12,7 @@ mod access;
 mod architecture;
 mod authority;
 mod brakes;
+mod clients;
 mod conformance;
 mod connector;
 mod database;

@@ -142,7 +142,7 @@ async fn entra_id_in_its_default_mode() {
             .text()
             .await
             .unwrap()
-            .contains("bridge_scim_tolerated_shapes_total{shape=\"operation_case\"}")
+            .contains("bridge_scim_tolerated_shapes_total{shape=\"operation_case\",dialect=\"standard\"}")
     );
 }
 

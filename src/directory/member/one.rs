@@ -13,7 +13,7 @@ use crate::scim::patch::{self, MemberChange};
 fn step(changes: &[MemberChange]) -> Option<Step> {
     match changes {
         [MemberChange::Add(members)] => match members.as_slice() {
-            [member] => Some(Step::Add(member.value.parse().ok()?)),
+            [member] if member.display.is_none() => Some(Step::Add(member.value.parse().ok()?)),
             _ => None,
         },
         [MemberChange::Remove(values)] => match values.as_slice() {

@@ -40,6 +40,29 @@ pub(in crate::directory) async fn add(
     ids(Add::with(values).load::<(Uuid,)>(conn).await)
 }
 
+statement!(
+    /// Names members.
+    Name: (SqlUuid, SqlUuid, Array<SqlUuid>, Array<Text>) -> () =
+    "UPDATE membership m SET display = n.display FROM unnest($3, $4) AS n (id, display)
+     WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = n.id"
+);
+
+/// Gives members the names that a client has for them.
+pub(in crate::directory) async fn name(
+    conn: &mut Conn,
+    (tenant, group): (TenantId, ResourceId),
+    names: &[(ResourceId, &str)],
+) -> Result<(), Failure> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (ids, names): (Vec<Uuid>, Vec<&str>) = names.iter().map(|(id, name)| (id.uuid(), *name)).unzip();
+    Name::with((tenant.uuid(), group.uuid(), ids, names))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 fn ids(rows: Result<Vec<(Uuid,)>, Failure>) -> Result<Vec<ResourceId>, Failure> {
     Ok(rows?.into_iter().map(|(id,)| id.into()).collect())
 }
@@ -329,7 +352,7 @@ pub(in crate::directory) async fn show_indirect(
 statement!(
     /// Members of a group in the order of their ids, after one of them.
     MembersOf: (SqlUuid, SqlUuid, Nullable<SqlUuid>, BigInt) -> (SqlUuid, Text) =
-    "SELECT m.member_id, m.member_kind || ' ' || coalesce(r.body->>'displayName', r.body->>'userName', '')
+    "SELECT m.member_id, m.member_kind || ' ' || coalesce(m.display, r.body->>'displayName', r.body->>'userName', '')
      FROM membership m JOIN resource r ON r.tenant_id = m.tenant_id AND r.id = m.member_id
      WHERE m.tenant_id = $1 AND m.group_id = $2 AND ($3 IS NULL OR m.member_id > $3) ORDER BY m.member_id LIMIT $4"
 );

@@ -7,7 +7,10 @@ mod parse;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod tolerated;
 
 pub use bind::{Bound, Operand, bind, bind_elements, bind_loosely};
 pub use parse::{PatchTarget, parse, parse_target};
 pub use syntax::{Filter, Literal, Op};
+pub use tolerated::tolerated;
+pub(super) use tolerated::tolerated_in;

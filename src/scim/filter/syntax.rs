@@ -5,7 +5,6 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::scim::path::AttrPath;
-use crate::scim::tolerated::Shape;
 
 /// A filter as written. Its `Display` form parses to the same filter.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,23 +131,6 @@ pub enum Literal {
     Null,
     /// A word without quotes that is none of these; tolerated as a text (`userName eq bob`).
     Bare(String),
-}
-
-impl Filter {
-    /// Whether anything in it is no RFC 7644 but tolerated.
-    #[must_use]
-    pub fn tolerated(&self) -> Option<Shape> {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().find_map(Self::tolerated),
-            Self::Not(inner) | Self::ValuePath { inner, .. } => inner.tolerated(),
-            Self::Compare {
-                value: Literal::Bare(_),
-                ..
-            } => Some(Shape::UnquotedFilterValue),
-            Self::Behind { .. } => Some(Shape::SubAttributeBehindFilter),
-            Self::Compare { .. } | Self::Present(_) => None,
-        }
-    }
 }
 
 impl fmt::Display for Literal {

@@ -9,7 +9,7 @@ use crate::scim::registry::{ENTERPRISE, Registry, USER};
 use crate::scim::tolerated::Shape;
 use crate::scim::{AttrPath, Object, fold, key_of, keys, sample};
 
-use super::{Bound, Filter, Literal, Op, bind, bind_loosely, parse};
+use super::{Bound, Filter, Literal, Op, bind, bind_loosely, parse, tolerated};
 
 fn whole() -> Object {
     let user = json!({
@@ -328,9 +328,10 @@ fn rule_6_26_hostile_filters_are_refused() {
 #[test]
 fn a_single_word_needs_no_quotes() {
     let filter = parse("userName eq ann@nimbus.test").unwrap();
-    assert_eq!(filter.tolerated(), Some(Shape::UnquotedFilterValue));
+    assert_eq!(tolerated(&filter, &sample::user()), [Shape::UnquotedFilterValue]);
     all_hold(&["userName eq ann@nimbus.test", "(userName eq ann@nimbus.test)"]);
-    assert_eq!(parse("userName eq \"ann\"").unwrap().tolerated(), None);
+    let quoted = parse("userName eq \"ann\"").unwrap();
+    assert_eq!(tolerated(&quoted, &sample::user()), []);
     let number = bound(&format!("{ENTERPRISE}:employeeNumber eq 7.50")).unwrap();
     let mut user = whole();
     user.insert(ENTERPRISE.to_owned(), json!({"employeeNumber": "7.50"}));

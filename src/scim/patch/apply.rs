@@ -9,7 +9,7 @@ use crate::scim::path::{AttrPath, Place, Target};
 use crate::scim::read::{external_id, holder, is_missing, set_schemas};
 use crate::scim::registry::ResourceType;
 use crate::scim::schema::{Attribute, Mutability, Schema};
-use crate::scim::tolerated::Shape;
+use crate::scim::tolerated::{Manner, Shape};
 use crate::scim::value::{Reader, is_derived, is_reference};
 
 use super::element;
@@ -49,7 +49,7 @@ pub fn apply(
     request.tolerated.iter().for_each(|shape| reader.note(*shape));
     let mut draft = Draft {
         kind,
-        strict: request.strict,
+        manner: request.manner,
         object: object.clone(),
         external_id: external_id.map(str::to_owned),
         members: Vec::new(),
@@ -65,6 +65,7 @@ pub fn apply(
         reader,
         ..
     } = draft;
+    request.manner.admit(&reader.tolerated)?;
     set_schemas(kind, &mut object);
     Ok(Patched {
         object,
@@ -104,7 +105,7 @@ pub fn members_alone(kind: &ResourceType, request: &Request) -> Result<Option<Pa
 /// A resource while operations are applied to it.
 struct Draft<'a> {
     kind: &'a ResourceType,
-    strict: bool,
+    manner: Manner,
     object: Object,
     external_id: Option<String>,
     members: Vec<MemberChange>,
@@ -260,7 +261,7 @@ impl Draft<'_> {
         value: Option<&Value>,
     ) -> Result<(), Error> {
         if place.extension.is_none() && self.kind.is_membership(&place.attribute.name) {
-            let step = change(&mut self.reader, op, place, target, value)?;
+            let step = change(&mut self.reader, self.manner, op, (place, target), value)?;
             self.members.extend(step);
             return Ok(());
         }
@@ -295,7 +296,7 @@ impl Draft<'_> {
                 sub: None,
                 ..place.clone()
             };
-            let bound = crate::scim::filter::bind_elements(filter, &whole)?;
+            let bound = element::bound(&mut self.reader, filter, &whole)?;
             if !whole
                 .root(&self.object)
                 .is_some_and(|value| bound.matches_element(value))
@@ -457,7 +458,6 @@ impl Draft<'_> {
             place,
             filter: target.filter.as_ref(),
             value,
-            strict: self.strict,
         };
         let new = step.on(&mut self.reader, old.clone())?;
         if new == old {

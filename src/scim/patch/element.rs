@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::scim::error::Error;
-use crate::scim::filter::{Bound, Filter, Op, Operand, bind_elements};
+use crate::scim::filter::{Bound, Filter, Literal, Op, Operand, bind_elements, tolerated_in};
 use crate::scim::path::Place;
 use crate::scim::schema::{Attribute, Mutability};
 use crate::scim::tolerated::Shape;
@@ -20,7 +20,6 @@ pub(super) struct Step<'a> {
     pub place: &'a Place,
     pub filter: Option<&'a Filter>,
     pub value: Option<&'a Value>,
-    pub strict: bool,
 }
 
 impl Step<'_> {
@@ -28,7 +27,7 @@ impl Step<'_> {
     pub fn on(&self, reader: &mut Reader, mut elements: Vec<Value>) -> Result<Vec<Value>, Error> {
         let before = elements.clone();
         let bound = match self.filter {
-            Some(filter) => Some(bind_elements(filter, &self.whole())?),
+            Some(filter) => Some(bound(reader, filter, &self.whole())?),
             None => None,
         };
         match (&bound, &self.place.sub) {
@@ -177,9 +176,6 @@ impl Step<'_> {
         };
         let leaf = place.leaf();
         let replaces = self.op == OperationKind::Replace;
-        if self.strict && replaces {
-            return Err(none());
-        }
         let value = match (leaf.name.as_str(), operand) {
             ("primary", Operand::Boolean(true)) => Value::Bool(true),
             ("type", Operand::Text(kind)) => {
@@ -203,7 +199,7 @@ impl Step<'_> {
     fn spelling(&self, folded: &str) -> String {
         match self.filter {
             Some(Filter::Compare {
-                value: crate::scim::filter::Literal::Text(text),
+                value: Literal::Text(text) | Literal::Bare(text),
                 ..
             }) => text.clone(),
             _ => folded.to_owned(),
@@ -234,6 +230,14 @@ impl Step<'_> {
         }
         Ok(())
     }
+}
+
+/// The filter in the brackets of a path; what of it is no RFC is noted.
+pub(super) fn bound(reader: &mut Reader, filter: &Filter, place: &Place) -> Result<Bound, Error> {
+    tolerated_in(filter, place)
+        .into_iter()
+        .for_each(|shape| reader.note(shape));
+    bind_elements(filter, place)
 }
 
 /// Adds an element: if one of the same type and value is there, that one is changed (RFC 7643 §2.4).

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::scim::error::Error;
-use crate::scim::filter::{Bound, Op, Operand, PatchTarget, bind_elements};
+use crate::scim::filter::{Bound, Op, Operand, PatchTarget};
 use crate::scim::path::Place;
 use crate::scim::read::{Member, members};
-use crate::scim::tolerated::Shape;
+use crate::scim::tolerated::{Manner, Shape};
 use crate::scim::value::Reader;
 
 use super::request::OperationKind;
@@ -30,9 +30,9 @@ pub enum MemberChange {
 /// The step that one operation on `members` means; none if it names nobody.
 pub(super) fn change(
     reader: &mut Reader,
+    manner: Manner,
     op: OperationKind,
-    place: &Place,
-    target: &PatchTarget,
+    (place, target): (&Place, &PatchTarget),
     value: Option<&Value>,
 ) -> Result<Option<MemberChange>, Error> {
     let fixed = || Error::mutability("a member is added or removed, never changed");
@@ -41,9 +41,9 @@ pub(super) fn change(
     }
     let given = value.filter(|value| !value.is_null());
     let Some(filter) = &target.filter else {
-        return plain(reader, op, given);
+        return plain(reader, manner, op, given);
     };
-    let bound = bind_elements(filter, place)?;
+    let bound = super::element::bound(reader, filter, place)?;
     match op {
         OperationKind::Add => Err(Error::no_target(
             "to add a member, send the path members without a filter",
@@ -58,13 +58,22 @@ pub(super) fn change(
 
 fn plain(
     reader: &mut Reader,
+    manner: Manner,
     op: OperationKind,
     value: Option<&Value>,
 ) -> Result<Option<MemberChange>, Error> {
     let Some(value) = value else {
         return Ok((op != OperationKind::Add).then_some(MemberChange::Clear));
     };
-    let listed = members(reader, value)?;
+    let mut listed = members(reader, value)?;
+    manner.name_members(&mut listed);
+    if manner == Manner::Entra && op == OperationKind::Add {
+        let all = listed.len();
+        listed.retain(|member| member.value.parse::<uuid::Uuid>().is_ok());
+        if listed.len() < all {
+            reader.note(Shape::ForeignMember);
+        }
+    }
     Ok(match op {
         OperationKind::Add => (!listed.is_empty()).then_some(MemberChange::Add(listed)),
         OperationKind::Replace if listed.is_empty() => Some(MemberChange::Clear),

@@ -6,16 +6,16 @@ use crate::scim::error::Error;
 use crate::scim::filter::{PatchTarget, parse_target};
 use crate::scim::limits::OPERATIONS;
 use crate::scim::message::PATCH_OP;
-use crate::scim::tolerated::Shape;
+use crate::scim::tolerated::{Manner, Shape};
 
 /// A PATCH.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Request {
     /// What to do, in order.
     pub operations: Vec<Operation>,
-    /// Whether `replace` never makes a missing element (RFC 7644 §3.5.2.3 to the letter). Default: it does for a typed
-    /// one, since Entra's default mode needs it.
-    pub strict: bool,
+    /// How the client is read. A strict one gets no element for a filter that matches none, its op is in lower case,
+    /// and so on. Default: tolerant.
+    pub manner: Manner,
     /// Shapes of the body that are no RFC.
     pub tolerated: Vec<Shape>,
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::scim::Object;
 use crate::scim::error::{Error, ScimType};
 use crate::scim::registry::{ENTERPRISE, HR, Registry, USER};
+use crate::scim::tolerated::Manner;
 
 use super::{Patched, apply, parse};
 
@@ -318,9 +319,9 @@ fn rules_5_25_and_5_45_a_missing_typed_element_is_made() {
         );
     }
     let registry = Registry::builtin();
-    let body = json!({"Operations": [{"op": "replace", "path": "phoneNumbers[type eq \"fax\"].value", "value": "9"}]});
+    let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "phoneNumbers[type eq \"fax\"].value", "value": "9"}]});
     let mut request = parse(&body).unwrap();
-    request.strict = true;
+    request.manner = Manner::Strict;
     let error = apply(
         registry.kind("User").unwrap(),
         stored().as_object().unwrap(),

@@ -14,12 +14,18 @@ use super::refusal::Refusal;
 use super::{LIMITS, media, session};
 use crate::access::Identity;
 use crate::scim::message::ListResponse;
-use crate::scim::{Registry, discovery};
+use crate::scim::{Registry, Shape, discovery};
 
 /// What is supported and how much.
 pub async fn config(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
     let base = session::base(&request, &state);
     shown(&request, &discovery::service_provider_config(&LIMITS, &base))
+}
+
+/// The same, at addresses that it has elsewhere.
+pub async fn config_elsewhere(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+    state.metrics.tolerated(Shape::ConfigAddress, "none");
+    config(request, state).await
 }
 
 /// All resource types.

@@ -15,7 +15,7 @@ use crate::db::Transactional as _;
 use crate::directory::{Among, Error, From, Page, Reader, Search, Want};
 use crate::scim::filter::Filter;
 use crate::scim::message::{LIST_RESPONSE, SearchRequest};
-use crate::scim::{self, Projection, ResourceType, ScimType, filter};
+use crate::scim::{self, Manner, Projection, ResourceType, ScimType, Shape, filter};
 
 /// Lists resources of one type.
 pub async fn list(session: Session<Reads>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
@@ -76,17 +76,9 @@ async fn answer(
     let limit = limit(wish)?;
     let views = kinds
         .iter()
-        .map(|kind| {
-            Ok((
-                *kind,
-                Projection::of(kind, &wish.attributes, &wish.excluded_attributes)?,
-            ))
-        })
+        .map(|kind| Ok((*kind, projection(session, kind, wish)?)))
         .collect::<Result<Vec<View<'_>>, Refusal>>()?;
-    let filter = wish.filter.as_deref().map(filter::parse).transpose()?;
-    if let Some(shape) = filter.as_ref().and_then(Filter::tolerated) {
-        session.state.metrics.tolerated(shape.key());
-    }
+    let filter = filter(session, kinds, wish)?;
     let mut search = prepared(&views, wish, filter.as_ref())?;
     search.limit = limit;
     let now = session.state.clock.now();
@@ -199,6 +191,34 @@ fn resources(body: &mut Body, base: &str, views: &[View<'_>], page: &Page) {
             body.resource(base, kind, found, projection);
         }
     }
+}
+
+fn projection(
+    session: &Session<Reads>,
+    kind: &ResourceType,
+    wish: &SearchRequest,
+) -> Result<Projection, Refusal> {
+    let projection = Projection::of(kind, &wish.attributes, &wish.excluded_attributes)?;
+    session.note(projection.tolerated().as_slice());
+    Ok(projection.naming_members(session.manner() == Manner::Entra))
+}
+
+/// The filter, as the client is to be read.
+fn filter(
+    session: &Session<Reads>,
+    kinds: &[&ResourceType],
+    wish: &SearchRequest,
+) -> Result<Option<Filter>, Refusal> {
+    let Some(text) = &wish.filter else {
+        return Ok(None);
+    };
+    let filter = filter::parse(text)?;
+    let mut shapes: Vec<Shape> = Vec::new();
+    for kind in kinds {
+        shapes.extend(filter::tolerated(&filter, kind));
+    }
+    session.admit(&shapes)?;
+    Ok(Some(filter))
 }
 
 fn prepared<'a>(

@@ -11,6 +11,7 @@ mod body;
 mod bulk;
 mod condition;
 mod cursor;
+mod dialect;
 mod discovery;
 mod list;
 mod me;

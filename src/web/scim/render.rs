@@ -74,7 +74,7 @@ pub enum End {
 /// Members as the client is to see them, with commas between them; empty when it is not to see any.
 pub fn member_list(base: &str, kind: &ResourceType, rows: &[MemberRow], projection: &Projection) -> String {
     let list = if projection.is_default() && kind.is_open() {
-        members(base, rows, false)
+        members(base, rows, projection.names_members())
     } else {
         let mut object = Object::new();
         object.insert("members".to_owned(), members(base, rows, true));

@@ -10,10 +10,9 @@ use super::members::MembersPage;
 use super::refusal::Refusal;
 use super::session::{Reads, Session, Writes, id};
 use super::write::{self, Target};
-use super::{body, condition, payroll, render};
-use crate::access::PatchAnswer;
+use super::{body, condition, dialect, payroll, render};
 use crate::directory::{Error, Found};
-use crate::scim::{self, Projection, ResourceType, patch};
+use crate::scim::{Manner, Projection, ResourceType};
 
 /// Reads a resource.
 pub async fn get(session: Session<Reads>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
@@ -29,7 +28,7 @@ pub async fn post(
 ) -> Result<HttpResponse, Refusal> {
     let kind = session.kind(&request)?;
     let projection = projection(&kind, &request)?;
-    let incoming = scim::read(&kind, &body::read(&request, payload).await?)?;
+    let incoming = dialect::incoming(&session, &kind, &body::read(&request, payload).await?)?;
     let answer = write::create(&session, &kind, &incoming).await?;
     Ok(shown(
         StatusCode::CREATED,
@@ -121,7 +120,7 @@ pub async fn replace(
 ) -> Result<HttpResponse, Refusal> {
     let (kind, _) = target;
     let projection = projection(kind, request)?;
-    let incoming = scim::read(kind, &body::read(request, payload).await?)?;
+    let incoming = dialect::incoming(session, kind, &body::read(request, payload).await?)?;
     let expected = condition::expected(request);
     let wish = (&expected, render::want(kind, &projection));
     let answer = write::replace(session, target, &incoming, wish).await?;
@@ -138,9 +137,9 @@ pub async fn change(
 ) -> Result<HttpResponse, Refusal> {
     let (kind, _) = target;
     let projection = projection(kind, request)?;
-    let change = patch::parse(&body::read(request, payload).await?)?;
+    let change = dialect::change(session, &body::read(request, payload).await?)?;
     let expected = condition::expected(request);
-    let show = shows_result(session, kind, request, &projection);
+    let show = dialect::shows_result(session, kind, request, &projection);
     let want = if show {
         render::want(kind, &projection)
     } else {
@@ -165,33 +164,6 @@ pub async fn remove(
 ) -> Result<HttpResponse, Refusal> {
     write::delete(session, target, &condition::expected(request)).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// Whether a PATCH is answered with the resource: `attributes` asks for it, `Prefer` says (RFC 7240 §4.2), else it is
-/// the client's profile or the type that decides.
-fn shows_result(
-    session: &Session<Writes>,
-    kind: &ResourceType,
-    request: &HttpRequest,
-    projection: &Projection,
-) -> bool {
-    let prefers = |what: &str| {
-        let values = request
-            .headers()
-            .get_all("prefer")
-            .filter_map(|header| header.to_str().ok());
-        values
-            .flat_map(|value| value.split([',', ';']))
-            .any(|one| one.trim().eq_ignore_ascii_case(what))
-    };
-    if !projection.is_default() || prefers("return=representation") {
-        return true;
-    }
-    let usual = match session.caller.profile.patch_answer {
-        Some(answer) => answer == PatchAnswer::Resource,
-        None => kind.membership().is_none(),
-    };
-    !prefers("return=minimal") && usual
 }
 
 /// What the query asks to see.
@@ -222,6 +194,10 @@ fn shown<S>(
     found: &Found,
     projection: &Projection,
 ) -> HttpResponse {
+    session.note(projection.tolerated().as_slice());
+    let projection = &projection
+        .clone()
+        .naming_members(session.manner() == Manner::Entra);
     let mut answer = HttpResponse::build(status);
     answer
         .content_type(session.media)

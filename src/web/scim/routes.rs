@@ -24,6 +24,11 @@ fn end_points(cfg: &mut ServiceConfig) {
             .default_service(to(only_get)),
     )
     .service(
+        resource(["/ServiceProviderConfigs", "/serviceConfiguration"])
+            .route(get().to(discovery::config_elsewhere))
+            .default_service(to(only_get)),
+    )
+    .service(
         resource("/ResourceTypes")
             .route(get().to(discovery::resource_types))
             .default_service(to(only_get)),

@@ -17,7 +17,7 @@ use crate::access::{Caller, Scope, UnknownMembers};
 use crate::base::{ResourceId, TenantId};
 use crate::db::PooledConn;
 use crate::directory::{Authorities, Cause, Directory, realm_of};
-use crate::scim::{Registry, ResourceType};
+use crate::scim::{Registry, ResourceType, Shape};
 
 /// A scope as a type.
 pub trait Needs: 'static {
@@ -75,7 +75,7 @@ impl<S: Needs> FromRequest for Session<S> {
                 _ => Arc::default(),
             };
             let registry = registry(&state, caller.tenant).await?;
-            Ok(Self {
+            let session = Self {
                 registry,
                 caller: in_realm(caller),
                 authorities,
@@ -83,7 +83,9 @@ impl<S: Needs> FromRequest for Session<S> {
                 media: media::wanted(&request)?,
                 state,
                 scope: PhantomData,
-            })
+            };
+            session.note_headers(&request);
+            Ok(session)
         }
         .boxed_local()
     }
@@ -101,11 +103,15 @@ impl<S> Session<S> {
     /// The resource type that the path names.
     pub fn kind(&self, request: &HttpRequest) -> Result<Arc<ResourceType>, Refusal> {
         let endpoint = request.match_info().get("endpoint").unwrap_or_default();
-        self.registry
+        let kind = self
+            .registry
             .by_endpoint(endpoint)
             .filter(|kind| self.caller.connection.is_none() || matches!(kind.name.as_str(), "User" | "Group"))
-            .cloned()
-            .ok_or_else(Refusal::not_found)
+            .ok_or_else(Refusal::not_found)?;
+        if kind.endpoint.trim_start_matches('/') != endpoint {
+            self.note(&[Shape::EndpointCase]);
+        }
+        Ok(kind.clone())
     }
 
     /// The resource type of a name.

@@ -128,7 +128,5 @@ pub fn note(session: &Session<Writes>, answer: &Answer) {
     if answer.changed {
         session.state.db.signals().changed();
     }
-    for shape in &answer.tolerated {
-        session.state.metrics.tolerated(shape.key());
-    }
+    session.note(&answer.tolerated);
 }

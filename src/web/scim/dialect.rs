@@ -1,0 +1,94 @@
+//! What a client's profile says of its way of speaking SCIM: how it is read, and how a PATCH is answered. Nobody is
+//! known by its name: a client without a profile is read as all others are.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use serde_json::Value;
+
+use super::refusal::Refusal;
+use super::session::{Session, Writes};
+use crate::access::{Dialect, PatchAnswer};
+use crate::scim::{self, Incoming, Manner, Projection, ResourceType, Shape, patch};
+
+impl<S> Session<S> {
+    /// How the client is read.
+    pub fn manner(&self) -> Manner {
+        match self.caller.profile.dialect() {
+            Dialect::Standard => Manner::Tolerant,
+            Dialect::Entra => Manner::Entra,
+            Dialect::Strict => Manner::Strict,
+        }
+    }
+
+    /// Counts what was read although the RFC does not have it.
+    pub fn note(&self, shapes: &[Shape]) {
+        let dialect = match self.caller.profile.dialect() {
+            Dialect::Standard => "standard",
+            Dialect::Entra => "entra",
+            Dialect::Strict => "strict",
+        };
+        for shape in shapes {
+            self.state.metrics.tolerated(*shape, dialect);
+        }
+    }
+
+    /// Refuses the shapes that a strict client may not send, and counts the others.
+    pub fn admit(&self, shapes: &[Shape]) -> Result<(), Refusal> {
+        self.manner().admit(shapes)?;
+        self.note(shapes);
+        Ok(())
+    }
+
+    /// Counts what is no SCIM in the headers.
+    pub fn note_headers(&self, request: &HttpRequest) {
+        let scheme = request.headers().get(AUTHORIZATION);
+        if scheme.is_some_and(|value| !value.as_bytes().trim_ascii().contains(&b' ')) {
+            self.note(&[Shape::BareToken]);
+        }
+    }
+}
+
+/// Reads the body of a POST or PUT as the client is to be read.
+pub fn incoming(session: &Session<Writes>, kind: &ResourceType, body: &Value) -> Result<Incoming, Refusal> {
+    let mut incoming = scim::read(kind, body)?;
+    session.manner().admit(&incoming.tolerated)?;
+    session
+        .manner()
+        .name_members(incoming.members.as_deref_mut().unwrap_or_default());
+    Ok(incoming)
+}
+
+/// Reads the body of a PATCH as the client is to be read.
+pub fn change(session: &Session<Writes>, body: &Value) -> Result<patch::Request, Refusal> {
+    Ok(patch::Request {
+        manner: session.manner(),
+        ..patch::parse(body)?
+    })
+}
+
+/// Whether a PATCH is answered with the resource: `attributes` asks for it, `Prefer` says (RFC 7240 §4.2), else it is
+/// the client's profile, or the type: a user is shown, a group is not; Entra ID is shown nothing.
+pub fn shows_result(
+    session: &Session<Writes>,
+    kind: &ResourceType,
+    request: &HttpRequest,
+    projection: &Projection,
+) -> bool {
+    let prefers = |what: &str| {
+        let values = request
+            .headers()
+            .get_all("prefer")
+            .filter_map(|header| header.to_str().ok());
+        values
+            .flat_map(|value| value.split([',', ';']))
+            .any(|one| one.trim().eq_ignore_ascii_case(what))
+    };
+    if !projection.is_default() || prefers("return=representation") {
+        return true;
+    }
+    let usual = match session.caller.profile.patch_answer {
+        Some(answer) => answer == PatchAnswer::Resource,
+        None => kind.membership().is_none() && session.manner() != Manner::Entra,
+    };
+    !prefers("return=minimal") && usual
+}
