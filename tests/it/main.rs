@@ -26,6 +26,7 @@ mod fuzz_corpus;
 mod groups;
 mod identity;
 mod inbound;
+mod judges;
 mod kit;
 mod migrations;
 mod payroll;

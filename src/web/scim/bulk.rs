@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::session::{Session, Writes, id_of};
-use super::{LIMITS, body, condition, write};
+use super::{LIMITS, body, condition, dialect, write};
 use crate::base::ResourceId;
 use crate::db::Transactional as _;
 use crate::directory::{Answer, Error, Expected, Want};
 use crate::scim::bulk::{self, BULK_RESPONSE, Circle, Method, Schedule, Step, Wish};
-use crate::scim::{self, Incoming, ResourceType, patch};
+use crate::scim::{self, Incoming, ResourceType};
 
 /// For how long new operations are begun; those that remain are answered with 503.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -171,15 +171,15 @@ async fn run(session: &Session<Writes>, wish: &Wish) -> Result<Done, Refusal> {
     let target = || Ok::<_, Refusal>((&*kind, id_of(wish.id.as_deref().unwrap_or_default())?));
     let (status, answer) = match wish.method {
         Method::Post => {
-            let incoming = scim::read(&kind, &wish.data)?;
+            let incoming = dialect::incoming(session, &kind, &wish.data)?;
             (201, write::create(session, &kind, &incoming).await?)
         }
         Method::Put => {
-            let incoming = scim::read(&kind, &wish.data)?;
+            let incoming = dialect::incoming(session, &kind, &wish.data)?;
             (200, write::replace(session, target()?, &incoming, shape).await?)
         }
         Method::Patch => {
-            let change = patch::parse(&wish.data)?;
+            let change = dialect::change(session, &wish.data)?;
             (200, write::patch(session, target()?, &change, shape).await?)
         }
         Method::Delete => {
@@ -208,8 +208,12 @@ const fn made(status: u16, answer: &Answer) -> Done {
 async fn together(session: &Session<Writes>, circle: &[Circle]) -> Result<Vec<Done>, (usize, Refusal)> {
     let mut parts: Vec<(&Circle, Arc<ResourceType>, Incoming)> = Vec::new();
     for one in circle {
-        let read = kind_of(session, &one.first)
-            .and_then(|kind| Ok((Arc::clone(&kind), scim::read(&kind, &one.first.data)?)));
+        let read = kind_of(session, &one.first).and_then(|kind| {
+            Ok((
+                Arc::clone(&kind),
+                dialect::incoming(session, &kind, &one.first.data)?,
+            ))
+        });
         let (kind, incoming) = read.map_err(|refusal| (one.at, refusal))?;
         parts.push((one, kind, incoming));
     }
@@ -229,7 +233,7 @@ async fn together(session: &Session<Writes>, circle: &[Circle]) -> Result<Vec<Do
             for (one, kind, _) in &parts {
                 culprit.store(one.at, Ordering::Relaxed);
                 let whole = one.whole(&|name| ids.get(name).map(ResourceId::to_string));
-                let incoming = scim::read(kind, &whole.data)?;
+                let incoming = dialect::incoming(session, kind, &whole.data)?;
                 let id = ids.get(one.name.as_str()).copied().ok_or(Error::NotFound)?;
                 let wish = (&Expected::Any, Want::default());
                 answers.push(

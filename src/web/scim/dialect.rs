@@ -49,7 +49,11 @@ impl<S> Session<S> {
 }
 
 /// Reads the body of a POST or PUT as the client is to be read.
-pub fn incoming(session: &Session<Writes>, kind: &ResourceType, body: &Value) -> Result<Incoming, Refusal> {
+pub fn incoming(
+    session: &Session<Writes>,
+    kind: &ResourceType,
+    body: &Value,
+) -> Result<Incoming, scim::Error> {
     let mut incoming = scim::read(kind, body)?;
     session.manner().admit(&incoming.tolerated)?;
     session
@@ -59,7 +63,7 @@ pub fn incoming(session: &Session<Writes>, kind: &ResourceType, body: &Value) ->
 }
 
 /// Reads the body of a PATCH as the client is to be read.
-pub fn change(session: &Session<Writes>, body: &Value) -> Result<patch::Request, Refusal> {
+pub fn change(session: &Session<Writes>, body: &Value) -> Result<patch::Request, scim::Error> {
     Ok(patch::Request {
         manner: session.manner(),
         ..patch::parse(body)?
