@@ -27,7 +27,6 @@ pub(super) fn explain(failure: Failure) -> Error {
     }
     let attribute = match db::violated_unique(&failure) {
         Some("resource_user_name") => "userName",
-        Some("external_id_pkey") => "externalId",
         _ => return Error::Store(failure),
     };
     Error::Uniqueness { attribute }
