@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 EMPLOYEES ?= 200
 
-.PHONY: help demo test tools postgres lint deny conformance
+.PHONY: help demo schemathesis test tools postgres lint deny conformance
 
 help:
 	@echo 'make demo   a sandbox HR system, the bridge and an app, end to end (EMPLOYEES=200)'
@@ -48,6 +48,12 @@ postgres:
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq postgresql >/dev/null; \
 	elif command -v brew >/dev/null; then brew install --quiet postgresql@17; \
 	else echo 'install the PostgreSQL server (15 or newer) with your package manager, or set SCIM_BRIDGE_PG_BIN' >&2; exit 1; fi
+
+# Tries every end point by its description; prints what it finds (EXAMPLES=60 requests for each operation).
+schemathesis: postgres tools
+	cargo build --locked --quiet
+	target/judges/python/bin/pip install -q schemathesis==4.32.5
+	tests/judges/schemathesis.sh
 
 # SCIM software of others that judges ours: a conformance tester and two servers. Tests that need a part which could
 # not be installed say so in their output.

@@ -120,3 +120,12 @@ pub fn met_another(error: &diesel::result::Error) -> bool {
         _ => false,
     }
 }
+
+/// Whether a text had a character in it that Postgres cannot keep: NUL.
+#[must_use]
+pub fn is_unstorable(error: &diesel::result::Error) -> bool {
+    match error {
+        diesel::result::Error::DatabaseError(_, what) => what.message().contains("invalid byte sequence"),
+        _ => false,
+    }
+}

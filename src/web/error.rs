@@ -197,6 +197,8 @@ impl From<db::QueryError> for Problem {
         if db::is_transient(&error) {
             tracing::warn!(error = %base::Chain(&error), "a request met another one or a restart");
             Self::unavailable("try again")
+        } else if db::is_unstorable(&error) {
+            Self::bad_request("invalid-text", "a text has a NUL character in it")
         } else {
             Self::internal(&error)
         }

@@ -284,6 +284,7 @@ async fn rfc_11_1_me_is_the_user_that_the_client_is_and_501_without_one() {
     ))
     .await;
 
+    refused(with_json(me(Method::POST, ""), &json!({})), 405).await;
     let got = me(Method::GET, "").send().await.unwrap();
     assert_eq!((got.status().as_u16(), header(&got, "location")), (200, location));
     let etag = header(&got, "etag").to_owned();
@@ -564,4 +565,51 @@ async fn the_description_for_tools_is_open() {
         format!("{}/scim/v2", bridge.base_url)
     );
     assert!(document["paths"]["/Users/{id}"]["patch"].is_object());
+}
+
+/// Covers: item 10
+#[tokio::test]
+async fn a_nul_is_refused_wherever_it_stands() {
+    let bridge = Bridge::spawn().await;
+    for body in [
+        json!({ "name": "x", "scopes": ["admin"], "connection": "\0" }),
+        json!({ "name": "\0", "scopes": ["admin"] }),
+    ] {
+        let (status, body) = answer(with_json(bridge.request(Method::POST, "/api/v1/tokens"), &body)).await;
+        assert!((400..500).contains(&status), "{status} {body}");
+    }
+    for path in [
+        "/api/v1/apps/%00",
+        "/api/v1/apps/%00/accounts",
+        "/api/v1/connections/%00",
+        "/api/v1/connectors/%00",
+        "/api/v1/clients/%00",
+        "/api/v1/users?email=%00",
+        "/api/v1/users/%00/provisioning",
+        "/api/v1/runs/%00",
+        "/api/v1/runs?connection=%00",
+        "/api/v1/holds?state=%00",
+        "/scim/v2/Users/%00",
+        "/scim/v2/%00/x",
+        "/scim/v2/Users?filter=userName%20eq%20%22%00%22",
+        "/scim/v2/Users?filter=userName%20eq%20%22%5Cu0000%22",
+        "/scim/v2/Users?sortBy=%00",
+        "/scim/v2/Users?attributes=%00",
+        "/scim/v2/Users?cursor=%00",
+    ] {
+        let (status, body) = answer(bridge.request(Method::GET, path)).await;
+        assert!(status < 500, "{path}: {status} {body}");
+    }
+    let user = json!({ "schemas": [USER], "userName": "a\0b" });
+    refused(
+        with_json(bridge.request(Method::POST, "/scim/v2/Users"), &user),
+        400,
+    )
+    .await;
+    let user = json!({ "schemas": [USER], "userName": "a", "externalId": "\0" });
+    refused(
+        with_json(bridge.request(Method::POST, "/scim/v2/Users"), &user),
+        400,
+    )
+    .await;
 }

@@ -9,6 +9,7 @@ program=${PROGRAM:-target/debug/scim-bridge}
 judge=${JUDGE:-target/judges/python/bin/schemathesis}
 port=${PORT:-18099}
 data=$(mktemp -d)
+chmod 755 "$data" # the embedded Postgres runs as another user if we are root
 export SCIM_BRIDGE_DATA_DIR=$data SCIM_BRIDGE_LISTEN=127.0.0.1:$port SCIM_BRIDGE_URL=http://127.0.0.1:$port
 "$program" serve >"$data.log" 2>&1 &
 server=$!

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, get};
 use serde_json::Value;
+use utoipa::openapi::Response;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -64,6 +65,20 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(tokens::Api::openapi());
     document.merge(users::Api::openapi());
     document.merge(user::Api::openapi());
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let refused = Response::new("refused: problem details (RFC 9457)");
+            let all = &mut operation.responses.responses;
+            all.entry("default".to_owned()).or_insert_with(|| refused.into());
+        }
+    }
     document
 }
 

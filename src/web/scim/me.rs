@@ -13,6 +13,9 @@ use super::session::{Reads, Session, Writes};
 use crate::base::ResourceId;
 use crate::scim::ResourceType;
 
+/// What `/Me` takes.
+pub const ALLOWED: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
+
 /// Reads oneself.
 pub async fn get(session: Session<Reads>, request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let (kind, id) = oneself(&session).await?;
@@ -45,10 +48,10 @@ pub async fn delete(session: Session<Writes>, request: HttpRequest) -> Result<Ht
     one::remove(&session, &request, (&kind, id)).await
 }
 
-/// Nobody makes oneself here: which user a client is, an administrator says.
-pub async fn post(_session: Session<Writes>) -> Result<HttpResponse, Refusal> {
-    let detail = "a user is created at /Users; an administrator says which client is that user";
-    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, detail))
+/// Nobody makes oneself here: who is somebody exists already, and which user a client is, an administrator says.
+pub async fn post(session: Session<Writes>) -> Result<HttpResponse, Refusal> {
+    oneself(&session).await?;
+    Err(Refusal::method(ALLOWED))
 }
 
 /// What the client is, 501 when it is nobody.

@@ -124,7 +124,7 @@ async fn only_post(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 }
 
 async fn not_on_me(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    other_method(&request, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
+    other_method(&request, me::ALLOWED)
 }
 
 async fn not_on_one(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
