@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-010000_add_definition",
     "2026-11-22-020000_count_who_follows_a_walk",
     "2026-11-22-020100_key_the_beginnings_of_emails",
+    "2026-11-22-020200_find_who_has_no_name",
     "2026-11-22-040000_number_changes_in_batches",
     "2026-11-22-050000_name_members",
     "2026-11-22-060000_remember_whose_word_counts",

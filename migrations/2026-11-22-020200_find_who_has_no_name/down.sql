@@ -1,0 +1,2 @@
+DROP INDEX resource_no_user_name;
+DROP INDEX resource_no_display_name;
