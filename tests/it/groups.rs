@@ -171,7 +171,7 @@ async fn rfc_2_9_members_say_their_type_and_groups_are_read_only_on_users() {
     assert_eq!(shown_groups(&bridge.get(&path).await).len(), 1);
 }
 
-/// Covers: rfc 2.10; item 7
+/// Covers: rfc 2.10; item 7; C49
 #[tokio::test]
 async fn rfc_2_10_no_cycle_ever_commits_however_many_try_at_once() {
     let bridge = Bridge::spawn().await;
@@ -313,7 +313,7 @@ async fn rfc_4_11_whoever_is_deleted_while_others_add_them_is_in_no_group_and_th
     }
 }
 
-/// Covers: C30, C33, C37, C44, C45; item 7
+/// Covers: C30, C33, C37, C44, C45; item 7; C38
 #[tokio::test]
 async fn c45_a_group_of_any_size_costs_the_same_and_is_sent_whole() {
     let database = TestDatabase::create().await;

@@ -43,7 +43,7 @@ fn statuses(results: &[Value]) -> Vec<&str> {
     results.iter().map(|one| text(one, "/status")).collect()
 }
 
-/// Covers: rfc 7.1, 7.2, 7.6, 9.6; item 6
+/// Covers: rfc 7.1, 7.2, 7.6, 9.6; item 6; C4
 #[tokio::test]
 async fn rfc_7_6_each_operation_has_its_result() {
     let bridge = Bridge::spawn().await;

@@ -244,7 +244,7 @@ fn names(list: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Covers: rfc 6.50, 6.51, 6.54, 6.55, 6.56, 6.71; item 5
+/// Covers: rfc 6.50, 6.51, 6.54, 6.55, 6.56, 6.71; item 5; C40
 #[tokio::test]
 async fn rfc_6_50_cursors_lead_forwards_and_backwards() {
     let bridge = Bridge::spawn().await;

@@ -461,7 +461,7 @@ async fn every_no_about_a_body_is_scim() {
     assert_eq!(error["scimType"], "invalidFilter");
 }
 
-/// Covers: rfc 8.1; item 10; client okta
+/// Covers: rfc 8.1; item 10; client okta; rfc 8.7
 #[tokio::test]
 async fn who_asks_too_often_is_told_for_how_many_seconds_to_wait() {
     let bridge = Bridge::spawn().await;

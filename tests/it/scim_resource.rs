@@ -173,6 +173,7 @@ async fn rules_2_6_4_2_4_3_4_10_what_is_refused_and_what_a_delete_leaves() {
     assert_eq!(status, 201, "the name is free again");
 }
 
+/// Covers: rfc 8.3, 8.5; C27
 #[tokio::test]
 async fn rules_3_2_3_5_3_6_10_2_11_1_every_refusal_has_a_scim_body() {
     let bridge = Bridge::spawn().await;
@@ -292,6 +293,7 @@ async fn rules_10_1_10_3_10_5_discovery_is_open_and_complete() {
     assert_eq!(open("/Schemas/urn:no:such").await.0, 404);
 }
 
+/// Covers: rfc 8.4
 #[tokio::test]
 async fn rules_9_1_to_9_5_etags_decide_races() {
     let bridge = Bridge::spawn().await;
@@ -494,6 +496,7 @@ async fn rules_2_10_4_11_and_c8_members_and_managers_are_ours_or_nobodys() {
     );
 }
 
+/// Covers: rfc 8.6
 #[tokio::test]
 async fn rule_11_2_nothing_of_another_tenant_is_seen_counted_or_changed() {
     let bridge = Bridge::spawn().await;

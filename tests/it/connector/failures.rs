@@ -168,6 +168,7 @@ async fn a_page_chain_that_loops_is_broken_off() {
     }
 }
 
+/// Covers: C39
 #[tokio::test]
 async fn a_page_that_fails_in_the_middle_makes_the_read_partial() {
     for vendor in VENDORS {

@@ -15,6 +15,7 @@ async fn group(bridge: &Bridge, name: &str, members: &[&str]) -> String {
         .to_owned()
 }
 
+/// Covers: C43, C46, C47
 #[tokio::test]
 async fn a_group_is_pushed_with_its_members_in_batches_and_only_ours_are_taken_out() {
     let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
