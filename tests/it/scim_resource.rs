@@ -597,5 +597,9 @@ async fn rules_2_2_and_2_3_external_ids_belong_to_the_client() {
     let body = json!({ "schemas": [USER], "userName": "bob@acme.test", "externalId": "e-1" });
     bridge.post("/scim/v2/Users", &body).await;
     let both = query("/scim/v2/Users", &[("filter", "externalId eq \"e-1\"")]);
-    assert_eq!(bridge.get(&both).await["totalResults"], json!(2), "2.3: it need not be unique");
+    assert_eq!(
+        bridge.get(&both).await["totalResults"],
+        json!(2),
+        "2.3: it need not be unique"
+    );
 }
