@@ -8,9 +8,9 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "the plain loop is the yardstick")]
 
+mod bridge;
+
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -21,43 +21,10 @@ use scim_bridge::cli::Client;
 use serde_json::{Value, json};
 use url::Url;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use bridge::{Failure, Server, bridge, said};
 
 /// Calls under way at a time, on both sides.
 const CONCURRENCY: usize = 8;
-
-/// A server process that ends with the bench.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.0.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
-        }
-        self.0.wait().ok();
-    }
-}
-
-fn bridge(data: &Path, listen: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-bridge"));
-    command
-        .env("SCIM_BRIDGE_DATA_DIR", data)
-        .env("SCIM_BRIDGE_LISTEN", listen)
-        .env("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "true")
-        .env("RUST_LOG", "warn");
-    command
-}
-
-fn said(command: &mut Command) -> Result<String, Failure> {
-    let output = command.stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(format!("{command:?} failed").into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {

@@ -8,6 +8,7 @@ pub mod access;
 pub mod app;
 pub mod audit;
 pub mod base;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod connector;

@@ -31,6 +31,8 @@ enum Command {
     Serve,
     /// Exit 0 if the server of this machine is ready, else 1
     Healthcheck,
+    /// Measure this machine: requests a second, time and memory, beside what it could do at all
+    Bench(super::bench::Bench),
     /// Run the database migrations and leave
     Migrate,
     /// Write, publish and check connections to HR systems
@@ -89,6 +91,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Demo(demo) => super::demo::run(demo).await,
         Command::Serve => super::serve::run().await,
         Command::Healthcheck => super::healthcheck::run().await,
+        Command::Bench(bench) => super::bench::run(bench).await,
         Command::Migrate => super::migrate::run(output).await,
         Command::Connection(command) => connection::run(command, output).await,
         Command::Sync(command) => sync::run(command, output).await,

@@ -89,6 +89,9 @@ pub enum Error {
     /// The demo did not come to its end.
     #[error("the demo did not come to its end")]
     Demo(#[source] Box<crate::demo::Error>),
+    /// Nothing was measured.
+    #[error("nothing was measured")]
+    Bench(#[source] Box<crate::bench::Error>),
     /// The output cannot be written.
     #[error("cannot write the output")]
     Write(#[from] std::io::Error),

@@ -5,6 +5,7 @@
 //! others are clients of the management API.
 
 mod app;
+mod bench;
 mod client;
 mod clients;
 mod command;

@@ -228,6 +228,14 @@ impl Config {
     }
 }
 
+/// The file that this program runs from.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 impl ServerAddress {
     /// From the environment of this process.
     ///

@@ -7,6 +7,6 @@ mod error;
 mod master_key;
 mod reference;
 
-pub use environment::{Config, LogFormat, MAX_CONNECTIONS, ServerAddress};
+pub use environment::{Config, LogFormat, MAX_CONNECTIONS, ServerAddress, program};
 pub use error::Error;
 pub use reference::{BadReference, resolve};

@@ -1,11 +1,13 @@
 //! The pool of connections, and single connections beside it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
+use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use futures_util::FutureExt as _;
 
 use super::target::Target;
@@ -37,6 +39,18 @@ pub struct Db {
     target: Arc<Target>,
     direct: Arc<Target>,
     signals: Signals,
+    statements: Arc<AtomicU64>,
+}
+
+/// Counts the statements of a connection.
+struct Counting(Arc<AtomicU64>);
+
+impl Instrumentation for Counting {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl std::fmt::Debug for Db {
@@ -72,9 +86,16 @@ impl Db {
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Fast;
         let pooled = Arc::clone(&target);
+        let statements = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&statements);
         config.custom_setup = Box::new(move |_| {
-            let target = Arc::clone(&pooled);
-            async move { target.connect().await }.boxed()
+            let (target, counted) = (Arc::clone(&pooled), Arc::clone(&counted));
+            async move {
+                let mut conn = target.connect().await?;
+                conn.set_instrumentation(Counting(counted));
+                Ok(conn)
+            }
+            .boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         Ok(Self {
@@ -82,6 +103,7 @@ impl Db {
             target,
             direct,
             signals: Signals::default(),
+            statements,
         })
     }
 
@@ -115,6 +137,12 @@ impl Db {
     #[must_use]
     pub const fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    /// How many statements have been sent through the pool, those that begin and end transactions included.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// How many connections the pool holds, and how many of them are lent.

@@ -41,6 +41,7 @@ pub struct Metrics {
     tolerated: Family<Tolerated, Counter>,
     connections: Gauge,
     connections_lent: Gauge,
+    statements: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -77,6 +78,12 @@ impl Default for Metrics {
             "Connections of the pool in use",
             connections_lent.clone(),
         );
+        let statements = Gauge::default();
+        registry.register(
+            "database_statements",
+            "Statements sent to the database so far",
+            statements.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             requests,
@@ -84,6 +91,7 @@ impl Default for Metrics {
             tolerated,
             connections,
             connections_lent,
+            statements,
         }
     }
 }
@@ -139,6 +147,10 @@ pub async fn metrics(state: Data<State>) -> Result<HttpResponse, Problem> {
         .metrics
         .connections_lent
         .set(i64::try_from(lent).unwrap_or(i64::MAX));
+    state
+        .metrics
+        .statements
+        .set(i64::try_from(state.db.statements()).unwrap_or(i64::MAX));
     let text = state.metrics.text().map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")

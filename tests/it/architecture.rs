@@ -101,7 +101,8 @@ const ROOF: &[(&str, &[&str])] = &[
     ("worker", &["web", "cli", "app", "demo"]),
     ("web", &["worker", "cli", "app", "demo"]),
     ("config", &["worker", "web", "cli", "app", "demo"]),
-    ("app", &["cli", "demo"]),
+    ("app", &["cli", "demo", "bench"]),
+    ("bench", &["web", "worker", "cli", "demo"]),
     ("cli", &["web", "worker"]),
     ("demo", &[]),
     ("main", &[]),
@@ -116,7 +117,10 @@ const DOORS: &[(&str, Door)] = &[
     ("tokio_postgres", |file| file.starts_with("db/")),
     ("reqwest", |file| file.starts_with("net/")),
     ("actix_web", |file| {
-        file.starts_with("web/") || file.starts_with("demo/") || file.starts_with("app/") || file == "main.rs"
+        ["web/", "demo/", "app/", "bench/"]
+            .iter()
+            .any(|folder| file.starts_with(folder))
+            || file == "main.rs"
     }),
     ("minijinja", |file| file.starts_with("expression/")),
     ("clap", |file| file.starts_with("cli/") || file == "main.rs"),

@@ -453,3 +453,34 @@ async fn members_are_paged_by_request() {
         assert_eq!((status, text(&said, "/scimType")), (400, "invalidValue"));
     }
 }
+
+/// Covers: rfc 9.4, 9.5; item 7
+#[tokio::test]
+async fn rfc_9_5_of_many_who_expect_the_same_version_of_a_group_one_writes() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    let ids = people(&rows, bridge.tenant, 9).await;
+    let crew = text(&group(&bridge, "Crew", &[&ids[8]]).await, "/id").to_owned();
+    let path = format!("/scim/v2/Groups/{crew}");
+    let shown = bridge.get(&path).await;
+    let expected = text(&shown, "/meta/version");
+    let tries = ids.iter().take(8).map(async |id| {
+        let request = bridge.request(Method::PATCH, &path).header("if-match", expected);
+        answer(with_json(request, &step("add", id))).await.0
+    });
+    let mut statuses = join_all(tries).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 412, 412, 412, 412, 412, 412, 412]);
+    assert_eq!(members(&rows, &crew).await.len(), 2);
+    let after = bridge.get(&path).await;
+    assert_ne!(
+        text(&after, "/meta/version"),
+        expected,
+        "members are part of a group's version"
+    );
+    assert_eq!(
+        version(&rows, &ids[8]).await,
+        1,
+        "and groups are no part of a user's"
+    );
+}

@@ -11,6 +11,7 @@
 mod access;
 mod architecture;
 mod authority;
+mod bench;
 mod brakes;
 mod clients;
 mod conformance;
