@@ -40,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-040000_number_changes_in_batches",
     "2026-11-22-050000_name_members",
     "2026-11-22-060000_remember_whose_word_counts",
+    "2026-11-22-070000_fold_capital_sharp_s",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.
