@@ -2,11 +2,12 @@
 //! externalIds, changes), numbered and indexed, and in each tenant a group with most of them.
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize as _;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Error, store};
-use crate::access::{self, NewToken, Scope};
+use crate::access::{self, NewToken, ProfileChange, Scope};
 use crate::base::{ClientId, TenantId, TokenId};
 use crate::db::{self, Db, Transactional as _};
 use crate::directory::{Cause, Directory, Put};
@@ -68,6 +69,9 @@ async fn tenant(db: &Db, number: usize, users: usize, now: DateTime<Utc>) -> Res
         .transaction(async |conn| access::create_tenant(conn, &title, "bench", now).await)
         .await?
         .id;
+    // Who disables thousands a minute would be frozen.
+    let uncapped = ProfileChange::deserialize(json!({ "caps": { "disable": {}, "delete": {}, "clear": {} } }))
+        .map_err(|_| Error::Wrong("the profile is not one".to_owned()))?;
     let (mut tokens, mut client) = (Vec::new(), ClientId::new());
     for client_number in 0..CLIENTS {
         let new = NewToken {
@@ -81,6 +85,7 @@ async fn tenant(db: &Db, number: usize, users: usize, now: DateTime<Utc>) -> Res
             .await?;
         tokens.push(secret.expose().to_owned());
         client = view.client.unwrap_or(client);
+        access::change_profile(&mut conn, tenant, client, &uncapped, "bench", now).await?;
     }
     let ids = write(db, tenant, (number, users), client, now).await?;
     // Nine of ten, so that there are some who can still enter.
