@@ -70,8 +70,9 @@ async fn tenant(db: &Db, number: usize, users: usize, now: DateTime<Utc>) -> Res
         .await?
         .id;
     // Who disables thousands a minute would be frozen.
-    let uncapped = ProfileChange::deserialize(json!({ "caps": { "disable": {}, "delete": {}, "clear": {} } }))
-        .map_err(|_| Error::Wrong("the profile is not one".to_owned()))?;
+    let uncapped =
+        ProfileChange::deserialize(json!({ "caps": { "disable": {}, "delete": {}, "clear": {} } }))
+            .map_err(|_| Error::Wrong("the profile is not one".to_owned()))?;
     let (mut tokens, mut client) = (Vec::new(), ClientId::new());
     for client_number in 0..CLIENTS {
         let new = NewToken {
