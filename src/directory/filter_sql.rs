@@ -132,16 +132,26 @@ impl Sql {
     pub fn statement<Columns>(self) -> Dynamic<Columns> {
         Dynamic {
             sql: self,
+            kept: false,
             columns: PhantomData,
         }
     }
 }
 
-/// A statement that is made for one request. It is not kept prepared: its texts are as many as clients can think of.
+/// A statement that is made for one request. Only one whose text no client can shape is kept prepared: others are as
+/// many as clients can think of.
 #[derive(Debug)]
 pub(super) struct Dynamic<Columns> {
     sql: Sql,
+    kept: bool,
     columns: PhantomData<fn() -> Columns>,
+}
+
+impl<Columns> Dynamic<Columns> {
+    /// Whether it is kept prepared.
+    pub fn kept(self, kept: bool) -> Self {
+        Self { kept, ..self }
+    }
 }
 
 impl<Columns> QueryId for Dynamic<Columns> {
@@ -155,7 +165,9 @@ impl<Columns> Query for Dynamic<Columns> {
 
 impl<Columns> QueryFragment<Pg> for Dynamic<Columns> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
+        if !self.kept {
+            out.unsafe_to_cache_prepared();
+        }
         for piece in &self.sql.0 {
             match piece {
                 Piece::Sql(text) => out.push_sql(text),

@@ -364,6 +364,10 @@ async fn c30_c37_the_number_of_statements_does_not_grow() {
             "/scim/v2/Users",
             &[("filter", &format!("userName eq \"u{round}-1\""))],
         );
+        let address = query(
+            "/scim/v2/Users",
+            &[("filter", "emails[type eq \"work\" and value eq \"a@x.test\"]")],
+        );
         let by_name = query(
             "/scim/v2/Users",
             &[("filter", "displayName eq \"ann\""), ("count", "30")],
@@ -371,6 +375,7 @@ async fn c30_c37_the_number_of_statements_does_not_grow() {
         let sent = [
             ("get", Method::GET, one.clone(), None),
             ("look up", Method::GET, eq, None),
+            ("look up an address", Method::GET, address, None),
             ("list", Method::GET, "/scim/v2/Users".to_owned(), None),
             ("filter", Method::GET, by_name, None),
             ("groups", Method::GET, "/scim/v2/Groups".to_owned(), None),
@@ -409,12 +414,51 @@ async fn c30_c37_the_number_of_statements_does_not_grow() {
     for (name, most) in [
         ("get", 1),
         ("look up", 1),
+        ("look up an address", 1),
         ("create", 1),
         ("patch active", 2),
         ("patch title", 2),
         ("list", 3),
     ] {
         assert!(of(name) <= most, "{name} takes {} statements", of(name));
+    }
+    bridge.stop().await;
+}
+
+/// Covers: rfc 6.16, 6.17, 6.27; client entra
+#[tokio::test]
+async fn users_are_found_by_their_address_however_many_share_it() {
+    let bridge = Bridge::spawn().await;
+    let operations: Vec<Value> = (0..120)
+        .map(|number| {
+            let kind = if number < 3 { "home" } else { "work" };
+            json!({ "method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": {
+                "schemas": [USER], "userName": format!("u{number}"),
+                "emails": [{ "type": kind, "value": "Shared@x.test" }] } })
+        })
+        .collect();
+    let body =
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations });
+    bridge.post("/scim/v2/Bulk", &body).await;
+    for (filter, total) in [
+        ("emails eq \"shared@X.test\"", 120),
+        ("emails[type eq \"work\" and value eq \"shared@x.test\"]", 117),
+        ("emails[type eq \"home\" and value eq \"shared@x.test\"]", 3),
+        ("emails[type eq \"fax\" and value eq \"shared@x.test\"]", 0),
+        ("emails.value eq \"other@x.test\"", 0),
+    ] {
+        let path = query(
+            "/scim/v2/Users",
+            &[("filter", filter), ("count", "2"), ("startIndex", "2")],
+        );
+        let (status, list) = answer(bridge.request(Method::GET, &path)).await;
+        assert_eq!((status, &list["totalResults"]), (200, &json!(total)), "{filter}");
+        let shown = list["Resources"].as_array().unwrap().len();
+        assert_eq!(
+            shown,
+            usize::try_from(total).unwrap().saturating_sub(1).min(2),
+            "{filter}"
+        );
     }
     bridge.stop().await;
 }

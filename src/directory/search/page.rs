@@ -91,7 +91,7 @@ impl Search<'_> {
             None => true,
             Some((place, _)) => is_indexed(place) && !matches!(self.from, From::Index(2..)),
         };
-        (unfiltered && in_order) || looked_up(self).is_some()
+        (unfiltered && in_order) || looked_up(self).is_some() || addressed(self).is_some()
     }
 }
 
@@ -204,6 +204,11 @@ impl<'a> List<'a> {
         }
     }
 
+    /// Whether nothing is filtered.
+    fn is_plain(&self) -> bool {
+        self.search.among.iter().all(|one| one.filter.is_none())
+    }
+
     fn is_down(&self) -> bool {
         self.search
             .sort
@@ -233,7 +238,7 @@ impl<'a> List<'a> {
         let mut rows = store::stretch(
             conn,
             view,
-            (among, self.sort.as_ref()),
+            (among, self.sort.as_ref(), self.is_plain()),
             &stretch,
             self.search.want,
         )
@@ -250,7 +255,7 @@ impl<'a> List<'a> {
     /// How many there are in all.
     pub async fn total(&self, conn: &mut Conn) -> Result<u64, Error> {
         let Some(among) = &self.among else { return Ok(0) };
-        if self.search.among.iter().any(|one| one.filter.is_some()) {
+        if !self.is_plain() {
             return Ok(store::count(conn, among).await?);
         }
         let kinds: Vec<&str> = self
@@ -401,12 +406,59 @@ fn looked_up<'s>(search: &'s Search<'_>) -> Option<(&'s ResourceType, &'s str, &
     (plain && served).then_some((*kind, name, text.as_str()))
 }
 
+/// A look-up by e-mail address, which clients match people by: the condition, which a key leads to.
+fn addressed<'s>(search: &'s Search<'_>) -> Option<(&'s ResourceType, &'s Bound)> {
+    match (search.among.as_slice(), &search.from, &search.sort) {
+        (
+            [
+                Among {
+                    kind,
+                    filter: Some(filter),
+                },
+            ],
+            From::Index(_),
+            None,
+        ) if names_address(kind, filter) => Some((kind, filter)),
+        _ => None,
+    }
+}
+
+fn names_address(kind: &ResourceType, filter: &Bound) -> bool {
+    match filter {
+        Bound::Compare {
+            place,
+            op: Op::Eq,
+            operand,
+        } => {
+            let is_email = place.extension.is_none() && place.attribute.name == "emails";
+            is_email && scim::key_of(kind, place, operand).is_some()
+        }
+        Bound::Each { inner, .. } => match &**inner {
+            Bound::And(parts) => parts.iter().any(|part| names_address(kind, part)),
+            one => names_address(kind, one),
+        },
+        _ => false,
+    }
+}
+
 /// The look-ups that clients do before every write are one prepared statement each.
 async fn look_up(
     conn: &mut Conn,
     reader: &Reader<'_>,
     search: &Search<'_>,
 ) -> Result<Option<Vec<Found>>, Error> {
+    if let Some((kind, filter)) = addressed(search) {
+        let keys = view(reader, kind).keys(filter);
+        let target = (reader.tenant, kind.name.as_str());
+        let found = store::by_keys(conn, target, &keys, reader.client, search.want).await?;
+        return Ok(found.map(|mut found| {
+            found.retain(|found| {
+                let object = serde_json::from_str(&found.body);
+                object.is_ok_and(|object: scim::Object| filter.matches(&object))
+            });
+            found
+        }));
+    }
     let Some((kind, name, text)) = looked_up(search) else {
         return Ok(None);
     };

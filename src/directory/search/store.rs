@@ -78,6 +78,40 @@ pub(super) async fn by_external_id(
     Ok(rows.into_iter().map(found).collect())
 }
 
+finding!(
+    /// The first of the resources that have all these keys.
+    ByKeys,
+    ByKeysMostly,
+    Array<BigInt>,
+    "r.tenant_id = $1 AND r.kind = $3 AND r.id = ANY (ARRAY(
+        SELECT k.id FROM resource_key k WHERE k.tenant_id = $1 AND k.keys @> $2 LIMIT 10001))
+     ORDER BY r.id LIMIT 101"
+);
+
+/// The resources that have all these keys; `None` if they are more than 100.
+pub(super) async fn by_keys(
+    conn: &mut Conn,
+    (tenant, kind): (TenantId, &str),
+    keys: &[i64],
+    client: Option<ClientId>,
+    want: Want,
+) -> Result<Option<Vec<Found>>, Failure> {
+    let values = (
+        tenant.uuid(),
+        keys,
+        kind,
+        client.map(ClientId::uuid),
+        want.groups,
+        want.members,
+    );
+    let rows = if want.members {
+        ByKeys::with(values).load::<FoundRow>(conn).await?
+    } else {
+        ByKeysMostly::with(values).load::<FoundRow>(conn).await?
+    };
+    Ok((rows.len() <= 100).then(|| rows.into_iter().map(found).collect()))
+}
+
 /// So many resources with the keys of a filter are named one by one; more are left to the planner.
 const FEW: i64 = 10_000;
 
@@ -138,11 +172,11 @@ pub(super) async fn limit_time(conn: &mut Conn, milliseconds: u32) -> Result<(),
 /// Resources, each with what it is sorted by.
 pub(super) type Rows = Vec<(Found, Option<String>)>;
 
-/// Reads a stretch of a list.
+/// Reads a stretch of a list; `plain`: nothing is filtered, so that there are few texts of the statement.
 pub(super) async fn stretch(
     conn: &mut Conn,
     (tenant, client): (TenantId, Option<ClientId>),
-    (among, sort): (&Sql, Option<&Sort>),
+    (among, sort, plain): (&Sql, Option<&Sort>, bool),
     stretch: &Stretch,
     want: Want,
 ) -> Result<Rows, Failure> {
@@ -164,7 +198,8 @@ pub(super) async fn stretch(
         .id(tenant.uuid())
         .push(" ORDER BY ")
         .push(stretch.order());
-    let rows = sql.statement::<Listed>().load::<ListedRow>(conn).await?;
+    let statement = sql.statement::<Listed>().kept(plain && sort.is_none());
+    let rows = statement.load::<ListedRow>(conn).await?;
     Ok(rows.into_iter().map(listed).collect())
 }
 
