@@ -212,7 +212,7 @@ async fn rfc_3_5_what_is_nowhere_is_404_with_a_scim_body() {
     refused(bridge.http.get(format!("{}/scim/v2/Users", bridge.base_url)), 401).await;
 }
 
-/// Covers: rfc 3.7; item 6; client entra, okta
+/// Covers: rfc 3.7, 3.8; item 6; client entra, okta
 #[tokio::test]
 async fn addresses_are_read_as_they_are_meant() {
     let bridge = Bridge::spawn().await;
@@ -236,6 +236,12 @@ async fn addresses_are_read_as_they_are_meant() {
     ] {
         assert_eq!(bridge.get(path).await["totalResults"], 1, "{path}");
     }
+    // What is written to such an address is written, and not asked for again elsewhere by another method.
+    let rename =
+        json!({ "schemas": [PATCH_OP], "Operations": [{ "op": "replace", "path": "title", "value": "Dr" }] });
+    let moved = bridge.request(Method::PATCH, &format!("//scim/v2/Users/{id}/"));
+    let (status, ann) = answer(with_json(moved, &rename)).await;
+    assert_eq!((status, &ann["title"]), (200, &json!("Dr")));
     // Okta's header mode sends the token alone.
     let bare = bridge
         .http
