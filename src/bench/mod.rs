@@ -5,12 +5,12 @@
 //! goes through the directory's own door.
 //!
 //! For every number of users it makes a Postgres cluster in a scratch folder, durable as in life, loads the tenants, and
-//! starts two processes of this program: the server, and the *limit server* ([`limit`]), which is the same framework,
+//! starts two processes of this program: the server, and the *limit server* (`limit`), which is the same framework,
 //! pool and database with one bare statement for each request. A third process, this one, sends the same
 //! kind of request to one and then to the other over 16 connections. All share the machine with Postgres, so the ratio
 //! says more than the numbers.
 //!
-//! The load comes from a loop of our own over plain sockets ([`load`]): nothing has to be installed, requests
+//! The load comes from a loop of our own over plain sockets (`load`): nothing has to be installed, requests
 //! can depend on each other (walks through pages), and it costs about 10 µs of CPU for each request, on both sides alike.
 
 mod error;
