@@ -202,15 +202,16 @@ async fn explain(client: &Client, id: &str, output: Output) -> Result<Exit, Erro
     let body = client.get(&format!("/users/{}", escaped(id)), &[]).await?;
     if !output.json {
         let state = match (body.get("id"), body.get("active").and_then(Value::as_bool)) {
-            (None | Some(Value::Null), _) => "has no user",
+            (None | Some(Value::Null), _) => "",
             (_, Some(false)) => "is not active",
             _ => "is active",
         };
-        println!(
-            "user {} (person {}) {state}",
-            text(&body, "id"),
-            text(&body, "person")
-        );
+        let named = |what: &str, member: &str| match text(&body, member) {
+            id if id.is_empty() => format!("no {what}"),
+            id => format!("{what} {id}"),
+        };
+        let line = format!("{} ({}) {state}", named("user", "id"), named("person", "person"));
+        println!("{}", line.trim_end());
         for party in items(&body, "held_by") {
             println!("  held disabled by {}", who(Some(party)));
         }
