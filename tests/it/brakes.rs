@@ -23,13 +23,7 @@ impl<'b> Client<'b> {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let request = self
-            .bridge
-            .request_as(&self.token, method, &format!("/scim/v2{path}"));
-        match body {
-            Some(body) => answer(with_json(request, body)).await,
-            None => answer(request).await,
-        }
+        self.bridge.scim_as(&self.token, method, path, body).await
     }
 
     async fn make(&self, name: &str) -> (u16, Value) {

@@ -10,7 +10,7 @@ use super::super::{Problem, State};
 use super::{Admin, ApiCaller, List};
 use crate::db::Transactional as _;
 use crate::directory::{Defined, Error};
-use crate::scim::define::{self, Flaw};
+use crate::scim::define::{self, Definitions, Flaw};
 use crate::scim::{Registry, discovery};
 
 /// These paths in the document.
@@ -132,18 +132,34 @@ async fn apply(
     document: Json<Value>,
 ) -> Result<Json<List<DefinedBody>>, Problem> {
     let given = define::read(&document).map_err(|flaws| problem(Error::Definitions(flaws)))?;
-    let (actor, now) = (caller.actor(), state.clock.now());
+    carry_out(&state, &caller, Order::Define(given)).await
+}
+
+/// What is to become of a tenant's definitions.
+enum Order<'a> {
+    Define(Definitions),
+    Schema(&'a str),
+    Type(&'a str),
+}
+
+/// Carries it out in one transaction, and forgets what this process knew of them.
+async fn carry_out(
+    state: &State,
+    caller: &ApiCaller<Admin>,
+    order: Order<'_>,
+) -> Result<Json<List<DefinedBody>>, Problem> {
+    let (directory, tenant, actor) = (&state.directory, caller.tenant, caller.actor());
+    let by = (actor.as_str(), state.clock.now());
     let mut conn = state.db.conn().await?;
     let defined = conn
-        .transaction(async |conn| {
-            state
-                .directory
-                .define(conn, caller.tenant, given, (&actor, now))
-                .await
+        .transaction(async |conn| match order {
+            Order::Define(given) => directory.define(conn, tenant, given, by).await,
+            Order::Schema(urn) => directory.undefine_schema(conn, tenant, urn, by).await,
+            Order::Type(name) => directory.undefine_type(conn, tenant, name, by).await,
         })
         .await
         .map_err(problem)?;
-    state.directory.forget_registries();
+    directory.forget_registries();
     Ok(done(defined))
 }
 
@@ -163,20 +179,7 @@ async fn remove(
     caller: ApiCaller<Admin>,
     urn: Path<String>,
 ) -> Result<Json<List<DefinedBody>>, Problem> {
-    let (actor, now) = (caller.actor(), state.clock.now());
-    let mut conn = state.db.conn().await?;
-    let defined = conn
-        .transaction(async |conn| {
-            let by = (actor.as_str(), now);
-            state
-                .directory
-                .undefine_schema(conn, caller.tenant, &urn, by)
-                .await
-        })
-        .await
-        .map_err(problem)?;
-    state.directory.forget_registries();
-    Ok(done(defined))
+    carry_out(&state, &caller, Order::Schema(&urn)).await
 }
 
 /// Lists the resource types: what comes with the program, and the tenant's own.
@@ -239,20 +242,7 @@ async fn remove_type(
     caller: ApiCaller<Admin>,
     name: Path<String>,
 ) -> Result<Json<List<DefinedBody>>, Problem> {
-    let (actor, now) = (caller.actor(), state.clock.now());
-    let mut conn = state.db.conn().await?;
-    let defined = conn
-        .transaction(async |conn| {
-            let by = (actor.as_str(), now);
-            state
-                .directory
-                .undefine_type(conn, caller.tenant, &name, by)
-                .await
-        })
-        .await
-        .map_err(problem)?;
-    state.directory.forget_registries();
-    Ok(done(defined))
+    carry_out(&state, &caller, Order::Type(&name)).await
 }
 
 fn text(value: &Value, key: &str) -> String {

@@ -158,6 +158,21 @@ impl Bridge {
             .bearer_auth(token)
     }
 
+    /// Asks a SCIM end point with a token; gives the status and the body, whatever they are.
+    pub async fn scim_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let request = self.request_as(token, method, &format!("/scim/v2{path}"));
+        match body {
+            Some(body) => answer(with_json(request, body)).await,
+            None => answer(request).await,
+        }
+    }
+
     /// Gets a path as `acme`; panics unless the answer is 2xx.
     pub async fn get(&self, path: &str) -> Value {
         good(self.request(Method::GET, path)).await
