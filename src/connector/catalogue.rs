@@ -14,14 +14,8 @@ use super::setting::{Form, SettingProblem, Settings, check, with_base_url};
 use super::{Error, validate};
 use crate::hr::{FIELDS, field};
 
-/// The manifests in the program, by file name. A test fails when one of the folder is left out.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("bamboohr.toml", include_str!("manifests/bamboohr.toml")),
-    ("csv.toml", include_str!("manifests/csv.toml")),
-    ("kombo.toml", include_str!("manifests/kombo.toml")),
-    ("personio.toml", include_str!("manifests/personio.toml")),
-    ("scim.toml", include_str!("manifests/scim.toml")),
-];
+/// The manifests in the program, by file name: all of the folder `manifests/`, listed by `build.rs`.
+const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/manifests.rs"));
 
 /// All connectors.
 #[derive(Debug, Clone)]

@@ -15,7 +15,12 @@ async fn the_catalogue_is_shown_to_admins() {
         .iter()
         .map(|connector| connector["key"].as_str().unwrap())
         .collect();
-    assert_eq!(keys, ["bamboohr", "csv", "kombo", "personio", "scim"]);
+    let mut sorted = keys.clone();
+    sorted.sort_unstable();
+    assert_eq!(keys, sorted);
+    for known in ["bamboohr", "csv", "kombo", "personio", "scim"] {
+        assert!(keys.contains(&known), "{keys:?}");
+    }
     let kombo = bridge.get("/api/v1/connectors/kombo").await;
     let secret: Vec<&str> = kombo["settings"]
         .as_array()
