@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::connector_page::{items, page, text};
 use super::{Client, Error, Exit, Output};
 use crate::config::{Config, ServerAddress};
 use crate::connector::{self, Catalogue, Manifest};
@@ -12,7 +13,10 @@ use crate::connector::{self, Catalogue, Manifest};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the HR systems that can be read
-    List,
+    List {
+        /// Only those whose key, name or other names have these words
+        words: Vec<String>,
+    },
     /// Show what a connector asks, what it can read, and where to click in the HR system
     Show {
         /// Its key, such as personio
@@ -27,7 +31,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
     match command {
-        Command::List => list(output).await,
+        Command::List { words } => list(&words.join(" "), output).await,
         Command::Show { key } => show(&key, output).await,
         Command::Check { file } => check(file.as_deref(), output),
     }
@@ -46,22 +50,14 @@ fn local() -> Result<Catalogue, Error> {
     Ok(Catalogue::load(config.connectors_dir.as_deref())?)
 }
 
-fn text<'v>(value: &'v Value, member: &str) -> &'v str {
-    value.get(member).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn truth(value: &Value, member: &str) -> bool {
-    value.get(member).and_then(Value::as_bool).unwrap_or_default()
-}
-
-fn items<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
-    value.get(member).and_then(Value::as_array).into_iter().flatten()
-}
-
-async fn list(output: Output) -> Result<Exit, Error> {
+async fn list(words: &str, output: Output) -> Result<Exit, Error> {
     let connectors = match server()? {
-        Some(client) => client.all("/connectors", &[]).await?,
-        None => local()?.iter().map(|manifest| json!(manifest.view())).collect(),
+        Some(client) => client.all("/connectors", &[("q", words)]).await?,
+        None => local()?
+            .iter()
+            .filter(|manifest| manifest.is_meant_by(words))
+            .map(|manifest| json!(manifest.view()))
+            .collect(),
     };
     let rows: Vec<Vec<String>> = connectors
         .iter()
@@ -97,83 +93,7 @@ fn is_key(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// A connector for people to read.
-fn page(connector: &Value) -> String {
-    let mut page = format!(
-        "{} ({})\n{}\n\n{}\n\nSettings\n",
-        text(connector, "name"),
-        text(connector, "key"),
-        text(connector, "docs"),
-        text(connector, "guide").trim()
-    );
-    for setting in items(connector, "settings") {
-        let mut notes = Vec::new();
-        if truth(setting, "required") {
-            notes.push("required".to_owned());
-        }
-        if truth(setting, "secret") {
-            notes.push("secret".to_owned());
-        }
-        let choices: Vec<&str> = items(setting, "choices").filter_map(Value::as_str).collect();
-        if !choices.is_empty() {
-            notes.push(format!("one of {}", choices.join(", ")));
-        }
-        for (member, word) in [("default", "default"), ("example", "such as")] {
-            if let Some(value) = setting.get(member).and_then(Value::as_str) {
-                notes.push(format!("{word} {value}"));
-            }
-        }
-        let notes = if notes.is_empty() {
-            String::new()
-        } else {
-            format!(" [{}]", notes.join("; "))
-        };
-        page.push_str(&format!(
-            "  {:<24} {}{notes}\n",
-            text(setting, "name"),
-            text(setting, "ask")
-        ));
-    }
-    let named = |wanted: fn(&Value) -> bool| {
-        let names: Vec<&str> = items(connector, "fields")
-            .filter(|field| wanted(field))
-            .map(|field| text(field, "name"))
-            .collect();
-        names.join(", ")
-    };
-    let groups = [
-        ("Always read", named(|field| truth(field, "required"))),
-        (
-            "May be deselected",
-            named(|field| !truth(field, "required") && !truth(field, "sensitive")),
-        ),
-        (
-            "Sensitive, read only by choice",
-            named(|field| truth(field, "sensitive")),
-        ),
-    ];
-    for (title, names) in groups.into_iter().filter(|(_, names)| !names.is_empty()) {
-        page.push_str(&format!("\n{title}\n  {names}\n"));
-    }
-    let assumed = connector
-        .get("assumed")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    let fields =
-        items(connector, "fields").filter_map(|field| Some((text(field, "name"), field.get("assumed")?)));
-    let assumed: Vec<String> = assumed
-        .map(|(name, why)| (name.as_str(), why))
-        .chain(fields)
-        .filter_map(|(name, why)| Some(format!("  {name}: {}", why.as_str()?)))
-        .collect();
-    if !assumed.is_empty() {
-        page.push_str(&format!("\nNot confirmed\n{}\n", assumed.join("\n")));
-    }
-    page.trim_end().to_owned()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 fn check(file: Option<&Path>, output: Output) -> Result<Exit, Error> {

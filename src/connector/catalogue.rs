@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
-use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::error::{ManifestProblem, ManifestProblems};
 use super::manifest::{Custom, ErrorWords, Pace, Written};
-use super::setting::{Form, SettingProblem, Settings, check, with_base_url};
+use super::setting::{SettingProblem, Settings, check, with_base_url};
 use super::{Error, validate};
-use crate::hr::{FIELDS, field};
 
 /// The manifests in the program, by file name: all of the folder `manifests/`, listed by `build.rs`.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/manifests.rs"));
@@ -140,29 +137,6 @@ impl Manifest {
         check(&self.written.settings, given)
     }
 
-    /// What it asks its owner, in order.
-    #[must_use]
-    pub fn settings(&self) -> Vec<SettingView> {
-        self.written
-            .settings
-            .iter()
-            .map(|(name, setting)| SettingView {
-                name: name.to_owned(),
-                ask: setting.ask.clone(),
-                form: setting.form,
-                secret: setting.secret,
-                required: !setting.optional && setting.default.is_none(),
-                default: setting.default.clone(),
-                example: setting.example.clone(),
-                choices: setting
-                    .choices
-                    .as_ref()
-                    .map(|choices| choices.keys().cloned().collect())
-                    .unwrap_or_default(),
-            })
-            .collect()
-    }
-
     /// Names of the settings that are secret.
     pub fn secret_settings(&self) -> impl Iterator<Item = &str> {
         self.written
@@ -170,31 +144,6 @@ impl Manifest {
             .iter()
             .filter(|(_, setting)| setting.secret)
             .map(|(name, _)| name)
-    }
-
-    /// The fields it can read. A file's fields are named by the connection: any may be there.
-    #[must_use]
-    pub fn fields(&self) -> Vec<FieldView> {
-        let Some(employees) = &self.written.employees else {
-            return FIELDS
-                .iter()
-                .map(|field| self.field_view(field.name, field.name == "source_id"))
-                .collect();
-        };
-        employees
-            .map
-            .iter()
-            .map(|(name, _)| self.field_view(name, employees.required.iter().any(|known| known == name)))
-            .collect()
-    }
-
-    fn field_view(&self, name: &str, required: bool) -> FieldView {
-        FieldView {
-            name: name.to_owned(),
-            required,
-            sensitive: field(name).is_some_and(|field| field.sensitive),
-            assumed: self.written.assumed.get(name).map(|why| why.get_ref().clone()),
-        }
     }
 
     /// What is read when the connection chooses nothing: every optional field that is not sensitive.
@@ -205,29 +154,6 @@ impl Manifest {
             .filter(|field| !field.required && !field.sensitive)
             .map(|field| field.name)
             .collect()
-    }
-
-    /// Everything a person needs to know of it.
-    #[must_use]
-    pub fn view(&self) -> ManifestView {
-        let head = &self.written.connector;
-        ManifestView {
-            key: head.key.clone(),
-            name: head.name.clone(),
-            aliases: head.aliases.clone(),
-            docs: head.docs.clone(),
-            guide: head.guide.clone(),
-            complete_read_provable: head.provable,
-            settings: self.settings(),
-            fields: self.fields(),
-            assumed: self
-                .written
-                .assumed
-                .iter()
-                .filter(|(name, _)| field(name).is_none())
-                .map(|(name, why)| (name.clone(), why.get_ref().clone()))
-                .collect(),
-        }
     }
 
     /// The text that `{{ name }}` stands for.
@@ -258,67 +184,6 @@ impl Manifest {
             .as_ref()
             .and_then(|employees| employees.pace)
     }
-}
-
-/// A connector as shown to people.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ManifestView {
-    /// Short name in connection files.
-    pub key: String,
-    /// Name of the HR system.
-    pub name: String,
-    /// Other names people search for.
-    pub aliases: Vec<String>,
-    /// Where the facts are from; all that is not `assumed` is confirmed there.
-    pub docs: String,
-    /// Where to click, and which permissions are enough.
-    pub guide: String,
-    /// Whether a read can prove that it saw everybody.
-    pub complete_read_provable: bool,
-    /// What it asks.
-    pub settings: Vec<SettingView>,
-    /// What it can read.
-    pub fields: Vec<FieldView>,
-    /// Facts about the API that could not be confirmed, with the reason.
-    pub assumed: BTreeMap<String, String>,
-}
-
-/// A question as shown to people.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct SettingView {
-    /// Name in `[settings]`.
-    pub name: String,
-    /// The question.
-    pub ask: String,
-    /// What the answer must look like.
-    pub form: Form,
-    /// Whether the answer is sealed and never shown.
-    pub secret: bool,
-    /// Whether it must be answered.
-    pub required: bool,
-    /// Taken when nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
-    /// An answer that would do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub example: Option<String>,
-    /// The answers there are, when there are only some.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<String>,
-}
-
-/// A field as shown to people.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct FieldView {
-    /// Canonical name.
-    pub name: String,
-    /// Whether it is always read.
-    pub required: bool,
-    /// Whether it is read only by choice.
-    pub sensitive: bool,
-    /// Set when we could not confirm how it is read: why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assumed: Option<String>,
 }
 
 #[cfg(test)]

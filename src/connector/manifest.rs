@@ -12,6 +12,7 @@ use super::auth::Auth;
 use super::paging::Paging;
 use super::rule::Rules;
 use super::setting::Setting;
+use super::webhook::Webhooks;
 
 /// A manifest as written.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,6 +28,8 @@ pub(super) struct Written {
     pub lists: Ordered<List>,
     #[serde(default)]
     pub errors: ErrorWords,
+    /// How the HR system tells of changes by itself.
+    pub webhooks: Option<Webhooks>,
     /// Facts we could not confirm, each with the reason; everything else is confirmed by `docs`.
     #[serde(default)]
     pub assumed: BTreeMap<String, Spanned<String>>,
@@ -47,8 +50,13 @@ pub(super) struct Head {
     pub docs: String,
     /// Whether a read can prove that it saw everybody.
     pub provable: bool,
-    /// Where to click in the HR system, and which permissions are enough.
+    /// Where to click in the HR system, step by step.
     pub guide: String,
+    /// The least permissions that are enough, in the HR system's own words.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+    /// The vendor's published description (OpenAPI, Swagger, OData metadata) that requests and fields were compared with.
+    pub checked: Option<String>,
     /// Code that reads it, when the vocabulary is not enough.
     pub custom: Option<Custom>,
 }

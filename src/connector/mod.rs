@@ -28,11 +28,15 @@ mod setting;
 mod source;
 mod template;
 mod validate;
+mod view;
 mod way;
+mod webhook;
 
 pub use auth::{CachedToken, MemoryTokens, TokenCache};
-pub use catalogue::{Catalogue, FieldView, Manifest, ManifestView, SettingView};
+pub use catalogue::{Catalogue, Manifest};
 pub use error::{Error, ManifestProblem, ManifestProblems};
 pub use fields::CsvFields;
 pub use setting::{Form, SettingProblem, Settings};
 pub use source::{CheckStep, Pull, Source};
+pub use view::{FactView, FieldView, ManifestView, SettingView, StatusView, Sureness, WebhookView};
+pub use webhook::{Delivery, Echo, Heard, Hook, Refusal, SecretMaker, Whom};

@@ -49,6 +49,16 @@ pub enum Form {
     Origin,
     /// One character, or `tab`.
     Character,
+    /// A host name.
+    Host,
+    /// One segment of a path: ids, tenant names.
+    Segment,
+    /// A path: segments, each after a slash.
+    Path,
+    /// Digits.
+    Number,
+    /// A PEM block, in several lines.
+    Pem,
 }
 
 /// Answers that were checked.
@@ -81,16 +91,48 @@ impl Settings {
 }
 
 impl Form {
+    /// What answers look like, as a regular expression that browsers understand too; none where any text will do.
+    pub(super) const fn pattern(self) -> Option<&'static str> {
+        match self {
+            Self::Text => None,
+            Self::Word => Some("^[!-~]+$"),
+            Self::Subdomain => Some("^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"),
+            Self::Url => Some("^https?://.+$"),
+            Self::Origin => Some("^https?://[^/?#@]+/?$"),
+            Self::Character => Some("^(.|tab)$"),
+            Self::Host => {
+                Some("^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$")
+            }
+            Self::Segment => Some("^[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*$"),
+            Self::Path => Some("^(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$"),
+            Self::Number => Some("^[0-9]{1,18}$"),
+            Self::Pem => Some("^-----BEGIN [A-Z0-9 ]+-----"),
+        }
+    }
+
+    /// What stands for an answer when an address is tried; none where an answer could break out of its place.
+    pub(super) const fn in_address(self) -> Option<&'static str> {
+        match self {
+            Self::Subdomain | Self::Segment | Self::Number => Some("1"),
+            Self::Host => Some("host.example"),
+            Self::Path => Some("/path"),
+            Self::Origin => Some("https://host.example"),
+            Self::Text | Self::Word | Self::Url | Self::Character | Self::Pem => None,
+        }
+    }
+
     fn problem(self, text: &str) -> Option<&'static str> {
         let good = match self {
             Self::Text => !text.chars().any(char::is_control),
             Self::Word => text.chars().all(|c| c.is_ascii_graphic()),
-            Self::Subdomain => {
-                text.len() <= 63
-                    && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-                    && !text.starts_with('-')
-                    && !text.ends_with('-')
-            }
+            Self::Subdomain => is_label(text),
+            Self::Host => text.contains('.') && text.len() <= 253 && text.split('.').all(is_label),
+            Self::Segment => is_segment(text),
+            Self::Path => text
+                .strip_prefix('/')
+                .is_some_and(|path| path.split('/').all(is_segment)),
+            Self::Number => text.len() <= 18 && text.chars().all(|c| c.is_ascii_digit()),
+            Self::Pem => text.trim_start().starts_with("-----BEGIN ") && text.trim_end().ends_with("-----"),
             Self::Url => is_url(text),
             Self::Origin => is_url(text) && is_origin(text),
             Self::Character => text == "tab" || text.len() == 1,
@@ -104,8 +146,28 @@ impl Form {
             Self::Url => "must be an address that starts with https:// or http://",
             Self::Origin => "must be scheme, host and port alone, such as http://127.0.0.1:9000",
             Self::Character => "must be one character, or tab",
+            Self::Host => "must be a host name alone, without https:// and without a path",
+            Self::Segment => "must be one part of a path: letters, digits, and . _ ~ - only",
+            Self::Path => "must be a path such as /v1/people: letters, digits, and . _ ~ - between slashes",
+            Self::Number => "must be a whole number",
+            Self::Pem => "must be a PEM block, from -----BEGIN to -----END …-----",
         })
     }
+}
+
+/// One part of a host name.
+fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// One part of a path that stays where it is put.
+fn is_segment(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '-'))
+        && text.chars().any(|c| c != '.')
 }
 
 fn is_url(text: &str) -> bool {

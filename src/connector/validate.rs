@@ -7,14 +7,24 @@ use super::error::ManifestProblem;
 use super::manifest::{Employees, List, Place, Written};
 use super::paging::Paging;
 use super::path::Path;
-use super::setting::Form;
 use super::template::{BadTemplate, fill};
 use super::way::{Base, Paths, ready};
+use super::webhook::{SecretMaker, Verify, Webhooks, check_over};
 use crate::hr::field;
 
 /// Facts that may be marked as assumed, beside the fields.
-const FACTS: &[&str] = &["auth", "list", "paging", "pace", "errors", "provable"];
-const MOST_LINES: usize = 120;
+pub(super) const FACTS: &[&str] = &[
+    "auth",
+    "list",
+    "paging",
+    "pace",
+    "errors",
+    "provable",
+    "webhooks",
+    "guide",
+    "permissions",
+];
+const MOST_LINES: usize = 250;
 
 /// Line and column (in characters) of a byte offset, both from 1.
 pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
@@ -55,6 +65,9 @@ pub(super) fn problems(written: &Written, text: &str) -> Vec<ManifestProblem> {
     for (name, list) in written.lists.iter() {
         check.list(name, list);
     }
+    if let Some(webhooks) = &written.webhooks {
+        check.webhooks(webhooks);
+    }
     for path in [&written.errors.ok, &written.errors.code].into_iter().flatten() {
         check.path(path);
     }
@@ -84,11 +97,19 @@ impl Check<'_> {
         self.at(self.text.find(needle).unwrap_or(0), message);
     }
 
+    /// A problem where `needle` first stands in `table`.
+    fn within(&mut self, table: &str, needle: &str, message: String) {
+        let start = self.text.find(table).unwrap_or(0);
+        let inside = self.text.get(start..).unwrap_or_default();
+        let offset = inside.find(needle).unwrap_or(0);
+        self.at(start.saturating_add(offset), message);
+    }
+
     fn head(&mut self) {
         let key = &self.written.connector.key;
-        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
         if key.is_empty() || !key.chars().all(good) {
-            self.near("key", "key must be of lower-case letters, digits and _".into());
+            self.near("key", "key must be of lower-case letters, digits, _ and -".into());
         }
         if self.text.lines().count() > MOST_LINES {
             self.at(0, format!("a manifest has at most {MOST_LINES} lines"));
@@ -209,6 +230,84 @@ impl Check<'_> {
         }
     }
 
+    fn webhooks(&mut self, webhooks: &Webhooks) {
+        for pointer in [&webhooks.timestamp, &webhooks.id, &webhooks.each, &webhooks.event]
+            .into_iter()
+            .flatten()
+            .filter(|place| place.contains('/'))
+        {
+            self.path(pointer);
+        }
+        if webhooks.each.as_ref().is_some_and(|each| !each.starts_with('/')) {
+            self.within(
+                "[webhooks]",
+                "each",
+                "each must be a path in the body: paths start with /".into(),
+            );
+        }
+        if webhooks.event.is_none() && !webhooks.events.is_empty() {
+            self.within(
+                "[webhooks]",
+                "events",
+                "events needs event: where the event's name is".into(),
+            );
+        }
+        if webhooks.guide.trim().is_empty() {
+            self.within(
+                "[webhooks]",
+                "guide",
+                "guide must say what to do in the HR system".into(),
+            );
+        }
+        if let Some(challenge) = &webhooks.challenge
+            && challenge.query.is_some() == challenge.header.is_some()
+        {
+            self.within(
+                "[webhooks]",
+                "challenge",
+                "challenge needs either query or header".into(),
+            );
+        }
+        let only_url = matches!(webhooks.verify, Verify::Url {});
+        match (only_url, webhooks.secret) {
+            (false, SecretMaker::None) => self.within("[webhooks]", 
+                "verify",
+                "verify needs a secret: secret = \"given\" when the HR system shows it, \"made\" when we make it".into(),
+            ),
+            (true, SecretMaker::Given | SecretMaker::Made) => self.within("[webhooks]", 
+                "secret",
+                "secret says nothing without verify: say how a delivery proves that it knows the secret".into(),
+            ),
+            _ => {}
+        }
+        if let Verify::Hmac { over: Some(over), .. } = &webhooks.verify {
+            if let Err(message) = check_over(over) {
+                self.within("[webhooks]", "over", message);
+            }
+            for (name, place) in [("timestamp", &webhooks.timestamp), ("id", &webhooks.id)] {
+                if over.contains(&format!("{{{{ {name} }}}}")) && place.is_none() {
+                    self.within(
+                        "[webhooks]",
+                        "over",
+                        format!("over signs {name}, but where {name} is has not been said"),
+                    );
+                }
+            }
+        }
+        if let (Some(rules), Some(known)) = (&webhooks.employee, field("source_id")) {
+            let offset = rules.span().start;
+            if let Err(message) = ready(known, rules.get_ref(), Paths::Pointers, &|_| None) {
+                self.at(offset, format!("employee {message}"));
+            }
+            if rules.get_ref().0.iter().any(|rule| rule.list.is_some()) {
+                self.at(
+                    offset,
+                    "employee cannot join a second list: a delivery has none".into(),
+                );
+            }
+        }
+    }
+
     fn list(&mut self, name: &str, list: &List) {
         self.request(name, list.get.as_ref(), list.post.as_ref());
         for text in list.query.values().chain(list.headers.values()) {
@@ -279,14 +378,20 @@ impl Check<'_> {
         let written = self.written;
         let filled = fill(text, &|name| {
             let setting = written.settings.get(name)?;
-            let safe = setting.choices.is_some() || setting.form == Form::Subdomain;
-            safe.then(|| "x".to_owned())
+            let text = setting
+                .choices
+                .as_ref()
+                .map_or(setting.form.in_address(), |_| Some("1"));
+            text.map(str::to_owned)
         });
         match filled {
             Err(BadTemplate::Unknown(name)) if written.settings.get(&name).is_some() => {
                 self.near(
                     text,
-                    format!("{name} stands in an address: it needs form = \"subdomain\" or choices"),
+                    format!(
+                        "{name} stands in an address: it needs choices or a form that stays in its place: subdomain, \
+                         host, segment, path, number, or origin at the beginning"
+                    ),
                 );
             }
             Ok(filled) if !filled.starts_with("https://") => {

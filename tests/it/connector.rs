@@ -7,3 +7,4 @@ mod harness;
 mod recordings;
 mod transport;
 mod vocabulary;
+mod webhooks;

@@ -140,3 +140,136 @@ fn sensitive_fields_are_read_only_by_choice() {
         assert!(!chosen.iter().any(|other| other == name), "{name}");
     }
 }
+
+const HOOKED: &str = r#"
+[webhooks]
+guide = "1. Click."
+secret = "given"
+verify = { kind = "hmac", header = "X-Acme-Signature", over = "{{ body }}{{ timestamp }}" }
+timestamp = "X-Acme-Timestamp"
+event = "/type"
+events = ["person.*"]
+employee = "/person/id"
+"#;
+
+#[test]
+fn a_wrong_word_of_webhooks_is_named_with_line_and_column() {
+    let good = format!("{GOOD}{HOOKED}");
+    assert!(Manifest::parse("x.toml", &good).is_ok());
+    let cases = [
+        ("guide = \"1.", "answer = 500\nguide = \"1.", 24, "answer must be"),
+        ("secret = \"given\"\n", "", 25, "verify needs a secret"),
+        ("kind = \"hmac\"", "kind = \"hmack\"", 26, "hmack"),
+        ("header = ", "haeder = ", 26, "haeder"),
+        ("{{ body }}{{ timestamp }}", "{{ timestamp }}", 26, "over needs"),
+        (
+            "{{ body }}{{ timestamp }}",
+            "{{ body }}{{ time }}",
+            26,
+            "over may only",
+        ),
+        (
+            "timestamp = \"X-Acme-Timestamp\"\n",
+            "",
+            26,
+            "over signs timestamp",
+        ),
+        (
+            "event = \"/type\"",
+            "event = \"type/name\"",
+            28,
+            "paths start with /",
+        ),
+        ("event = \"/type\"\n", "", 28, "events needs event"),
+        (
+            "employee = \"/person/id\"",
+            "employee = \"person/id\"",
+            30,
+            "paths start with /",
+        ),
+        (
+            "employee = \"/person/id\"",
+            "employee = { at = \"/id\", date = \"%Y\" }",
+            30,
+            "cannot have date",
+        ),
+        (
+            "event = \"/type\"",
+            "challenge = { json = \"x\" }\nevent = \"/type\"",
+            28,
+            "either query or header",
+        ),
+    ];
+    for (before, after, line, word) in cases {
+        let found = problems(&good.replacen(before, after, 1));
+        assert!(
+            found
+                .iter()
+                .any(|(at, _, message)| *at == line && message.contains(word)),
+            "{after}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn answers_stay_in_their_place_in_an_address() {
+    let text = GOOD
+        .replacen(
+            "{ ask = \"Host\", form = \"subdomain\" }",
+            "{ ask = \"Host\", form = \"host\" }",
+            1,
+        )
+        .replacen(
+            "{ ask = \"Label\" }",
+            "{ ask = \"Tenant\", form = \"segment\" }",
+            1,
+        )
+        .replacen(
+            "https://{{ host }}.acme.example/people",
+            "https://{{ host }}/{{ label }}/people",
+            1,
+        );
+    let manifest = Manifest::parse("x.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+    let good = |host: &str, label: &str| {
+        manifest
+            .check_settings(&json!({"host": host, "label": label}))
+            .is_ok()
+    };
+    assert!(good("wd3-impl.acme.example", "acme_1.x~y-z"));
+    for host in [
+        "acme",
+        "https://acme.example",
+        "a.b/c",
+        "a.b:80",
+        "a..b",
+        "u@a.b",
+        "-a.b",
+    ] {
+        assert!(!good(host, "x"), "{host}");
+    }
+    for label in ["..", ".", "a/b", "a b", "a?b", "a%2fb", "a#b"] {
+        assert!(!good("a.b", label), "{label}");
+    }
+    let path = GOOD
+        .replacen(
+            "{ ask = \"Host\", form = \"subdomain\" }",
+            "{ ask = \"Base\", form = \"origin\" }",
+            1,
+        )
+        .replacen("{ ask = \"Label\" }", "{ ask = \"Path\", form = \"path\" }", 1)
+        .replacen(
+            "https://{{ host }}.acme.example/people",
+            "{{ host }}{{ label }}",
+            1,
+        );
+    let manifest = Manifest::parse("x.toml", &path).unwrap_or_else(|error| panic!("{error}"));
+    let good = |base: &str, path: &str| {
+        manifest
+            .check_settings(&json!({"host": base, "label": path}))
+            .is_ok()
+    };
+    assert!(good("https://acme.example", "/v1/people.json"));
+    for path in ["v1", "/v1/", "/../x", "/v1?x=1", "//x"] {
+        assert!(!good("https://acme.example", path), "{path}");
+    }
+}

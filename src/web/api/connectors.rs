@@ -1,7 +1,8 @@
 //! The catalogue of connectors.
 
 use actix_web::get;
-use actix_web::web::{Data, Json, Path, ServiceConfig};
+use actix_web::web::{Data, Json, Path, Query, ServiceConfig};
+use serde::Deserialize;
 use utoipa::OpenApi;
 
 use super::super::{Problem, State};
@@ -17,15 +18,31 @@ pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list).service(show);
 }
 
-/// Lists all connectors, by key, on one page.
+/// Which connectors are wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wanted {
+    q: String,
+}
+
+/// Lists all connectors, by key, on one page. With `q` only those whose key, name or other names have all of its words.
 #[utoipa::path(
     get, path = "/api/v1/connectors", tag = "connectors",
+    params(("q" = Option<String>, Query, description = "words to look for")),
     responses((status = 200, body = List<ManifestView>)),
     security(("token" = ["admin"])),
 )]
 #[get("/api/v1/connectors")]
-async fn list(state: Data<State>, _caller: ApiCaller<Admin>) -> Json<List<ManifestView>> {
-    let items = state.catalogue.iter().map(Manifest::view).collect();
+async fn list(
+    state: Data<State>,
+    _caller: ApiCaller<Admin>,
+    wanted: Query<Wanted>,
+) -> Json<List<ManifestView>> {
+    let found = state
+        .catalogue
+        .iter()
+        .filter(|manifest| manifest.is_meant_by(&wanted.q));
+    let items = found.map(Manifest::view).collect();
     Json(List { items, next: None })
 }
 

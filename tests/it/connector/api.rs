@@ -21,6 +21,44 @@ async fn the_catalogue_is_shown_to_admins() {
     for known in ["bamboohr", "csv", "kombo", "personio", "scim"] {
         assert!(keys.contains(&known), "{keys:?}");
     }
+    let found = bridge.get("/api/v1/connectors?q=KOMBO%20sandbox").await;
+    let found = found["items"].as_array().unwrap();
+    assert!(
+        !found.is_empty()
+            && found
+                .iter()
+                .all(|one| one.to_string().to_lowercase().contains("sandbox"))
+    );
+    let found = bridge.get("/api/v1/connectors?q=bamboo%20hr").await;
+    assert_eq!(found["items"][0]["key"], "bamboohr");
+    let personio = bridge.get("/api/v1/connectors/personio").await;
+    let fact = |name: &str| {
+        let facts = personio["facts"].as_array().unwrap().iter();
+        facts
+            .clone()
+            .find(|fact| fact["fact"] == name)
+            .unwrap_or_else(|| panic!("{name}"))
+            .clone()
+    };
+    assert_eq!(fact("auth")["sure"], "confirmed");
+    assert!(
+        fact("auth")["because"]
+            .as_str()
+            .unwrap()
+            .contains("developer.personio.de")
+    );
+    assert_eq!(fact("children")["sure"], "assumed");
+    let statuses = personio["statuses"].as_array().unwrap();
+    assert!(
+        statuses.contains(&serde_json::json!({"word": "inactive", "meaning": "left"})),
+        "{statuses:?}"
+    );
+    assert_eq!(personio["other_statuses"], "hold");
+    let id = &personio["settings"][0];
+    assert_eq!(
+        (&id["name"], &id["pattern"]),
+        (&"client_id".into(), &"^[!-~]+$".into())
+    );
     let kombo = bridge.get("/api/v1/connectors/kombo").await;
     let secret: Vec<&str> = kombo["settings"]
         .as_array()
@@ -67,6 +105,16 @@ fn the_command_line_shows_and_checks_manifests_without_a_server() {
     assert_eq!(
         (code, &shown["settings"][1]["name"]),
         (0, &serde_json::json!("api_key"))
+    );
+    let (code, list) = command(&["connector", "list", "kombo"]);
+    assert!(
+        code == 0 && list.contains("Kombo") && !list.contains("Personio"),
+        "{list}"
+    );
+    let (code, shown) = command(&["connector", "show", "personio"]);
+    assert!(
+        code == 0 && shown.contains("any other word") && shown.contains("held and reported"),
+        "{shown}"
     );
     assert_eq!(command(&["connector", "show", "nope"]).0, 1);
     assert_eq!(command(&["connector", "check"]).0, 0);
