@@ -1,14 +1,18 @@
 //! Which index serves a comparison.
 //!
 //! An exact condition looks at the row itself (`filter_sql`) and cannot be served by any index. In front of it stands
-//! what it implies and an index knows: a column, a membership, an externalId, or the keys in `resource_key`. Served so
-//! is every equality but those of booleans, `type`, `primary` and `formatted`, of what is worked out from other
-//! resources (a manager's or a group's name), of `schemas` and of `meta` (but `meta.location`); and the beginnings of
-//! userName and displayName, and, from three letters on, of e-mail addresses.
+//! what it implies and an index knows: a column, a membership, an externalId, the keys in `resource_key`, or the change
+//! that made `meta` what it is. Served so is every equality but those of booleans, `type`, `primary` and `formatted`;
+//! and the beginnings of userName, displayName and e-mail addresses. `schemas` has the type's own URN for every
+//! resource and `meta.resourceType` its name, so these tell nobody from anybody.
+//!
+//! `meta.version` and `meta.lastModified` move with every write. An index on them would make each write of a resource
+//! write all its index entries anew; every write has its row in the log, which says both and is written once.
 
 use uuid::Uuid;
 
-use super::filter_sql::{Scope, Sql, View, after, rows};
+use super::filter_rows::rows;
+use super::filter_sql::{Bind, Sql, View, after};
 use super::key;
 use crate::base::ClientId;
 use crate::scim::filter::{Bound, Op, Operand};
@@ -60,7 +64,8 @@ impl View<'_> {
                 operand,
             } => {
                 self.own_index(place, Op::Eq, operand).is_some()
-                    || rows(place).is_some_and(|scope| member_id(place, Op::Eq, operand, scope).is_some())
+                    || rows(place)
+                        .is_some_and(|rows| self.row_index(place, Op::Eq, operand, rows.scope()).is_some())
             }
             _ => false,
         }
@@ -106,10 +111,9 @@ impl View<'_> {
         if standing == Standing::Loose {
             return None;
         }
-        if let Some(own) = self.own_index(place, op, operand) {
-            return Some(own);
-        }
-        self.with_key(self.key(place, op, operand)?, standing)
+        self.own_index(place, op, operand)
+            .or_else(|| self.of_change(place, op, operand, standing))
+            .or_else(|| self.with_key(self.key(place, op, operand)?, standing))
     }
 
     /// What the condition on one element implies and an index serves.
@@ -128,28 +132,90 @@ impl View<'_> {
             .number(key)
             .push("]");
         match standing {
-            Standing::Needed(Keys::Asking) => Some(Sql::wrapped("r.id IN (", &ids, ")")),
-            Standing::Alternative => Some(Sql::wrapped("r.id = ANY(ARRAY(", &ids, "))")),
             Standing::Needed(Keys::Named) | Standing::Loose => None,
+            standing => Some(one_of(&ids, standing)),
         }
+    }
+
+    /// The resources that a change made what `meta` says; not few of them, where many were written at once.
+    fn of_change(&self, place: &Place, op: Op, operand: &Operand, standing: Standing) -> Option<Sql> {
+        if op != Op::Eq || place.extension.is_some() || place.attribute.name != "meta" {
+            return None;
+        }
+        let changes =
+            Sql::new("SELECT c.resource_id FROM change c WHERE c.tenant_id = ").id(self.tenant.uuid());
+        let changes = match (place.sub.as_ref()?.name.as_str(), operand) {
+            ("created" | "lastModified", Operand::Instant(at)) => {
+                changes.push(" AND c.at = ").bind(Bind::Instant(*at))
+            }
+            ("version", Operand::Text(text)) => {
+                let number = text.strip_prefix("W/\"").and_then(|rest| rest.strip_suffix('"'));
+                match number.and_then(|number| number.parse().ok()) {
+                    Some(number) => changes.push(" AND c.version = ").number(number),
+                    None => return Some(Sql::new("false")),
+                }
+            }
+            _ => return None,
+        };
+        Some(one_of(&changes, standing))
     }
 
     /// A condition on a column, or on the clients' own ids.
     fn own_index(&self, place: &Place, op: Op, operand: &Operand) -> Option<Sql> {
         let Operand::Text(text) = operand else { return None };
         if place.extension.is_some() {
-            return None;
+            let is_name = self.is_beside_the_body(place) && place.leaf().name == "displayName";
+            return (is_name && op == Op::Eq).then(|| self.managed_by(&scim::fold(text)));
         }
         let sub = place.sub.as_ref().map(|sub| sub.name.as_str());
         match (place.attribute.name.as_str(), sub, op) {
             ("id", None, Op::Eq) => Some(is_id("r.id", text)),
             ("meta", Some("location"), Op::Eq) => Some(is_id("r.id", last_part(text))),
+            ("meta", Some("resourceType"), Op::Eq) if *text != self.kind.name => Some(Sql::new("false")),
             // Folded: what is equal is equal when folded.
             ("userName", None, _) => column("r.user_name", op, &scim::fold(text)),
             ("displayName", None, _) => column("r.display_name", op, &scim::fold(text)),
             ("externalId", None, Op::Eq) => Some(self.called(text)),
             _ => None,
         }
+    }
+
+    /// Ids of the resources that are shown by this name: it is their displayName or, without one, their userName. The
+    /// index of names has a part for each type.
+    pub(super) fn named(&self, folded: &str) -> Sql {
+        let of_a_kind = |sql: Sql| {
+            sql.text(folded)
+                .push(" AND n.kind IN (SELECT t.kind FROM t) AND n.tenant_id = ")
+                .id(self.tenant.uuid())
+        };
+        let kinds = Sql::new(
+            "WITH RECURSIVE t (kind) AS (SELECT min(f.kind) FROM resource f WHERE f.tenant_id = ",
+        )
+        .id(self.tenant.uuid())
+        .push(
+            " UNION ALL SELECT (SELECT min(f.kind) FROM resource f WHERE f.kind > t.kind AND f.tenant_id = ",
+        )
+        .id(self.tenant.uuid())
+        .push(") FROM t WHERE t.kind IS NOT NULL) ");
+        let by_name = of_a_kind(kinds.push("SELECT n.id FROM resource n WHERE n.display_name = "));
+        let otherwise =
+            " UNION ALL SELECT n.id FROM resource n WHERE n.display_name IS NULL AND n.user_name = ";
+        of_a_kind(by_name.push(otherwise))
+    }
+
+    /// Who has a manager of this name: the keys of all who are called so.
+    fn managed_by(&self, folded: &str) -> Sql {
+        Sql::new("r.id = ANY(ARRAY(SELECT k.id FROM resource_key k WHERE k.tenant_id = ")
+            .id(self.tenant.uuid())
+            .push(" AND k.keys && ARRAY(SELECT scim_key(")
+            .id(self.tenant.uuid())
+            .push(", ")
+            .text(&self.kind.name)
+            .push(", ")
+            .text(&format!("{}:manager.value", scim::ENTERPRISE))
+            .push(", m.id::text) FROM (")
+            .sql(&self.named(folded))
+            .push(") m)))")
     }
 
     /// The resources that the client or a connection calls so.
@@ -168,32 +234,23 @@ impl View<'_> {
     }
 }
 
-/// The condition on `membership s` that a comparison of a group's member, or of somebody's group, implies.
-pub(super) fn member_id(place: &Place, op: Op, operand: &Operand, scope: Scope) -> Option<Sql> {
-    let (Op::Eq, Operand::Text(text)) = (op, operand) else {
-        return None;
-    };
-    let column = match scope {
-        Scope::Groups => "s.group_id",
-        Scope::Members => "s.member_id",
-        Scope::Resource | Scope::Element => return None,
-    };
-    match place.sub.as_ref().map_or("value", |sub| sub.name.as_str()) {
-        "value" => Some(is_id(column, text)),
-        "$ref" => Some(is_id(column, last_part(text))),
-        _ => None,
-    }
-}
-
-fn last_part(address: &str) -> &str {
+pub(super) fn last_part(address: &str) -> &str {
     address.rsplit_once('/').map_or(address, |(_, id)| id)
 }
 
 /// Ids are hyphenated; no other text is one.
-fn is_id(column: &str, text: &str) -> Sql {
+pub(super) fn is_id(column: &str, text: &str) -> Sql {
     match text.parse::<Uuid>() {
         Ok(id) if text.len() == 36 => Sql::new(column).push(" = ").id(id),
         _ => Sql::new("false"),
+    }
+}
+
+fn one_of(ids: &Sql, standing: Standing) -> Sql {
+    if standing == Standing::Alternative {
+        Sql::wrapped("r.id = ANY(ARRAY(", ids, "))")
+    } else {
+        Sql::wrapped("r.id IN (", ids, ")")
     }
 }
 

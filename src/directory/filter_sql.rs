@@ -18,7 +18,8 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::filter_index::{Standing, member_id};
+use super::filter_index::Standing;
+use super::filter_rows::{Way, rows};
 use crate::base::{ClientId, TenantId};
 use crate::scim::filter::{Bound, Op, Operand};
 use crate::scim::{ENTERPRISE, Place, ResourceType, Type};
@@ -196,7 +197,7 @@ pub(super) struct View<'a> {
 
 /// Where the value of a place is read.
 #[derive(Debug, Clone)]
-enum Value {
+pub(super) enum Value {
     /// A text; `folded`: by the store already.
     Text { sql: Sql, folded: bool },
     /// A JSON value.
@@ -214,8 +215,8 @@ pub(super) enum Scope {
     Resource,
     /// The JSON element `e.v`.
     Element,
-    /// A group of the resource: membership `s` with the group `o`.
-    Groups,
+    /// A group `o` that the resource is in, or that a group of it is in.
+    Groups(Way),
     /// A member of the resource: membership `s` with the member `o`.
     Members,
 }
@@ -226,12 +227,8 @@ impl View<'_> {
         self.node(filter, Scope::Resource, standing)
     }
 
-    /// The condition on `membership s` with `resource o` as the member, for a filter on elements of `members`.
-    pub fn member_condition(&self, filter: &Bound) -> Sql {
-        self.node(filter, Scope::Members, Standing::Loose)
-    }
-
-    fn node(&self, filter: &Bound, scope: Scope, standing: Standing) -> Sql {
+    /// The condition of a filter on what `scope` says.
+    pub(super) fn node(&self, filter: &Bound, scope: Scope, standing: Standing) -> Sql {
         let all = |parts: &[Bound], standing: Standing| {
             parts
                 .iter()
@@ -256,17 +253,17 @@ impl View<'_> {
     fn compare(&self, place: &Place, (op, operand): (Op, &Operand), scope: Scope, standing: Standing) -> Sql {
         if scope != Scope::Resource {
             let exact = single(place, &self.part(place, scope), op, operand);
-            return with_hint(member_id(place, op, operand, scope), exact);
+            return with_hint(self.row_index(place, op, operand, scope), exact);
         }
         if let Some(rows) = rows(place) {
-            let exact = single(place, &self.part(place, rows), op, operand);
-            let inner = with_hint(member_id(place, op, operand, rows), exact);
-            let any = self.any_row(rows, &inner, needs_other(place), standing);
+            let condition = Bound::Compare {
+                place: place.clone(),
+                op,
+                operand: operand.clone(),
+            };
+            let any = self.any_row(rows, &condition, standing);
             return if op == Op::Ne {
-                or_none(
-                    any,
-                    &self.any_row(rows, &Sql::new("true"), false, Standing::Loose),
-                )
+                or_none(any, &self.any_row(rows, &Bound::Constant(true), Standing::Loose))
             } else {
                 any
             };
@@ -299,12 +296,11 @@ impl View<'_> {
             return there(&self.part(place, scope));
         }
         if let Some(rows) = rows(place) {
-            let inner = if place.sub.is_some() {
-                there(&self.part(place, rows))
-            } else {
-                Sql::new("true")
+            let condition = match place.sub {
+                Some(_) => Bound::Present(place.clone()),
+                None => Bound::Constant(true),
             };
-            return self.any_row(rows, &inner, needs_other(place), Standing::Loose);
+            return self.any_row(rows, &condition, Standing::Loose);
         }
         if let Some(value) = self.column(place) {
             return there(&value);
@@ -320,65 +316,13 @@ impl View<'_> {
 
     fn each(&self, place: &Place, inner: &Bound, standing: Standing) -> Sql {
         if let Some(rows) = rows(place) {
-            let condition = self.node(inner, rows, Standing::Loose);
-            return self.any_row(rows, &condition, any_needs_other(inner), standing);
+            return self.any_row(rows, inner, standing);
         }
         let any = any_element(place, &self.node(inner, Scope::Element, Standing::Loose));
         let hints = self.element_indexed(inner, standing);
         hints
             .into_iter()
             .fold(any, |exact, hint| with_hint(Some(hint), exact))
-    }
-
-    /// Whether any row of a computed attribute meets a condition on `s` and, if that is needed, on `o`.
-    fn any_row(&self, rows: Scope, inner: &Sql, with_other: bool, standing: Standing) -> Sql {
-        let (mine, other) = match rows {
-            Scope::Groups => ("member_id", "group_id"),
-            _ => ("group_id", "member_id"),
-        };
-        let mut ids = Sql::new("SELECT s.").push(mine).push(" FROM membership s");
-        if with_other {
-            ids = ids
-                .push(" JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.")
-                .push(other);
-        }
-        let ids = ids
-            .push(" WHERE s.tenant_id = ")
-            .id(self.tenant.uuid())
-            .push(" AND ")
-            .sql(inner);
-        if standing == Standing::Alternative {
-            Sql::wrapped("r.id = ANY(ARRAY(", &ids, "))")
-        } else {
-            Sql::wrapped("r.id IN (", &ids, ")")
-        }
-    }
-
-    /// What an element has at a place.
-    fn part(&self, place: &Place, scope: Scope) -> Value {
-        let text = |sql: &str| Value::Text {
-            sql: Sql::new(sql),
-            folded: false,
-        };
-        let (id, kind) = match scope {
-            Scope::Resource | Scope::Element => return Value::Json(below(Sql::new("e.v"), place)),
-            Scope::Groups => ("s.group_id", "'direct'"),
-            Scope::Members => ("s.member_id", "s.member_kind"),
-        };
-        match place.sub.as_ref().map_or("value", |sub| sub.name.as_str()) {
-            "value" => text(&format!("{id}::text")),
-            "type" => text(kind),
-            "$ref" => {
-                let sql = Sql::new("(")
-                    .text(self.base)
-                    .push(" || '/' || o.kind || 's/' || o.id::text)");
-                Value::Text { sql, folded: false }
-            }
-            _ if matches!(scope, Scope::Members) => {
-                text("coalesce(s.display, o.body->>'displayName', o.body->>'userName', '')")
-            }
-            _ => text("coalesce(o.body->>'displayName', '')"),
-        }
     }
 
     /// Whether a single value stands outside the body, so that it has no keys.
@@ -484,30 +428,6 @@ fn with_hint(hint: Option<Sql>, exact: Sql) -> Sql {
     }
 }
 
-/// Whether a part of a computed attribute is read from the other resource.
-fn needs_other(place: &Place) -> bool {
-    let sub = place.sub.as_ref().map_or("value", |sub| sub.name.as_str());
-    !matches!(sub, "value" | "type")
-}
-
-fn any_needs_other(filter: &Bound) -> bool {
-    match filter {
-        Bound::And(parts) | Bound::Or(parts) => parts.iter().any(any_needs_other),
-        Bound::Not(inner) | Bound::Each { inner, .. } => any_needs_other(inner),
-        Bound::Compare { place, .. } | Bound::Present(place) => needs_other(place),
-        Bound::Constant(_) => false,
-    }
-}
-
-/// The rows in which a computed attribute stands.
-pub(super) fn rows(place: &Place) -> Option<Scope> {
-    match (place.extension.is_none(), place.attribute.name.as_str()) {
-        (true, "groups") if place.attribute.is_complex() => Some(Scope::Groups),
-        (true, "members") if place.attribute.is_complex() => Some(Scope::Members),
-        _ => None,
-    }
-}
-
 /// The attribute's whole value in the body.
 fn root(place: &Place) -> Sql {
     let mut sql = Sql::new("r.body");
@@ -518,7 +438,7 @@ fn root(place: &Place) -> Sql {
 }
 
 /// The sub-attribute below a JSON value, if the place names one.
-fn below(value: Sql, place: &Place) -> Sql {
+pub(super) fn below(value: Sql, place: &Place) -> Sql {
     match &place.sub {
         Some(sub) => Sql::wrapped("((", &value, ")->").text(&sub.name).push(")"),
         None => value,

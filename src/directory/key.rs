@@ -1,4 +1,5 @@
-//! Hashes under which any attribute's value is found again by one index look-up (`resource_key.keys`).
+//! Hashes under which any attribute's value is found again by one index look-up (`resource_key.keys`). The database has
+//! the formula too (`scim_key`), for values that it has to look up first.
 
 use crate::base::{TenantId, digest};
 use crate::scim::{self, Object, ResourceType};
@@ -26,7 +27,7 @@ const WITH_PREFIXES: &str = "emails.value";
 
 /// So many letters of a value have a key of their own: few, for who searches while typing, and many, since addresses
 /// of one place begin alike.
-const PREFIXES: [usize; 2] = [3, 8];
+const PREFIXES: [usize; 4] = [1, 2, 3, 8];
 
 /// The key that every resource has one of whose values at `path` begins so; `None` if such beginnings have no keys.
 pub(super) fn prefix_key(tenant: TenantId, kind: &str, path: &str, folded: &str) -> Option<i64> {

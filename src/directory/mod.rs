@@ -28,6 +28,7 @@ mod client;
 mod delete;
 mod error;
 mod filter_index;
+mod filter_rows;
 mod filter_sql;
 mod key;
 mod lift;

@@ -31,10 +31,20 @@ pub fn keys(kind: &ResourceType, object: &Object) -> Vec<(String, String)> {
             }
         }
     }
+    let core = fold(&kind.schema.id);
+    let schemas = object.get(SCHEMAS).and_then(Value::as_array);
+    let urns = schemas.into_iter().flatten().filter_map(Value::as_str).map(fold);
+    keys.extend(
+        urns.filter(|urn| *urn != core)
+            .map(|urn| (SCHEMAS.to_owned(), urn)),
+    );
     keys.sort_unstable();
     keys.dedup();
     keys
 }
+
+/// `schemas`; the type's own URN, which every resource has, is no key.
+const SCHEMAS: &str = "schemas";
 
 /// An attribute whose values have keys.
 #[derive(Debug, Clone)]
@@ -77,7 +87,8 @@ pub(super) fn keyed(kind: &ResourceType) -> Vec<Keyed> {
 /// The key that every resource has for which `place eq operand` holds; `None` if such values have no keys.
 #[must_use]
 pub fn key_of(kind: &ResourceType, place: &Place, operand: &Operand) -> Option<(String, String)> {
-    if !is_keyed(kind, place) {
+    let schemas = place.is_core(SCHEMAS) && *operand != Operand::Text(fold(&kind.schema.id));
+    if !schemas && !is_keyed(kind, place) {
         return None;
     }
     let value = match operand {

@@ -263,7 +263,8 @@ impl World {
         }
         let groups = found.groups.iter().map(|group| {
             let reference = format!("{BASE}/Groups/{}", group.id);
-            json!({ "value": group.id, "display": group.display, "type": "direct", "$ref": reference })
+            let way = if group.direct { "direct" } else { "indirect" };
+            json!({ "value": group.id, "display": group.display, "type": way, "$ref": reference })
         });
         let members = found.members.iter().map(|member| {
             let reference = format!("{BASE}/{}s/{}", member.kind, member.id);
@@ -410,24 +411,96 @@ async fn world(runner: &mut TestRunner) -> (World, Db) {
             .unwrap();
         ids.push(made.found.id);
     }
-    for (number, name) in ["Ops", "ops", "100%", "Ärger", "Straße"].into_iter().enumerate() {
-        let members: Vec<Value> = ids
+    // Groups in groups: "fix" has only groups, two of which share users and one of which has users of its own; "ANN" has
+    // that one, and some whom it has itself and through it.
+    let nested: [(usize, &[usize]); 3] = [(5, &[0, 3]), (6, &[5, 4]), (7, &[])];
+    let mut groups: Vec<ResourceId> = Vec::new();
+    for (number, name) in ["Ops", "ops", "100%", "Ärger", "Straße", "fix", "ANN", "ann"]
+        .into_iter()
+        .enumerate()
+    {
+        let inner = nested
             .iter()
-            .skip(number)
-            .step_by(number + 2)
-            .map(|id| json!({ "value": id }))
-            .collect();
-        let members = if number == 2 { Vec::new() } else { members };
+            .filter(|(at, _)| *at == number)
+            .flat_map(|(_, inner)| inner.iter())
+            .map(|at| json!({ "value": groups[*at] }));
+        let users = ids.iter().skip(number).step_by(number + 2);
+        let users = users.map(|id| json!({ "value": id }));
+        let members: Vec<Value> = users.chain(inner).collect();
+        let members = match number {
+            2 => Vec::new(),
+            5 => members
+                .into_iter()
+                .filter(|one| groups.iter().any(|id| one["value"] == json!(id)))
+                .collect(),
+            _ => members,
+        };
         let body = json!({ "schemas": [scim::GROUP], "displayName": name, "members": members });
         let incoming = scim::read(&kind("Group"), &body).unwrap();
-        world
+        let made = world
             .directory
             .create(&mut conn, tenant, &kind("Group"), incoming, &cause)
             .await
             .unwrap();
+        groups.push(made.found.id);
     }
     drop(conn);
     (world, db)
+}
+
+/// What a user shows and what a filter on it finds are the same, through however many groups.
+///
+/// Covers: rfc 4.12; item 3, item 7
+#[tokio::test]
+async fn filters_see_the_groups_that_a_user_shows() {
+    let mut runner = TestRunner::deterministic();
+    let (world, db) = world(&mut runner).await;
+    let mut conn = db.conn().await.unwrap();
+    let kind = Registry::builtin().kind("User").unwrap().clone();
+    let groups = Registry::builtin().kind("Group").unwrap().clone();
+    let bound = |text: &str, kind: &ResourceType| filter::bind(&filter::parse(text).unwrap(), kind).unwrap();
+    let top = "displayName eq \"ANN\" and members pr";
+    let top = world.search(&mut conn, &groups, top, bound(top, &groups)).await;
+    assert!(top.len() == 2, "ANN and ann");
+    let (mut most_direct, mut most_indirect) = (0, 0);
+    for group in &top {
+        let (id, mut direct, mut indirect) = (group.id, 0, 0);
+        let shown = |way: &str| format!("groups[value eq \"{id}\" and type eq \"{way}\"]");
+        for way in ["direct", "indirect"] {
+            let found = world
+                .search(&mut conn, &kind, &shown(way), bound(&shown(way), &kind))
+                .await;
+            for one in &found {
+                let target = (world.tenant, one.id, "User");
+                let want = Want {
+                    groups: true,
+                    members: false,
+                };
+                let user = world
+                    .directory
+                    .get(&mut conn, target, None, want)
+                    .await
+                    .unwrap()
+                    .unwrap();
+                let of = user.groups.iter().find(|one| one.id == id).unwrap();
+                assert_eq!(of.direct, way == "direct");
+            }
+            *(if way == "direct" {
+                &mut direct
+            } else {
+                &mut indirect
+            }) += found.len();
+        }
+        let text = format!("groups.value eq \"{id}\"");
+        let all = world.search(&mut conn, &kind, &text, bound(&text, &kind)).await;
+        assert_eq!(all.len(), direct + indirect);
+        (most_direct, most_indirect) = (most_direct.max(direct), most_indirect.max(indirect));
+    }
+    assert!(
+        most_direct > 5 && most_indirect > 20,
+        "{most_direct} direct, {most_indirect} indirect"
+    );
+    drop((conn, db, world.database));
 }
 
 /// Covers: rfc 6.10, 6.11, 6.12, 6.13, 6.16, 6.17, 6.18, 6.19, 6.20, 6.23, 6.24, 6.30, 6.31, 6.32, 6.33, 6.35; item 3, item 5

@@ -1,11 +1,16 @@
 //! Filters reach an index: how many rows the database reads for them, by its own count.
 
+use std::sync::Arc;
+
+use chrono::TimeDelta;
 use diesel::sql_types::BigInt;
-use scim_bridge::base::{ClientId, TenantId, TokenId};
+use scim_bridge::base::{ClientId, ResourceId, TenantId, TokenId};
 use scim_bridge::db::{Conn, Db, Statement as _, Transactional as _};
 use scim_bridge::directory::{Among, Cause, Directory, Error, From, Page, Put, Reader, Search, Want};
 use scim_bridge::scim::filter;
-use scim_bridge::scim::{ENTERPRISE, GROUP, Registry, USER, sort_place};
+use scim_bridge::scim::{
+    Attribute, ENTERPRISE, GROUP, Place, Registry, ResourceType, Type, USER, define, sort_place,
+};
 use scim_bridge::statement;
 use serde_json::{Value, json};
 
@@ -156,8 +161,13 @@ impl World {
         }
     }
 
-    async fn search(&self, conn: &mut Conn, kind: &str, text: &str, limit: u64) -> Result<Page, Error> {
-        let registry = Registry::builtin();
+    async fn search(
+        &self,
+        conn: &mut Conn,
+        (registry, kind): (&Registry, &str),
+        text: &str,
+        limit: u64,
+    ) -> Result<Page, Error> {
         let kind = registry.kind(kind).unwrap();
         let bound = filter::bind(&filter::parse(text).unwrap(), kind).unwrap();
         let reader = Reader {
@@ -182,13 +192,13 @@ impl World {
     }
 
     /// How many are found, and how many rows are read for them.
-    async fn cost(&self, kind: &str, text: &str) -> (usize, i64) {
+    async fn cost(&self, registry: &Registry, kind: &str, text: &str) -> (usize, i64) {
         use diesel_async::RunQueryDsl as _;
         let mut conn = self.db.conn().await.unwrap();
         let cost: Result<_, Error> = conn
             .transaction(async |conn| {
                 let (before,) = RowsRead::with(()).get_result::<(i64,)>(conn).await?;
-                let page = self.search(conn, kind, text, 20).await?;
+                let page = self.search(conn, (registry, kind), text, 20).await?;
                 let (after,) = RowsRead::with(()).get_result::<(i64,)>(conn).await?;
                 Ok((page.items.len(), after - before))
             })
@@ -296,7 +306,7 @@ async fn every_equality_and_the_prefixes_of_names_are_served_by_an_index() {
         .chain(groups.map(|case| ("Group", case)));
     let mut wrong = Vec::new();
     for (kind, (text, expected)) in all {
-        let (found, read) = world.cost(kind, &text).await;
+        let (found, read) = world.cost(&Registry::builtin(), kind, &text).await;
         let most = FEW * i64::try_from(expected.max(1)).unwrap();
         if found != expected || read > most {
             wrong.push(format!("{text}: {found} found for {expected}, {read} rows read"));
@@ -314,7 +324,287 @@ async fn every_equality_and_the_prefixes_of_names_are_served_by_an_index() {
         assert!(read < 150 + 3_500, "{by} {descending}: {read}");
     }
     // The measure can fail: this one has to look at everybody.
-    assert!(world.cost("User", "title co \"no such\"").await.1 > 2_500);
+    assert!(
+        world
+            .cost(&Registry::builtin(), "User", "title co \"no such\"")
+            .await
+            .1
+            > 2_500
+    );
+}
+
+/// A value of an attribute that nobody else has.
+fn only(attribute: &Attribute, path: &str) -> Value {
+    match attribute.kind {
+        Type::Boolean => json!(true),
+        Type::Integer => json!(987_654),
+        Type::Decimal => json!(9876.5),
+        Type::DateTime => json!("2031-02-03T04:05:06.789Z"),
+        Type::Binary => json!("T25seQ=="),
+        Type::String | Type::Reference => json!(format!("urn:only:{path}")),
+        Type::Complex => {
+            let subs = attribute.sub_attributes.iter();
+            let subs = subs.map(|sub| (sub.name.clone(), only(sub, &format!("{path}.{}", sub.name))));
+            Value::Object(subs.collect())
+        }
+    }
+}
+
+/// A resource that has a value of its own for every attribute that is kept.
+fn everything(kind: &ResourceType) -> Value {
+    let mut object = json!({});
+    for place in kind
+        .attributes()
+        .iter()
+        .filter(|place| !COMPUTED.contains(&place.attribute.name.as_str()))
+    {
+        let value = only(&place.attribute, &place.attribute.name);
+        let value = if place.attribute.multi_valued {
+            json!([value])
+        } else {
+            value
+        };
+        match &place.extension {
+            Some(schema) => object[&schema.id][&place.attribute.name] = value,
+            None => object[&place.attribute.name] = value,
+        }
+    }
+    let urns = kind
+        .extensions
+        .iter()
+        .map(|extension| extension.schema.id.clone());
+    object["schemas"] = std::iter::once(kind.schema.id.clone()).chain(urns).collect();
+    object
+}
+
+const COMPUTED: [&str; 5] = ["groups", "members", "manager", "password", "active"];
+/// What the list of exceptions names.
+const EXCEPTIONS: [&str; 4] = ["type", "primary", "formatted", "password"];
+
+/// A tenant's own type with an attribute of every type.
+fn own_type() -> (Value, Value) {
+    let urn = "urn:example:params:scim:schemas:Desk";
+    let one = |name: &str, kind: &str, many: bool| {
+        let mut one = json!({ "name": name, "type": kind, "multiValued": many });
+        if kind == "reference" {
+            one["referenceTypes"] = json!(["external"]);
+        }
+        one
+    };
+    let parts = json!([
+        one("floor", "integer", false),
+        one("name", "string", false),
+        one("since", "dateTime", false)
+    ]);
+    let mut attributes = vec![
+        json!({ "name": "places", "type": "complex", "multiValued": true, "subAttributes": parts }),
+        json!({ "name": "owner", "type": "complex", "subAttributes": parts }),
+        json!({ "name": "code", "type": "string", "caseExact": true }),
+    ];
+    for kind in [
+        "string",
+        "integer",
+        "decimal",
+        "dateTime",
+        "binary",
+        "reference",
+        "boolean",
+    ] {
+        attributes.push(one(&format!("{kind}One"), kind, false));
+        attributes.push(one(&format!("{kind}Many"), kind, true));
+    }
+    let schema = json!({ "id": urn, "name": "Desk", "attributes": attributes });
+    (
+        schema,
+        json!({ "name": "Desk", "endpoint": "/Desks", "schema": urn }),
+    )
+}
+
+/// The places of a type that hold plain values.
+fn leaves(kind: &ResourceType) -> Vec<Place> {
+    let common = kind.common.iter().map(|attribute| Place {
+        extension: None,
+        attribute: attribute.clone(),
+        sub: None,
+    });
+    let places = common.chain(kind.attributes().iter().cloned());
+    places
+        .flat_map(|place| {
+            let subs = place.attribute.sub_attributes.iter().map(|sub| Place {
+                sub: Some(sub.clone()),
+                ..place.clone()
+            });
+            let subs: Vec<Place> = subs.collect();
+            if subs.is_empty() {
+                vec![place.clone()]
+            } else {
+                subs
+            }
+        })
+        .filter(|place| {
+            place.leaf().kind != Type::Boolean && !EXCEPTIONS.contains(&place.leaf().name.as_str())
+        })
+        .collect()
+}
+
+/// Every attribute of every type, from the registry: who alone has a value is found by reading a few rows.
+///
+/// Covers: rfc 6.12, 6.16, 6.17; item 2, item 3
+#[tokio::test]
+async fn every_attribute_there_is_leads_to_who_has_a_value() {
+    let world = world().await;
+    let mut conn = world.db.conn().await.unwrap();
+    let conn = &mut *conn;
+    let (schema, desk) = own_type();
+    let document = define::read(&json!([schema, desk])).unwrap();
+    world
+        .directory
+        .define(conn, world.tenant, document, ("test", now()))
+        .await
+        .unwrap();
+    let registry = world.directory.registry(conn, world.tenant).await.unwrap();
+    let cause = |seconds| Cause::client(world.client, TokenId::new(), now() + TimeDelta::seconds(seconds));
+    let kinds: Vec<Arc<ResourceType>> = registry.kinds().cloned().collect();
+    let mut ids: Vec<Option<ResourceId>> = vec![None; kinds.len()];
+    // Several times, so that their versions are their own too.
+    for time in 1..6 {
+        let puts = kinds.iter().zip(&ids).map(|(kind, id)| {
+            let mut one = put(&kind.name, &everything(kind));
+            one.id = *id;
+            one.external_id = Some((world.client, format!("only {time}")));
+            if kind.name == "User" {
+                one.object[ENTERPRISE]["manager"] = json!({ "value": world.people[7] });
+            }
+            one
+        });
+        let puts: Vec<Put> = puts.collect();
+        let put = world
+            .directory
+            .put_many(conn, world.tenant, puts, &cause(time))
+            .await
+            .unwrap();
+        ids = put.into_iter().map(|one| Some(one.unwrap().id)).collect();
+    }
+    let id = |name: &str| ids[kinds.iter().position(|kind| kind.name == name).unwrap()].unwrap();
+    // The user is in a group, which is in another.
+    let (user, group) = (id("User"), id("Group"));
+    let roof = put(
+        "Group",
+        &json!({ "schemas": [GROUP], "displayName": "Only roof" }),
+    );
+    let roof = world
+        .directory
+        .put(conn, world.tenant, roof, &cause(6))
+        .await
+        .unwrap()
+        .id;
+    for (to, member, seconds) in [(group, user, 7), (roof, group, 8)] {
+        let cause = cause(seconds);
+        let (target, origin) = ((world.tenant, to), cause.party());
+        world
+            .directory
+            .change_members(conn, target, &[member], &[], &origin, &cause)
+            .await
+            .unwrap();
+    }
+    // What a client calls a member.
+    let called = "UPDATE membership SET display = 'Nick' WHERE group_id = $1::text::uuid AND member_id = $2::text::uuid";
+    let rows = client(&world.database.url).await;
+    let ids = [&world.groups[3], &world.people[24]];
+    assert_eq!(rows.execute(called, &[&ids[0], &ids[1]]).await.unwrap(), 1);
+    rows.batch_execute("ANALYZE").await.unwrap();
+
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for kind in &kinds {
+        let id = id(&kind.name);
+        let want = Want {
+            groups: true,
+            members: true,
+        };
+        let target = (world.tenant, id, kind.name.as_str());
+        let found = world
+            .directory
+            .get(conn, target, Some(world.client), want)
+            .await
+            .unwrap()
+            .unwrap();
+        let stored: Value = serde_json::from_str(&found.body).unwrap();
+        for place in leaves(kind) {
+            let text = if kind.name == "Group" && place.attribute.name == "members" {
+                json!({ "value": user, "$ref": format!("{BASE}/Users/{user}"), "display": "urn:only:displayName" })
+                    [&place.leaf().name].clone()
+            } else {
+                match (place.path().as_str(), &place.sub) {
+                    ("id", _) => json!(found.id),
+                    ("externalId", _) => json!("only 5"),
+                    // What every resource of the type has tells nobody from anybody.
+                    ("schemas", _) => json!(kind.extensions.last().map_or("urn:none", |one| &one.schema.id)),
+                    ("meta.resourceType", _) => continue,
+                    ("meta.created", _) => json!(found.created.to_rfc3339()),
+                    ("meta.lastModified", _) => json!(found.last_modified.to_rfc3339()),
+                    ("meta.version", _) => json!(format!("W/\"{}\"", found.version)),
+                    ("meta.location", _) => json!(format!("{BASE}{}/{id}", kind.endpoint)),
+                    (_, Some(sub)) if place.attribute.name == "groups" => {
+                        json!({ "value": roof, "$ref": format!("{BASE}/Groups/{roof}"), "display": "ONLY ROOF" })[&sub.name]
+                            .clone()
+                    }
+                    (_, Some(sub)) if place.attribute.name == "manager" => {
+                        let boss = &world.people[7];
+                        json!({ "value": boss, "$ref": format!("{BASE}/Users/{boss}"), "displayName": "name 7" })[&sub.name]
+                            .clone()
+                    }
+                    _ => {
+                        let object = stored.as_object().unwrap();
+                        place.values(object).next().unwrap_or_else(|| panic!("{}", place.path())).clone()
+                    }
+                }
+            };
+            let filter = format!("{} eq {text}", place.path());
+            let expected = match place.path().as_str() {
+                "schemas" if kind.extensions.is_empty() => 0,
+                // The group that is a member of another has the same name as the user.
+                "members.display" => 2,
+                _ => 1,
+            };
+            let (found, read) = world.cost(&registry, &kind.name, &filter).await;
+            if found != expected || read > FEW * 5 {
+                wrong.push(format!(
+                    "{}: {filter}: {found} found for {expected}, {read} rows read",
+                    kind.name
+                ));
+            }
+            asked += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(asked > 70, "only {asked} attributes");
+    for (filter, expected) in [
+        ("emails.value sw \"u\"", 1),
+        ("emails.value sw \"ur\"", 1),
+        ("emails[value sw \"UR\"]", 1),
+        ("emails.value sw \"x\"", 0),
+        ("meta.resourceType eq \"Group\"", 0),
+        ("meta.version eq \"5\"", 0),
+        ("groups.display eq \"only roof\" and active eq true", 1),
+        ("groups[display eq \"only roof\" and type eq \"direct\"]", 0),
+        ("groups[display eq \"only roof\" and type eq \"indirect\"]", 1),
+        (
+            "manager.displayName eq \"name 7\" or userName eq \"u1@acme.test\"",
+            2,
+        ),
+        ("members.display eq \"NICK\"", 1),
+    ] {
+        let kind = if filter.starts_with("members") {
+            "Group"
+        } else {
+            "User"
+        };
+        let (found, read) = world.cost(&registry, kind, filter).await;
+        assert!(
+            found == expected && read <= FEW * 6,
+            "{filter}: {found} found, {read} rows read"
+        );
+    }
 }
 
 /// Covers: item 3
@@ -322,22 +612,34 @@ async fn every_equality_and_the_prefixes_of_names_are_served_by_an_index() {
 async fn the_migration_gives_stored_addresses_the_keys_that_the_program_gives_new_ones() {
     let world = world().await;
     let rows = client(&world.database.url).await;
-    let up = include_str!("../../migrations/2026-11-22-020100_key_the_beginnings_of_emails/up.sql");
+    let prefixes = include_str!("../../migrations/2026-11-22-020100_key_the_beginnings_of_emails/up.sql");
+    let all = include_str!("../../migrations/2026-11-22-100000_find_by_every_value/up.sql");
+    let (_, all) = all.split_at(all.find("UPDATE resource_key").unwrap());
     let keys = "SELECT md5(string_agg(id::text || keys::text, ' ' ORDER BY id)) FROM resource_key";
     let before: String = rows.query_one(keys, &[]).await.unwrap().get(0);
-    rows.batch_execute(up).await.unwrap();
-    assert_eq!(
-        rows.query_one(keys, &[]).await.unwrap().get::<_, String>(0),
-        before,
-        "nothing is new"
-    );
+    for up in [prefixes, all] {
+        rows.batch_execute(up).await.unwrap();
+        let after: String = rows.query_one(keys, &[]).await.unwrap().get(0);
+        assert_eq!(after, before, "nothing is new");
+    }
     // As they were before: without the keys of this one's addresses ("w20", "w2000@ac", "h20", "h2000@ho").
     let id = &world.people[2_000];
     let stripped = "UPDATE resource_key SET keys = '{}' WHERE id = $1::text::uuid RETURNING id";
     rows.query_one(stripped, &[id]).await.unwrap();
-    assert_eq!(world.cost("User", "emails.value sw \"w2000@acme\"").await.0, 0);
-    rows.batch_execute(up).await.unwrap();
-    assert_eq!(world.cost("User", "emails.value sw \"w2000@acme\"").await.0, 1);
+    let builtin = Registry::builtin();
+    let filters = [
+        "emails.value sw \"w2000@acme\"".to_owned(),
+        format!("emails.value sw \"w\" and id eq \"{id}\""),
+        format!("emails.value sw \"w2\" and schemas eq \"{ENTERPRISE}\" and emails.value sw \"w2000@a\""),
+    ];
+    assert_eq!(world.cost(&builtin, "User", &filters[0]).await.0, 0);
+    rows.batch_execute(prefixes).await.unwrap();
+    assert_eq!(world.cost(&builtin, "User", &filters[0]).await.0, 1);
+    assert_eq!(world.cost(&builtin, "User", &filters[2]).await.0, 0);
+    rows.batch_execute(all).await.unwrap();
+    for filter in &filters {
+        assert_eq!(world.cost(&builtin, "User", filter).await.0, 1, "{filter}");
+    }
 }
 
 /// Covers: rfc 6.4; item 10
@@ -353,7 +655,9 @@ async fn a_query_that_takes_too_long_is_too_many() {
     let page: Result<Page, Error> = conn
         .transaction(async |conn| {
             world.directory.limit_time(conn, 50).await?;
-            world.search(conn, "User", "title co \"x\"", 20).await
+            world
+                .search(conn, (&Registry::builtin(), "User"), "title co \"x\"", 20)
+                .await
         })
         .await;
     let Err(Error::Scim(error)) = page else {
@@ -367,7 +671,12 @@ async fn a_query_that_takes_too_long_is_too_many() {
     // The limit ended with the transaction.
     assert_eq!(
         world
-            .search(&mut conn, "User", "title eq \"title 1\"", 20)
+            .search(
+                &mut conn,
+                (&Registry::builtin(), "User"),
+                "title eq \"title 1\"",
+                20
+            )
             .await
             .unwrap()
             .total,

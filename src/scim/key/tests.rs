@@ -60,7 +60,8 @@ fn a_filter_knows_its_key() {
         ("externalId eq \"1\"", None),
         ("groups eq \"1\"", None),
         ("meta.created eq \"2026-01-02T03:04:05Z\"", None),
-        ("schemas eq \"x\"", None),
+        ("schemas eq \"URN:x\"", Some(("schemas", "urn:x"))),
+        (&format!("schemas eq \"{USER}\""), None),
     ] {
         let Bound::Compare { place, operand, .. } = bind(&parse(filter).unwrap(), &kind).unwrap() else {
             panic!("{filter}")
