@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod id;
 mod secret;
+mod sign;
 
 pub use backoff::{LONGEST_WAIT, wait_before};
 pub use clock::{BadClock, Clock};
@@ -17,3 +18,4 @@ pub use id::{
     TenantId, TokenId, UploadId, WalkId,
 };
 pub use secret::{BadKey, Sealer, Secret, Unsealable, digest, keyed_digest, random_token, same};
+pub use sign::{Algorithm, BadSigningKey, SigningKey, certificate};

@@ -5,10 +5,11 @@ use std::path::Path as FilePath;
 
 use serde_json::Value;
 
-use super::auth::Auth;
+use super::auth::{Auth, Entries};
 use super::error::{ManifestProblem, ManifestProblems};
 use super::manifest::{Custom, ErrorWords, Pace, Written};
-use super::setting::{SettingProblem, Settings, check, with_base_url};
+use super::setting::{SettingProblem, Settings, check, with_own};
+use super::template::{BadTemplate, fill};
 use super::{Error, validate};
 
 /// The manifests in the program, by file name: all of the folder `manifests/`, listed by `build.rs`.
@@ -90,7 +91,7 @@ impl Manifest {
                 message: error.message().to_owned(),
             }])
         })?;
-        written.settings = with_base_url(written.settings);
+        written.settings = with_own(written.settings, written.auth.asks_consent());
         let problems = validate::problems(&written, text);
         if problems.is_empty() {
             Ok(Self { written })
@@ -134,7 +135,39 @@ impl Manifest {
     /// # Errors
     /// The problems, by setting.
     pub fn check_settings(&self, given: &Value) -> Result<Settings, Vec<SettingProblem>> {
-        check(&self.written.settings, given)
+        let settings = check(&self.written.settings, given)?;
+        let problems = self.lacking(&settings);
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Settings that only the chosen way to sign in needs, and that are not answered.
+    fn lacking(&self, settings: &Settings) -> Vec<SettingProblem> {
+        let mut problems: Vec<SettingProblem> = Vec::new();
+        let texts = self
+            .auth()
+            .chosen(settings)
+            .map(Auth::demands)
+            .unwrap_or_default();
+        for text in texts {
+            if let Err(BadTemplate::Unknown(name)) = fill(text, &|name| self.put_in(settings, name))
+                && !problems.iter().any(|known| known.setting == name)
+            {
+                let ask = self
+                    .written
+                    .settings
+                    .get(&name)
+                    .map(|setting| setting.ask.as_str());
+                problems.push(SettingProblem {
+                    message: format!("is missing: {}", ask.unwrap_or_default()),
+                    setting: name,
+                });
+            }
+        }
+        problems
     }
 
     /// Names of the settings that are secret.
@@ -172,6 +205,19 @@ impl Manifest {
 
     pub(super) const fn auth(&self) -> &Auth {
         &self.written.auth
+    }
+
+    /// What is sent with every request but logins.
+    pub(super) const fn headers(&self) -> &Entries {
+        &self.written.headers
+    }
+
+    /// Whether a setting need not be answered.
+    pub(super) fn may_lack(&self, name: &str) -> bool {
+        self.written
+            .settings
+            .get(name)
+            .is_some_and(|setting| setting.optional)
     }
 
     pub(super) const fn error_words(&self) -> &ErrorWords {

@@ -31,12 +31,47 @@ pub enum Error {
         message: String,
     },
     /// The HR system does not accept the credentials.
-    #[error("{connector} does not accept the credentials (status {status})")]
+    #[error("{connector} does not accept the credentials (status {status}{code})")]
     Credentials {
         /// Key of the connector.
         connector: String,
         /// HTTP status.
         status: u16,
+        /// The HR system's code with a leading comma, or nothing.
+        code: String,
+    },
+    /// Nobody consented yet, or consent was withdrawn or ran out.
+    #[error("{connector} needs somebody's consent{}", if *interrupted { ": an earlier renewal broke off, and its token was good for one use" } else { "" })]
+    Consent {
+        /// Key of the connector.
+        connector: String,
+        /// Whether a renewal had been begun and never finished.
+        interrupted: bool,
+    },
+    /// Consent is not how this connection signs in.
+    #[error("{connector} is not connected by consent with these settings")]
+    NoConsentAsked {
+        /// Key of the connector.
+        connector: String,
+    },
+    /// The client that the vendor knows us as is not set.
+    #[error("{connector} is connected by consent, and no OAuth client is set for it")]
+    NoClient {
+        /// Key of the connector.
+        connector: String,
+    },
+    /// Another process is signing in and does not finish.
+    #[error("another process is signing in to {connector} and does not finish")]
+    SignInBusy {
+        /// Key of the connector.
+        connector: String,
+    },
+    /// The vendor's token cannot be read or kept.
+    #[error("signing in was not possible")]
+    TokenStore {
+        /// What the store said.
+        #[source]
+        source: super::TokenTrouble,
     },
     /// The credentials are right but may not read this.
     #[error("{connector} does not allow these credentials to read {what} (status {status})")]
@@ -188,9 +223,12 @@ impl Error {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::NotReady { .. } | Self::Busy { .. } | Self::EndsEarly { .. } | Self::Unreadable { .. } => {
-                true
-            }
+            Self::NotReady { .. }
+            | Self::Busy { .. }
+            | Self::EndsEarly { .. }
+            | Self::Unreadable { .. }
+            | Self::SignInBusy { .. }
+            | Self::TokenStore { .. } => true,
             Self::Unreachable { source, .. } => source.is_transient(),
             _ => false,
         }
@@ -212,6 +250,14 @@ impl Error {
             Self::Manifest { .. } | Self::ManifestFile { .. } => "correct the manifest",
             Self::Setting { .. } => "correct the connection's settings",
             Self::Credentials { .. } => "check the key or secret: it may be mistyped, expired or revoked",
+            Self::Consent { .. } => {
+                "have consent given: `scim-bridge connection authorize NAME` prints the link for it"
+            }
+            Self::NoConsentAsked { .. } => "give the key or secret in the settings: the guide says which",
+            Self::NoClient { .. } => {
+                "answer oauth_client_id and oauth_client_secret, or set the operator's: `scim-bridge connector client KEY`"
+            }
+            Self::SignInBusy { .. } | Self::TokenStore { .. } => "wait: the next run tries again",
             Self::Forbidden { .. } => {
                 "give the credentials the permissions that the guide of this connector names"
             }

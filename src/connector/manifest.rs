@@ -8,7 +8,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::auth::Auth;
+use super::auth::{Auth, Entries};
 use super::paging::Paging;
 use super::rule::Rules;
 use super::setting::Setting;
@@ -23,6 +23,9 @@ pub(super) struct Written {
     pub settings: Ordered<Setting>,
     #[serde(default)]
     pub auth: Auth,
+    /// Sent with every request but logins.
+    #[serde(default)]
+    pub headers: Entries,
     pub employees: Option<Employees>,
     #[serde(default)]
     pub lists: Ordered<List>,

@@ -18,6 +18,7 @@ mod catalogue;
 mod custom;
 mod error;
 mod fields;
+mod fill;
 mod manifest;
 mod map;
 mod paging;
@@ -32,7 +33,7 @@ mod view;
 mod way;
 mod webhook;
 
-pub use auth::{CachedToken, MemoryTokens, TokenCache};
+pub use auth::{CachedToken, ConsentLink, MemoryTokens, TokenCache, TokenTrouble, Turn};
 pub use catalogue::{Catalogue, Manifest};
 pub use error::{Error, ManifestProblem, ManifestProblems};
 pub use fields::CsvFields;

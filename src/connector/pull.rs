@@ -82,7 +82,7 @@ impl<'a> ManifestReader<'a> {
 
     /// Gets a token where one is needed; else sees that the settings are there.
     pub async fn sign_in(&mut self) -> Result<(), Error> {
-        self.asker.badge().await.map(|_| ())
+        self.asker.sign_in().await
     }
 
     /// Makes the rules ready, loads the lists they join, and prepares the request.
@@ -154,7 +154,7 @@ impl<'a> ManifestReader<'a> {
     ) -> Result<Call, Error> {
         let method = if post.is_some() { Method::POST } else { Method::GET };
         let address = post.or(get).map(String::as_str).unwrap_or_default();
-        let fill = |(name, value): (&String, &String)| Ok((name.clone(), self.asker.fill(value)?));
+        let fill = |(name, value): (&String, &String)| Ok((name.clone(), self.asker.filler().fill(value)?));
         let mut headers: Vec<(String, String)> = headers.map(fill).collect::<Result<_, Error>>()?;
         if !headers
             .iter()
@@ -164,10 +164,10 @@ impl<'a> ManifestReader<'a> {
         }
         Ok(Call {
             method,
-            url: self.asker.url(address)?,
+            url: self.asker.filler().url(address)?,
             query: query.map(fill).collect::<Result<_, Error>>()?,
             headers,
-            body: body.map(|body| self.asker.fill_json(body)).transpose()?,
+            body: body.map(|body| self.asker.filler().fill_json(body)).transpose()?,
             what: what.to_owned(),
             page: 1,
             cap: BODY_CAP,
@@ -265,7 +265,7 @@ async fn fetch(
     let home = call.url.clone();
     call.page = walk.page;
     walk.aim(&mut call);
-    call.url = asker.rebase(call.url);
+    call.url = asker.filler().rebase(call.url);
     if call.url.origin() != home.origin() {
         return Err(Error::LeadsAway {
             connector: asker.key(),

@@ -11,6 +11,10 @@ use crate::base::Secret;
 
 /// The setting every connector accepts: scheme, host and port that replace those of every address.
 pub(super) const BASE_URL: &str = "base_url";
+/// The settings of every connector that asks for consent: the client that the vendor knows us as.
+pub(super) const OAUTH_ID: &str = "oauth_client_id";
+/// And its secret.
+pub(super) const OAUTH_SECRET: &str = "oauth_client_secret";
 
 /// One question.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -194,8 +198,24 @@ fn base_url() -> Setting {
     }
 }
 
-/// The questions with `base_url`, which every connector accepts.
-pub(super) fn with_base_url(mut asked: Ordered<Setting>) -> Ordered<Setting> {
+/// The questions with those that connectors have by themselves: `base_url`, and the client's id and secret where consent
+/// is asked for.
+pub(super) fn with_own(mut asked: Ordered<Setting>, consent: bool) -> Ordered<Setting> {
+    if consent && asked.get(OAUTH_ID).is_none() && asked.get(OAUTH_SECRET).is_none() {
+        let client = |ask: &str, secret| Setting {
+            ask: ask.into(),
+            optional: true,
+            secret,
+            form: Form::Word,
+            ..Setting::default()
+        };
+        let (id, secret) = (
+            "Client id of your own OAuth app; left out, the operator's is taken",
+            "Client secret of your own OAuth app; left out, the operator's is taken",
+        );
+        asked.0.push((OAUTH_ID.to_owned(), client(id, false)));
+        asked.0.push((OAUTH_SECRET.to_owned(), client(secret, true)));
+    }
     if asked.get(BASE_URL).is_none() {
         asked.0.push((BASE_URL.to_owned(), base_url()));
     }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::auth::Auth;
 use super::error::ManifestProblem;
 use super::manifest::{Employees, List, Place, Written};
 use super::paging::Paging;
@@ -40,7 +39,8 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     (line, column)
 }
 
-struct Check<'a> {
+/// A check that is under way.
+pub(super) struct Check<'a> {
     written: &'a Written,
     text: &'a str,
     problems: Vec<ManifestProblem>,
@@ -55,7 +55,10 @@ pub(super) fn problems(written: &Written, text: &str) -> Vec<ManifestProblem> {
     };
     check.head();
     check.settings();
-    check.auth();
+    check.auth(&written.auth);
+    for text in written.headers.values() {
+        check.template(text);
+    }
     match (&written.employees, written.connector.custom) {
         (Some(employees), None) => check.employees(employees),
         (None, Some(_)) => {}
@@ -93,7 +96,7 @@ impl Check<'_> {
     }
 
     /// A problem where `needle` first stands.
-    fn near(&mut self, needle: &str, message: String) {
+    pub(super) fn near(&mut self, needle: &str, message: String) {
         self.at(self.text.find(needle).unwrap_or(0), message);
     }
 
@@ -129,34 +132,16 @@ impl Check<'_> {
         }
     }
 
-    fn auth(&mut self) {
-        match &self.written.auth {
-            Auth::None => {}
-            Auth::Header { value, .. } | Auth::Query { value, .. } => self.template(value),
-            Auth::Basic { user, password } => {
-                self.template(user);
-                self.template(password);
-            }
-            Auth::Bearer { token } => self.template(token),
-            Auth::ClientCredentials {
-                token,
-                id,
-                secret,
-                scope,
-                extra,
-                ..
-            } => {
-                self.address(token);
-                for text in [id, secret].into_iter().chain(scope).chain(extra.values()) {
-                    self.template(text);
-                }
-            }
-            Auth::Session { post, body, read, .. } => {
-                self.address(post);
-                self.body(body);
-                self.path(read);
-            }
-        }
+    /// The choices of a setting.
+    pub(super) fn choices_of(&self, name: &str) -> Vec<String> {
+        let choices = self
+            .written
+            .settings
+            .get(name)
+            .and_then(|setting| setting.choices.as_ref());
+        choices
+            .map(|choices| choices.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     fn employees(&mut self, employees: &Employees) {
@@ -345,7 +330,7 @@ impl Check<'_> {
         }
     }
 
-    fn path(&mut self, path: &str) {
+    pub(super) fn path(&mut self, path: &str) {
         if Path::parse(path).is_none() {
             self.near(
                 &format!("{path:?}"),
@@ -363,7 +348,7 @@ impl Check<'_> {
         }
     }
 
-    fn template(&mut self, text: &str) {
+    pub(super) fn template(&mut self, text: &str) {
         let known = |name: &str| self.written.settings.get(name).map(|_| String::new());
         match fill(text, &known) {
             Ok(_) => {}
@@ -373,9 +358,19 @@ impl Check<'_> {
     }
 
     /// An address: only settings whose form cannot break out of their place may be put in.
-    fn address(&mut self, text: &str) {
+    pub(super) fn address(&mut self, text: &str) {
         self.template(text);
         let written = self.written;
+        let alone = text
+            .trim()
+            .strip_prefix("{{")
+            .and_then(|rest| rest.strip_suffix("}}"));
+        if alone.is_some_and(|name| {
+            let setting = written.settings.get(name.trim());
+            setting.is_some_and(|setting| setting.form == super::setting::Form::Url)
+        }) {
+            return;
+        }
         let filled = fill(text, &|name| {
             let setting = written.settings.get(name)?;
             let text = setting

@@ -2,7 +2,7 @@
 //!
 //! *Comes in:* connection files, schedules, due dates, pages of a connector. *Goes out:* users, groups and members in
 //! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
-//! `vendor_token`, `upload`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
+//! `vendor_token`, `sign_in_turn`, `consent`, `upload`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
 //!
 //! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
@@ -28,6 +28,7 @@ mod read;
 mod review;
 mod run;
 mod schedule;
+mod sign_in;
 mod user;
 
 pub use connection::{

@@ -5,6 +5,7 @@ mod failures;
 mod file;
 mod harness;
 mod recordings;
+mod sign_in;
 mod transport;
 mod vocabulary;
 mod webhooks;

@@ -110,7 +110,7 @@ impl<'a> CsvReader<'a> {
         })?;
         let call = Call {
             method: Method::GET,
-            url: asker.rebase(url),
+            url: asker.filler().rebase(url),
             query: Vec::new(),
             headers,
             body: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Connection, ConnectionFile, FileProblem, Revision, StoredToken, secrets, store};
+use super::{Connection, ConnectionFile, FileProblem, Revision, secrets, store};
 use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
@@ -14,6 +14,7 @@ use crate::expression::{Expression, Fields};
 use crate::scim::{Authority, ResourceType, Rule};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
+use crate::sync::sign_in::StoredToken;
 use crate::translate::Mapping;
 
 /// A connection's settings, ready for a run.
@@ -158,12 +159,7 @@ impl Compiled {
 
     /// Where the HR system's access token is kept.
     pub(in crate::sync) fn tokens(&self, engine: &Engine) -> StoredToken {
-        StoredToken::new(
-            engine.db.clone(),
-            engine.sealer.clone(),
-            self.connection.tenant,
-            self.connection.id,
-        )
+        StoredToken::new(engine, self.connection.tenant, self.connection.id)
     }
 
     /// Whether the next run reads a file that somebody hands in.

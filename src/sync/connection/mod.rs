@@ -1,6 +1,6 @@
-//! Connections: their file, their revisions from draft to live, their schedule, the tokens and files they hold.
+//! Connections: their file, their revisions from draft to live, their schedule, the files they hold.
 //!
-//! *Owns:* `connection`, `setting_revision` (of connections), `vendor_token`, `upload`.
+//! *Owns:* `connection`, `setting_revision` (of connections), `upload`.
 
 mod authority;
 mod compile;
@@ -11,7 +11,6 @@ mod schedule;
 mod secrets;
 mod state;
 pub(in crate::sync) mod store;
-mod token;
 
 pub use authority::AuthorityFile;
 pub(in crate::sync) use compile::Compiled;
@@ -20,4 +19,3 @@ pub use position::{line_and_column, position_of};
 pub use revise::{Applied, SettingDifference};
 pub use schedule::{Schedule, ScheduleFile};
 pub use state::{Connection, ConnectionState, Revision};
-pub(in crate::sync) use token::StoredToken;

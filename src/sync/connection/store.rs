@@ -1,4 +1,4 @@
-//! The tables of connections: `connection`, `setting_revision` (of connections), `vendor_token`, `upload`.
+//! The tables of connections: `connection`, `setting_revision` (of connections), `upload`.
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
@@ -348,58 +348,6 @@ pub(in crate::sync) async fn add_revision(
     .get_result(conn)
     .await?;
     Ok(number)
-}
-
-statement!(
-    ReadVendorToken: (SqlUuid, SqlUuid) -> (Binary, Nullable<Timestamptz>) =
-    "SELECT sealed, expires_at FROM vendor_token WHERE tenant_id = $1 AND connection_id = $2"
-);
-statement!(
-    WriteVendorToken: (SqlUuid, SqlUuid, Binary, Nullable<Timestamptz>) -> () =
-    "INSERT INTO vendor_token (tenant_id, connection_id, sealed, expires_at) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (tenant_id, connection_id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at"
-);
-statement!(
-    ForgetVendorToken: (SqlUuid, SqlUuid) -> () =
-    "DELETE FROM vendor_token WHERE tenant_id = $1 AND connection_id = $2"
-);
-
-/// The sealed access token that the HR system gave, with its end.
-pub(in crate::sync) async fn vendor_token(
-    conn: &mut Conn,
-    tenant: TenantId,
-    id: ConnectionId,
-) -> Result<Option<(Vec<u8>, Option<DateTime<Utc>>)>, QueryError> {
-    ReadVendorToken::with((tenant.uuid(), id.uuid()))
-        .get_result(conn)
-        .await
-        .optional()
-}
-
-/// Keeps the sealed access token in place of the one before.
-pub(in crate::sync) async fn keep_vendor_token(
-    conn: &mut Conn,
-    tenant: TenantId,
-    id: ConnectionId,
-    sealed: &[u8],
-    expires_at: Option<DateTime<Utc>>,
-) -> Result<(), QueryError> {
-    WriteVendorToken::with((tenant.uuid(), id.uuid(), sealed, expires_at))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Forgets the access token.
-pub(in crate::sync) async fn forget_vendor_token(
-    conn: &mut Conn,
-    tenant: TenantId,
-    id: ConnectionId,
-) -> Result<(), QueryError> {
-    ForgetVendorToken::with((tenant.uuid(), id.uuid()))
-        .execute(conn)
-        .await?;
-    Ok(())
 }
 
 statement!(

@@ -152,7 +152,11 @@ impl Reading {
     }
 
     pub async fn token(&self) -> Option<String> {
-        self.tokens.get().await.map(|kept| kept.token.expose().to_owned())
+        self.tokens
+            .get()
+            .await
+            .unwrap()
+            .map(|kept| kept.token.expose().to_owned())
     }
 }
 

@@ -87,14 +87,14 @@ async fn keys_go_into_headers_queries_and_basic_credentials() {
 
 #[tokio::test]
 async fn client_credentials_are_changed_into_a_token_that_is_kept() {
-    for send in ["form", "basic"] {
+    for client in ["params", "basic"] {
         let stub = Stub::start().await;
         let token = json!({"access_token": "t1", "token_type": "Bearer", "expires_in": 3600});
         stub.on("POST", "/oauth/token", Answer::json(200, &token));
         stub.on("GET", "/people", Answer::json(200, &people(&[1])));
         let auth = format!(
-            "kind = \"oauth2_client_credentials\"\ntoken = \"https://login.acme.example/oauth/token\"\n\
-             id = \"{{{{ id }}}}\"\nsecret = \"{{{{ secret }}}}\"\nscope = \"people\"\nsend = \"{send}\""
+            "kind = \"oauth2\"\ngrant = \"client_credentials\"\ntoken = \"https://login.acme.example/oauth/token\"\n\
+             id = \"{{{{ id }}}}\"\nsecret = \"{{{{ secret }}}}\"\nscope = \"people\"\nclient = \"{client}\""
         );
         let reading = reading(manifest(&auth, "", ""), &stub);
         assert!(reading.read().await.is_complete() && reading.read().await.is_complete());
@@ -104,8 +104,8 @@ async fn client_credentials_are_changed_into_a_token_that_is_kept() {
         let form: Vec<(String, String)> = url::form_urlencoded::parse(&asked[0].body).into_owned().collect();
         let has = |name: &str, value: &str| form.contains(&(name.to_owned(), value.to_owned()));
         assert!(has("grant_type", "client_credentials") && has("scope", "people"));
-        assert_eq!(has("client_secret", "s&=ü"), send == "form");
-        assert_eq!(asked[0].header("authorization").is_some(), send == "basic");
+        assert_eq!(has("client_secret", "s&=ü"), client == "params");
+        assert_eq!(asked[0].header("authorization").is_some(), client == "basic");
         assert_eq!(asked[1].header("authorization"), Some("Bearer t1"));
     }
 }
@@ -118,7 +118,7 @@ async fn client_credentials_that_are_refused_are_wrong_credentials() {
         "/oauth/token",
         Answer::json(400, &json!({"error": "invalid_client"})),
     );
-    let auth = "kind = \"oauth2_client_credentials\"\ntoken = \"https://login.acme.example/oauth/token\"\n\
+    let auth = "kind = \"oauth2\"\ngrant = \"client_credentials\"\ntoken = \"https://login.acme.example/oauth/token\"\n\
                 id = \"{{ id }}\"\nsecret = \"{{ secret }}\"";
     let read = reading(manifest(auth, "", ""), &stub).read().await;
     assert!(
