@@ -25,12 +25,22 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML without dates: vendors give examples that are none."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 class Spec:
     """The vendor's description."""
 
     def __init__(self, file, base, named=()):
         self.named = {path: names.split("|") for path, names in (one.split("=", 1) for one in named)}
-        self.root = yaml.load(pathlib.Path(file).read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self.root = yaml.load(pathlib.Path(file).read_text(encoding="utf-8"), Loader)
         self.version = str(self.root.get("openapi") or self.root.get("swagger"))
         bases = [base] if base is not None else self.servers()
         self.bases = sorted({part.rstrip("/") for part in bases} | {""}, key=len, reverse=True)
@@ -143,12 +153,14 @@ def differences(schema, value):
 
 
 def leaves(error):
-    if error.validator == "anyOf" and error.context:
-        real = [one for one in error.context if not (one.validator == "type" and one.validator_value == "null")]
-        for one in real or [error]:
-            yield from leaves(one) if one is not error else [error]
-    else:
-        yield error
+    """What is really wrong: below a choice of schemas, what keeps the nearest one from fitting."""
+    if error.validator != "anyOf" or not error.context:
+        return [error]
+    ways = {}
+    for one in error.context:
+        if not (one.validator == "type" and one.validator_value == "null"):
+            ways.setdefault(one.relative_schema_path[0], []).extend(leaves(one))
+    return min(ways.values(), key=len, default=[error])
 
 
 def exchanges(key):
@@ -215,8 +227,9 @@ def main():
         here = f"{method.upper()} {template}"
         known = {one["name"] for one in parameters if one.get("in") == "query"}
         must = {one["name"] for one in parameters if one.get("in") == "query" and one.get("required")}
-        wrong |= {f"{here} has no parameter {name}" for name in sent - known - {name + "[]" for name in known}}
-        wrong |= {f"{here} wants the parameter {name}" for name in must - sent - {name.removesuffix("[]") for name in sent}}
+        # `name[]` is a list, `name[in]` an operator on `name`.
+        wrong |= {f"{here} has no parameter {name}" for name in sent - known if name.split("[")[0] not in known}
+        wrong |= {f"{here} wants the parameter {name}" for name in must - sent - {name.split("[")[0] for name in sent}}
     for method, path, answer in exchanges(given.key):
         if path in given.ignore:
             continue
