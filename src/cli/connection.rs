@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output};
+use super::{Client, Error, Exit, Output, webhook};
 use crate::base::Chain;
 use crate::config;
 use crate::sync::{ConnectionFile, FileProblem, position_of};
@@ -55,6 +55,8 @@ pub(super) enum Command {
         #[arg(long)]
         to: Option<i32>,
     },
+    /// Make or show the address at which the HR system tells of changes by itself, and what to do there
+    Webhook(webhook::Order),
     /// Print the connection file, with "sealed" in place of secrets
     Export {
         /// Its name
@@ -81,6 +83,7 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         Command::Rollback { name, to } => {
             changed(&client, &name, "/rollback", &json!({ "revision": to }), output).await?;
         }
+        Command::Webhook(order) => webhook::run(&client, order, output).await?,
         Command::Export { name } => export(&client, &name, output).await?,
     }
     Ok(Exit::Done)

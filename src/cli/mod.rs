@@ -29,6 +29,7 @@ mod sync;
 mod tenant;
 mod token;
 mod user;
+mod webhook;
 
 pub use client::Client;
 pub use command::{Arguments, run};

@@ -165,6 +165,14 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// A single record cannot be read.
+    #[error("the record cannot be read: {field} {message}")]
+    Record {
+        /// Canonical field.
+        field: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The pages do not come to an end.
     #[error("page {page} of {connector} leads back to people already read")]
     Looping {
@@ -272,7 +280,9 @@ impl Error {
             Self::Drift { .. } => {
                 "release the attribute to the credentials, or report that the HR system renamed it"
             }
-            Self::AllUnreadable { .. } => "compare how the field is read with what the HR system delivers",
+            Self::AllUnreadable { .. } | Self::Record { .. } => {
+                "compare how the field is read with what the HR system delivers"
+            }
             Self::Looping { .. } | Self::EndsEarly { .. } | Self::LeadsAway { .. } => {
                 "try again; if it stays, report it: nobody leaves because of this read"
             }

@@ -21,6 +21,7 @@ mod fields;
 mod fill;
 mod manifest;
 mod map;
+mod one;
 mod paging;
 mod path;
 mod pull;

@@ -14,6 +14,7 @@ struct Bells {
     numbered: Notify,
     runs: Notify,
     accounts: Notify,
+    looks: Notify,
 }
 
 impl Signals {
@@ -45,6 +46,16 @@ impl Signals {
     /// Until a run waits since the last call.
     pub async fn until_run_waits(&self) {
         self.0.runs.notified().await;
+    }
+
+    /// A webhook asked to look at somebody.
+    pub fn look_wanted(&self) {
+        self.0.looks.notify_one();
+    }
+
+    /// Until a webhook asked since the last call.
+    pub async fn until_look_wanted(&self) {
+        self.0.looks.notified().await;
     }
 
     /// Accounts should be looked at: an app was published, a hold decided, an operation retried.

@@ -76,6 +76,9 @@ pub enum Error {
     /// The connection reads its HR system; clients cannot write into it.
     #[error("connection {0} is not one that SCIM clients write into: its connector must be \"scim\"")]
     NotInbound(String),
+    /// The HR system of this connector sends no webhooks that we know of.
+    #[error("connector {0} has no webhooks: its changes are found by the schedule")]
+    NoWebhooks(String),
     /// Another process has the run now.
     #[error("another process has the run now")]
     LeaseLost,
@@ -108,6 +111,7 @@ impl Error {
             Self::RunState { .. } => "run_state",
             Self::Decision(_) => "decision",
             Self::NotInbound(_) => "not_inbound",
+            Self::NoWebhooks(_) => "no_webhooks",
             Self::LeaseLost => "lease_lost",
             Self::Cancelled => "cancelled",
             Self::NothingToRead(_) => "nothing_to_read",

@@ -2,13 +2,14 @@
 //!
 //! *Comes in:* connection files, schedules, due dates, pages of a connector. *Goes out:* users, groups and members in
 //! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
-//! `vendor_token`, `sign_in_turn`, `consent`, `upload`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
+//! `vendor_token`, `sign_in_turn`, `consent`, `upload`, `webhook`, `webhook_delivery`, `look`, `run`, `run_outcome`, the
+//! staging tables, `org_group`. *Must not know:* HTTP, apps.
 //!
 //! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
 //! - `plan`: what would be done, person by person, with all that applying needs; the guard judges the whole.
 //! - `apply`: exactly that plan, in batches of one transaction each.
-//! - `schedule`, `due`, `inbound`: what starts runs by itself.
+//! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself.
 //!
 //! A run is one process's at a time, by lease. Every transaction of a step makes sure that the lease still holds; a
 //! lapsed one is taken over by any process, which goes on with the step that is stored: reading and planning begin
@@ -30,6 +31,7 @@ mod run;
 mod schedule;
 mod sign_in;
 mod user;
+mod webhook;
 
 pub use connection::{
     Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, ReadFile, Revision,
@@ -40,3 +42,4 @@ pub use error::Error;
 pub use inbound::inbound_connection;
 pub use run::{Outcome, Run, RunCause, RunFilter, RunState, Severity};
 pub use user::Released;
+pub use webhook::{Answered, WebhookSheet};

@@ -33,12 +33,19 @@ struct Tolerated {
     dialect: &'static str,
 }
 
+/// What became of a webhook's delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Heard {
+    outcome: &'static str,
+}
+
 /// What is counted. Modules register their own under `bridge_`.
 pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Request, Counter>,
     durations: Histogram,
     tolerated: Family<Tolerated, Counter>,
+    heard: Family<Heard, Counter>,
     connections: Gauge,
     connections_lent: Gauge,
     statements: Gauge,
@@ -60,6 +67,12 @@ impl Default for Metrics {
             "scim_tolerated_shapes",
             "SCIM requests with a shape that is no SCIM and was read all the same",
             tolerated.clone(),
+        );
+        let heard = Family::<Heard, Counter>::default();
+        registry.register(
+            "webhook_deliveries",
+            "Deliveries of HR systems' webhooks, by what became of them",
+            heard.clone(),
         );
         let (connections, connections_lent) = (Gauge::default(), Gauge::default());
         registry.register("http_requests", "Requests answered", requests.clone());
@@ -89,6 +102,7 @@ impl Default for Metrics {
             requests,
             durations,
             tolerated,
+            heard,
             connections,
             connections_lent,
             statements,
@@ -123,6 +137,11 @@ impl Metrics {
     pub(super) fn tolerated(&self, shape: Shape, dialect: &'static str) {
         let shape = shape.key();
         self.tolerated.get_or_create(&Tolerated { shape, dialect }).inc();
+    }
+
+    /// Counts a webhook's delivery.
+    pub(super) fn heard(&self, outcome: &'static str) {
+        self.heard.get_or_create(&Heard { outcome }).inc();
     }
 
     fn text(&self) -> Result<String, fmt::Error> {

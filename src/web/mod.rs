@@ -1,4 +1,4 @@
-//! Everything that answers HTTP: SCIM (`scim`), the management API (`api`), health, metrics, OAuth.
+//! Everything that answers HTTP: SCIM (`scim`), the management API (`api`), webhooks (`hooks`), health, metrics, OAuth.
 //!
 //! *Comes in:* requests. *Goes out:* answers; the only place that turns errors into HTTP. *Owns:* no table.
 //! *Must not know:* SQL, the background tasks. Handlers extract (parsed and allowed already), call once, answer.
@@ -8,6 +8,7 @@ mod auth;
 mod error;
 mod front;
 mod health;
+mod hooks;
 mod metrics;
 mod oauth;
 mod routes;

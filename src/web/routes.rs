@@ -2,7 +2,7 @@
 
 use actix_web::web::{JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
-use super::{Problem, api, health, metrics, oauth, scim};
+use super::{Problem, api, health, hooks, metrics, oauth, scim};
 
 /// Where SCIM is served: by the token's tenant, and by a tenant that the path names and the token must belong to.
 pub const SCIM_PREFIXES: [&str; 2] = ["/scim/v2", "/t/{tenant}/scim/v2"];
@@ -27,6 +27,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(health::healthz)
     .service(health::readyz)
     .service(metrics::metrics)
+    .configure(hooks::routes)
     .configure(oauth::routes)
     .configure(api::clients::routes)
     .configure(api::connections::routes)
@@ -43,5 +44,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)
     .configure(api::users::routes)
-    .configure(api::user::routes);
+    .configure(api::user::routes)
+    .configure(api::webhooks::routes);
 }

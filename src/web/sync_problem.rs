@@ -22,6 +22,7 @@ impl From<Error> for Problem {
             Error::ConnectionState { .. } => Self::conflict("connection-state", text),
             Error::RunState { .. } => Self::conflict("run-state", text),
             Error::NotInbound(_) => Self::unprocessable("not-inbound", text),
+            Error::NoWebhooks(_) => Self::conflict("no-webhooks", text),
             Error::Decision(_) => Self::unprocessable("invalid-decision", text),
             Error::NothingToRead(_) => Self::conflict("nothing-to-read", text),
             Error::Connector(error) => {

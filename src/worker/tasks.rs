@@ -26,6 +26,8 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         note_use_of_tokens(context),
         number_changes(context),
         start_runs(context),
+        start_looks(context),
+        sweep_webhooks(context),
         lead_runs("sync.run.lead", context),
         lead_runs("sync.run.lead_second", context),
         sweep_staging(context),
@@ -75,6 +77,30 @@ fn start_runs(context: &Context) -> Task {
         let engine = engine.clone();
         async move {
             engine.start_due().await?;
+            Ok(false)
+        }
+    })
+}
+
+fn start_looks(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    let signals = engine.signals().clone();
+    Task::every("sync.look.start", Duration::from_secs(1), move || {
+        let engine = engine.clone();
+        async move { Ok(engine.start_looks().await?) }
+    })
+    .or_when(move || {
+        let signals = signals.clone();
+        async move { signals.until_look_wanted().await }
+    })
+}
+
+fn sweep_webhooks(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    Task::every("sync.webhook.sweep", Duration::from_secs(600), move || {
+        let engine = engine.clone();
+        async move {
+            engine.sweep_webhooks().await?;
             Ok(false)
         }
     })

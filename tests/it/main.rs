@@ -53,3 +53,4 @@ mod sync_kit;
 mod sync_people;
 mod sync_process;
 mod sync_runs;
+mod webhooks;

@@ -30,6 +30,8 @@ pub struct Delivery<'a> {
     pub header: &'a dyn Fn(&str) -> Option<String>,
     /// The body as sent.
     pub body: &'a [u8],
+    /// Whether it was posted; else it can only be a challenge.
+    pub is_post: bool,
 }
 
 /// What is given back to a challenge.

@@ -49,6 +49,7 @@ fn hear(words: &str, secrets: &[&str], now: &str, sent: &Sent<'_>) -> Result<Hea
         query: sent.query,
         header: &header,
         body: sent.body.as_bytes(),
+        is_post: true,
     };
     manifest
         .hook()
@@ -265,6 +266,7 @@ fn a_challenge_is_given_back() {
             query,
             header: &header,
             body: b"",
+            is_post: false,
         };
         manifest
             .hook()

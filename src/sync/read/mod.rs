@@ -6,6 +6,7 @@
 //! A record is compared by its digest alone: an unchanged one costs one comparison and no write. A read that was
 //! interrupted begins again, since HR systems give no pages twice in the same way.
 
+mod look;
 mod pull;
 mod realm;
 mod record;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::look::Looks;
 use super::realm::Realm;
 use super::record::{Remark, staged, unreadable};
 use super::store::{self, Staged};
@@ -16,7 +17,7 @@ use crate::identity;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
-use crate::sync::run::{Outcome, RunState, Severity, store as runs};
+use crate::sync::run::{Outcome, RunCause, RunState, Severity, store as runs};
 
 /// How long a page may take before the lease is renewed meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,20 +46,22 @@ enum Pages<'a> {
     Pull(Box<Pull<'a>>),
     /// SCIM clients wrote them.
     Realm(Realm),
+    /// Webhooks named them.
+    Looks(Looks),
 }
 
 impl Pages<'_> {
     fn expected(&self) -> Option<u64> {
         match self {
             Self::Pull(pull) => pull.expected(),
-            Self::Realm(_) => None,
+            Self::Realm(_) | Self::Looks(_) => None,
         }
     }
 
     fn coverage(&self) -> Coverage {
         match self {
             Self::Pull(pull) => pull.coverage(),
-            Self::Realm(_) => Coverage::Complete,
+            Self::Realm(_) | Self::Looks(_) => Coverage::Complete,
         }
     }
 }
@@ -73,6 +76,8 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     let tokens = live.tokens(job.engine);
     let mut pull = if live.is_written() {
         Pages::Realm(Realm::new())
+    } else if job.run.cause == RunCause::Look {
+        Pages::Looks(Looks::take(job).await?)
     } else {
         Pages::Pull(Box::new(live.pull(job.engine, &mut conn, &tokens).await?))
     };
@@ -108,15 +113,21 @@ async fn next(
     seen: &Seen,
 ) -> Result<Option<Page>, Error> {
     let expected = pages.expected();
-    let pull = match pages {
-        Pages::Pull(pull) => pull,
-        Pages::Realm(realm) => return realm.next(job, live).await,
+    if let Pages::Realm(realm) = pages {
+        return realm.next(job, live).await;
+    }
+    let (engine, run) = (job.engine, job.run.clone());
+    let page = async {
+        match pages {
+            Pages::Realm(_) => Ok(None),
+            Pages::Pull(pull) => Ok(pull.next().await?),
+            Pages::Looks(looks) => looks.next(engine, &run, live).await,
+        }
     };
-    let page = pull.next();
     tokio::pin!(page);
     loop {
         tokio::select! {
-            page = &mut page => return Ok(page?),
+            page = &mut page => return page,
             () = tokio::time::sleep(PATIENCE) => job.beat(progress(seen, expected)).await?,
         }
     }
@@ -255,6 +266,7 @@ async fn finish(job: &mut Job<'_>, coverage: Coverage, seen: &Seen) -> Result<()
         })
         .collect();
     job.run.coverage = Some(match &coverage {
+        Coverage::Complete if job.run.cause == RunCause::Look => json!({ "looked_at": seen.read }),
         Coverage::Complete => json!({ "complete": true }),
         Coverage::Partial { reason } => json!({ "complete": false, "reason": reason }),
     });

@@ -102,6 +102,10 @@ pub enum RunCause {
     Decision,
     /// SCIM clients wrote into the connection.
     Written,
+    /// Webhooks named employees: only these are read, one by one.
+    Look,
+    /// Webhooks told of changes without saying whose: all are read.
+    Webhook,
 }
 
 impl RunCause {
@@ -115,6 +119,8 @@ impl RunCause {
             Self::Due => "due",
             Self::Decision => "decision",
             Self::Written => "written",
+            Self::Look => "look",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -125,6 +131,8 @@ impl RunCause {
             "due" => Self::Due,
             "decision" => Self::Decision,
             "written" => Self::Written,
+            "look" => Self::Look,
+            "webhook" => Self::Webhook,
             _ => Self::Manual,
         }
     }
@@ -133,6 +141,12 @@ impl RunCause {
     #[must_use]
     pub const fn reads(self) -> bool {
         !matches!(self, Self::Due)
+    }
+
+    /// Whether it looks at everybody, so that a plan which waits for approval is out of date after it.
+    #[must_use]
+    pub const fn looks_at_all(self) -> bool {
+        !matches!(self, Self::Due | Self::Look)
     }
 }
 

@@ -396,8 +396,8 @@ statement!(
      RETURNING id"
 );
 
-/// Ends the runs of a connection that wait for approval, since `newer` has looked again. A run that read nothing
-/// takes the place only of others that read nothing. Returns which.
+/// Ends the runs of a connection that wait for approval, since `newer` has looked again. A run that did not look at
+/// everybody takes the place only of others that read nothing. Returns which.
 pub(in crate::sync) async fn supersede(
     conn: &mut Conn,
     newer: &Run,
@@ -407,7 +407,7 @@ pub(in crate::sync) async fn supersede(
         newer.tenant.uuid(),
         newer.connection.uuid(),
         newer.id.uuid(),
-        newer.cause.reads(),
+        newer.cause.looks_at_all(),
         now,
     ))
     .get_results(conn)

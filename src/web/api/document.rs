@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     apps, clients, connections, connectors, freezes, holds, operations, reviews, runs, schemas, status,
-    tenants, tokens, user, users,
+    tenants, tokens, user, users, webhooks,
 };
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -65,6 +65,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(tokens::Api::openapi());
     document.merge(users::Api::openapi());
     document.merge(user::Api::openapi());
+    document.merge(webhooks::Api::openapi());
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,

@@ -20,6 +20,7 @@ pub mod tenants;
 pub mod tokens;
 pub mod user;
 pub mod users;
+pub mod webhooks;
 
 pub use caller::{Admin, ApiCaller, ApiOperator, ProvisioningRead, ScimRead, ScopeKind};
 pub use list::{List, PageQuery};

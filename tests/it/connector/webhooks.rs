@@ -47,6 +47,7 @@ fn meaning(key: &str, one: &Recorded) -> Value {
         query: &one.query,
         header: &header,
         body: one.body.as_bytes(),
+        is_post: true,
     };
     if let Some(echo) = hook.challenge(&delivery) {
         return json!({ "echo": echo.body });

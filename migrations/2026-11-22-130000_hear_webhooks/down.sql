@@ -1,0 +1,3 @@
+DROP TABLE look;
+DROP TABLE webhook_delivery;
+DROP TABLE webhook;
