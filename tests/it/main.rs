@@ -37,6 +37,7 @@ mod routes;
 mod sandbox;
 mod schemas;
 mod scim_bulk;
+mod scim_bulk_faults;
 mod scim_list;
 mod scim_paging;
 mod scim_patch;

@@ -9,16 +9,16 @@ use crate::push::command_line;
 use crate::scim_resource::{query, text};
 use crate::sync_kit::{self, Company, connection_file};
 
-const DEVICE: &str = "urn:example:params:scim:schemas:acme:1.0:Device";
+pub const DEVICE: &str = "urn:example:params:scim:schemas:acme:1.0:Device";
 const ASSET: &str = "urn:example:params:scim:schemas:extension:acme:1.0:Asset";
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const BADGE: &str = "urn:example:params:scim:schemas:extension:acme:1.0:User";
 
-const DEVICES_FILE: &str = "tests/fixtures/schemas/devices.json";
+pub const DEVICES_FILE: &str = "tests/fixtures/schemas/devices.json";
 const BADGE_FILE: &str = "tests/fixtures/schemas/badge.toml";
 
 /// A file of the fixtures as the API takes it.
-fn document(file: &str) -> Value {
+pub fn document(file: &str) -> Value {
     let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     if file.ends_with(".toml") {

@@ -1,5 +1,10 @@
 //! PATCH over HTTP, as the RFC has it and as Entra ID, Okta and others send it.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -242,4 +247,99 @@ async fn c41_c42_members_added_at_once_are_all_there() {
     // Who is deleted is in no group.
     answer(bridge.request(Method::DELETE, &path(&users[0]))).await;
     assert_eq!(bridge.get(&at).await["members"].as_array().unwrap().len(), 11);
+}
+
+/// One of some operations on a user, and whether a client may do it alone.
+fn operations() -> impl Strategy<Value = Vec<Value>> {
+    let urn = |name: &str| format!("{ENTERPRISE}:{name}");
+    let word = || select(vec![json!("a"), json!("A"), json!(""), Value::Null, json!(7)]);
+    let op = || select(vec!["add", "replace", "remove"]);
+    let paths = [
+        "title".to_owned(),
+        "name.givenName".to_owned(),
+        "emails[type eq \"work\"].value".to_owned(),
+        "emails[type eq \"own\"].display".to_owned(),
+        "externalId".to_owned(),
+        "userName".to_owned(),
+        "id".to_owned(),
+        urn("department"),
+        urn("manager.displayName"),
+    ];
+    let single = (op(), select(paths.to_vec()), word()).prop_map(|(op, path, value)| match op {
+        "remove" => json!({ "op": op, "path": path }),
+        _ => json!({ "op": op, "path": path, "value": value }),
+    });
+    let email = (select(vec!["work", "home"]), word(), any::<bool>())
+        .prop_map(|(kind, value, primary)| json!({ "type": kind, "value": value, "primary": primary }));
+    let list = (op(), vec(email, 0..3))
+        .prop_map(|(op, value)| json!({ "op": op, "path": "emails", "value": value }));
+    let whole = (word(), word()).prop_map(|(title, department)| {
+        json!({ "op": "replace", "value": { "title": title, "id": "x", ENTERPRISE: { "department": department } } })
+    });
+    let active =
+        any::<bool>().prop_map(|active| json!({ "op": "replace", "path": "active", "value": active }));
+    let extension = op().prop_map(|op| match op {
+        "remove" => json!({ "op": op, "path": ENTERPRISE }),
+        _ => json!({ "op": op, "path": ENTERPRISE, "value": { "costCenter": "7" } }),
+    });
+    vec(
+        prop_oneof![6 => single, 2 => list, 1 => whole, 1 => active, 1 => extension],
+        1..4,
+    )
+}
+
+/// What is said of a user and its version go together: a refusal leaves both, a change moves the version by one, and
+/// what changes nothing moves nothing.
+///
+/// Covers: rfc 5.2, 5.23, 5.32, 5.33, 9.1; item 4
+#[tokio::test]
+async fn a_version_moves_when_something_changes_and_only_then() {
+    let bridge = Bridge::spawn().await;
+    let path = path(&user(&bridge, "ann@acme.test").await);
+    let mut runner = TestRunner::deterministic();
+    let strategy = operations();
+    let without_meta = |user: &Value| {
+        let mut user = user.clone();
+        user.as_object_mut().unwrap().remove("meta");
+        user
+    };
+    let version = |user: &Value| -> u64 {
+        let tag = text(user, "/meta/version")
+            .trim_start_matches("W/")
+            .trim_matches('"');
+        tag.parse().unwrap()
+    };
+    let (mut changed, mut idle, mut refused) = (0, 0, 0);
+    let mut before = bridge.get(&path).await;
+    for _ in 0..400 {
+        let operations = Value::Array(strategy.new_tree(&mut runner).unwrap().current());
+        bridge.clock.advance(chrono::TimeDelta::seconds(1));
+        let (status, answered) = patch(&bridge, &path, operations.clone()).await;
+        let after = bridge.get(&path).await;
+        match status {
+            200 if without_meta(&after) == without_meta(&before) => {
+                assert_eq!(after, before, "{operations}");
+                idle += 1;
+            }
+            200 => {
+                assert_eq!(version(&after), version(&before) + 1, "{operations}");
+                assert_ne!(after["meta"]["lastModified"], before["meta"]["lastModified"]);
+                changed += 1;
+            }
+            _ => {
+                assert_eq!((status, &after), (400, &before), "{operations}");
+                refused += 1;
+            }
+        }
+        if status == 200 {
+            assert_eq!(answered, after, "{operations}");
+        }
+        before = after;
+    }
+    let changes = bridge.count("SELECT count(*) FROM change").await;
+    assert_eq!(changes, 1 + changed, "one change for each");
+    assert!(
+        changed > 60 && idle > 40 && refused > 60,
+        "{changed} {idle} {refused}"
+    );
 }
