@@ -146,6 +146,12 @@ impl Profile {
 pub struct ProfileChange(Value);
 
 impl ProfileChange {
+    /// The user that it sets, if it sets one.
+    #[must_use]
+    pub fn user(&self) -> Option<ResourceId> {
+        self.0.get("user")?.as_str()?.parse().ok()
+    }
+
     /// The change as JSON; null stands for what is to be dropped.
     pub(super) const fn as_json(&self) -> &Value {
         &self.0

@@ -130,6 +130,7 @@ fn start(
         standings: Arc::default(),
         public_url: Arc::new(public_url),
         public_url_is_set: config.public_url.is_some(),
+        request_limit: config.request_limit,
         metrics,
     };
     let server = web::start(listener, state.clone()).map_err(Error::Http)?;

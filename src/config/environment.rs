@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -14,6 +15,8 @@ use crate::db;
 pub const MAX_CONNECTIONS: usize = 24;
 /// Where the server listens unless `SCIM_BRIDGE_LISTEN` says otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
+/// How long a SCIM request may take unless `SCIM_BRIDGE_REQUEST_SECONDS` says otherwise.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 /// Where root keeps data, since the database server must run as another user and could not enter root's folders.
 const DATA_OF_ROOT: &str = "/var/lib/scim-bridge";
 
@@ -57,6 +60,8 @@ pub struct Config {
     pub log: LogFormat,
     /// `RUST_LOG`: which log lines are written.
     pub log_filter: Option<String>,
+    /// `SCIM_BRIDGE_REQUEST_SECONDS`: how long a SCIM request may take until its answer begins; default 60.
+    pub request_limit: Duration,
     /// Whether the embedded database survives a power cut; off only in tests.
     pub durable: bool,
 }
@@ -177,6 +182,18 @@ impl Config {
                 Some(_) => return Err(refused("SCIM_BRIDGE_LOG", "it must be json or text")),
             },
             log_filter: env.text("RUST_LOG")?,
+            request_limit: match env
+                .text("SCIM_BRIDGE_REQUEST_SECONDS")?
+                .as_deref()
+                .map(str::parse)
+            {
+                None => REQUEST_LIMIT,
+                Some(Ok(seconds @ 1..=3_600)) => Duration::from_secs(seconds),
+                Some(_) => {
+                    let reason = "it must be a number of seconds, from 1 to 3600";
+                    return Err(refused("SCIM_BRIDGE_REQUEST_SECONDS", reason));
+                }
+            },
             durable: true,
         })
     }

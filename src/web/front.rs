@@ -8,11 +8,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use futures_util::FutureExt as _;
 
 use super::scim::Refusal;
-use super::{Problem, api};
+use super::{Problem, State, api};
 
 /// The most bytes of an address that are looked at: a filter of the longest allowed length, percent-encoded, fits.
 const LONGEST_ADDRESS: usize = 32 * 1024;
@@ -52,6 +53,25 @@ pub(super) async fn tidy(
         request.head_mut().method = Method::GET;
     }
     Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// Answers 503 where a SCIM request takes too long. What it began in a transaction is taken back; whether a single
+/// write took effect is not known then, as with any answer that gets lost, and repeating it is safe.
+pub(super) async fn in_time(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let limit = request.app_data::<Data<State>>().map(|state| state.request_limit);
+    let Some(limit) = limit.filter(|_| is_scim(request.path())) else {
+        return next.call(request).await;
+    };
+    match tokio::time::timeout(limit, next.call(request)).await {
+        Ok(answered) => answered,
+        Err(_) => {
+            tracing::warn!(limit_s = limit.as_secs(), "a request took too long");
+            Err(Refusal::late().into())
+        }
+    }
 }
 
 /// The address without empty parts, if it has any.

@@ -1,4 +1,8 @@
 //! The HTTP server.
+//!
+//! What is no HTTP request at all never gets here: actix answers a broken request line or header with 400, a head that
+//! is too large with 431 and one that takes more than ten seconds with 408, each without a body, and closes the
+//! connection. It has no door for a body there (actix-http 3.20, `h1/dispatcher.rs`, read 2026-11-22).
 
 use std::io;
 use std::net::TcpListener;
@@ -57,6 +61,7 @@ fn serve(listener: TcpListener, state: State) -> io::Result<Server> {
             .default_service(web::to(front::elsewhere))
             .wrap(from_fn(at_the_door))
             .wrap(from_fn(front::tidy))
+            .wrap(from_fn(front::in_time))
             .wrap(from_fn(front::catch_panic))
             .wrap_fn(move |request, service| {
                 let metrics = std::sync::Arc::clone(&metrics);

@@ -1,6 +1,7 @@
 //! What handlers work with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -39,6 +40,8 @@ pub struct State {
     pub public_url: Arc<Url>,
     /// Whether that was configured; if not, the address that a request came in by is as good.
     pub public_url_is_set: bool,
+    /// How long a SCIM request may take until its answer begins.
+    pub request_limit: Duration,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }

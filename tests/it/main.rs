@@ -38,6 +38,7 @@ mod sandbox;
 mod schemas;
 mod scim_bulk;
 mod scim_bulk_faults;
+mod scim_limits;
 mod scim_list;
 mod scim_paging;
 mod scim_patch;

@@ -11,6 +11,7 @@ use super::{Admin, ApiCaller, List, PageQuery};
 use crate::access::{self, ClientView, Profile, ProfileChange};
 use crate::base::{ClientId, ConnectionId};
 use crate::db::Transactional as _;
+use crate::directory::{Want, realm_of};
 
 /// These paths in the document.
 #[derive(OpenApi)]
@@ -103,7 +104,11 @@ async fn show(
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client}", tag = "clients", request_body = ClientChange,
     params(("client" = String, Path, description = "its name or id")),
-    responses((status = 200, body = ClientBody), (status = 404, description = "no such client")),
+    responses(
+        (status = 200, body = ClientBody),
+        (status = 404, description = "no such client"),
+        (status = 422, description = "the user that /Me is to lead to does not exist"),
+    ),
     security(("token" = ["admin"])),
 )]
 #[patch("/api/v1/clients/{client}")]
@@ -115,6 +120,20 @@ async fn change(
 ) -> Result<Json<ClientBody>, Problem> {
     let mut conn = state.db.conn().await?;
     let mut found = access::find_client(&mut conn, caller.tenant, &which).await?;
+    if let Some(user) = body.profile.user() {
+        let home = found.connection.map_or(caller.tenant, realm_of);
+        let target = (home, user, "User");
+        let there = state
+            .directory
+            .get(&mut conn, target, None, Want::default())
+            .await;
+        let there = there.map_err(|error| Problem::internal(&error))?;
+        if there.is_none() {
+            let detail =
+                format!("there is no user {user} among those that the client sees: /Me would lead nowhere");
+            return Err(Problem::unprocessable("no-such-user", detail));
+        }
+    }
     found.profile = conn
         .transaction(async |conn| {
             let (actor, now) = (caller.actor(), state.clock.now());

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use serde_json::Value;
 
+use super::super::State;
 use super::BODY_BYTES;
 use super::media;
 use super::refusal::Refusal;
@@ -17,13 +18,13 @@ use crate::scim;
 
 /// How long the next part of a body may be in coming.
 const SLOWEST_PART: Duration = Duration::from_secs(15);
-/// How long a whole body may take.
-const SLOWEST_BODY: Duration = Duration::from_secs(120);
 
-/// Reads a JSON body, within the limits.
+/// Reads a JSON body, within the limits: of the time that a request has, half may go by until its body is there.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Value, Refusal> {
     media::check_sent(request)?;
-    let body = gather(payload, SLOWEST_PART, SLOWEST_BODY).await?;
+    let state = request.app_data::<Data<State>>();
+    let whole = state.map_or(SLOWEST_PART, |state| state.request_limit / 2);
+    let body = gather(payload, SLOWEST_PART.min(whole), whole).await?;
     serde_json::from_slice(&body).map_err(|error| {
         let detail = format!(
             "the body is not JSON: line {}, column {}",

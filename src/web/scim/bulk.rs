@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -18,9 +18,6 @@ use crate::db::Transactional as _;
 use crate::directory::{Answer, Error, Expected, Want};
 use crate::scim::bulk::{self, BULK_RESPONSE, Circle, Method, Schedule, Step, Wish};
 use crate::scim::{self, Incoming, ResourceType};
-
-/// For how long new operations are begun; those that remain are answered with 503.
-const PATIENCE: Duration = Duration::from_secs(50);
 
 /// What an operation did.
 struct Done {
@@ -40,9 +37,11 @@ pub async fn bulk(
     drop(body);
     let mut results = Results::new(&session.base, &request);
     let mut schedule = Schedule::new(request);
+    // Those that remain are answered with 503, while there is time left for the one that has begun and for the answer.
+    let patience = session.state.request_limit * 2 / 3;
     let begun = Instant::now();
     while let Some(step) = schedule.next() {
-        let late = begun.elapsed() > PATIENCE;
+        let late = begun.elapsed() > patience;
         match step {
             Step::Refuse(at, error) => results.failed(at, &error.into()),
             Step::Do(at, _) if late => {

@@ -36,6 +36,16 @@ fn read<'a>(texts: impl Iterator<Item = &'a str>) -> Tags {
     Tags::These(versions)
 }
 
+/// Whether `If-None-Match` names this opaque version.
+pub fn names(request: &HttpRequest, version: &str) -> bool {
+    let given = request.headers().get_all(IF_NONE_MATCH);
+    let tags = given.flat_map(|header| header.to_str().unwrap_or_default().split(','));
+    tags.map(str::trim).any(|tag| {
+        let bare = tag.strip_prefix("W/").unwrap_or(tag);
+        tag == "*" || bare.strip_prefix('"').and_then(|bare| bare.strip_suffix('"')) == Some(version)
+    })
+}
+
 /// What `If-Match` expects of the stored version.
 pub fn if_match(request: &HttpRequest) -> Expected {
     match tags(request, IF_MATCH) {

@@ -70,6 +70,15 @@ pub fn change(session: &Session<Writes>, body: &Value) -> Result<patch::Request,
     })
 }
 
+/// How a PATCH is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shows {
+    /// With the resource.
+    pub resource: bool,
+    /// Which preference of the client's decided it (RFC 7240 §3, `Preference-Applied`).
+    pub applied: Option<&'static str>,
+}
+
 /// Whether a PATCH is answered with the resource: `attributes` asks for it, `Prefer` says (RFC 7240 §4.2), else it is
 /// the client's profile, or the type: a user is shown, a group is not; Entra ID is shown nothing.
 pub fn shows_result(
@@ -77,22 +86,71 @@ pub fn shows_result(
     kind: &ResourceType,
     request: &HttpRequest,
     projection: &Projection,
-) -> bool {
-    let prefers = |what: &str| {
-        let values = request
-            .headers()
-            .get_all("prefer")
-            .filter_map(|header| header.to_str().ok());
-        values
-            .flat_map(|value| value.split([',', ';']))
-            .any(|one| one.trim().eq_ignore_ascii_case(what))
-    };
-    if !projection.is_default() || prefers("return=representation") {
-        return true;
+) -> Shows {
+    let given = request.headers().get_all("prefer");
+    let preferred = preferred_return(given.filter_map(|header| header.to_str().ok()));
+    if let Some(resource) = preferred.filter(|resource| *resource || projection.is_default()) {
+        let applied = if resource {
+            "return=representation"
+        } else {
+            "return=minimal"
+        };
+        return Shows {
+            resource,
+            applied: Some(applied),
+        };
+    }
+    let applied = None;
+    if !projection.is_default() {
+        let resource = true;
+        return Shows { resource, applied };
     }
     let usual = match session.caller.profile.patch_answer {
         Some(answer) => answer == PatchAnswer::Resource,
         None => kind.membership().is_none() && session.manner() != Manner::Entra,
     };
-    !prefers("return=minimal") && usual
+    Shows {
+        resource: usual,
+        applied,
+    }
+}
+
+/// Whether the client prefers the representation (`true`) or a minimal answer: the first `return` of its `Prefer`
+/// headers counts, and what is not known is passed over (RFC 7240 §2).
+fn preferred_return<'a>(headers: impl Iterator<Item = &'a str>) -> Option<bool> {
+    let preferences = headers.flat_map(|header| header.split(','));
+    let values = preferences.filter_map(|preference| {
+        let (name, value) = preference.split(';').next()?.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("return").then_some(value)
+    });
+    match values.map(str::to_ascii_lowercase).next()?.as_str() {
+        "representation" => Some(true),
+        "minimal" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::preferred_return;
+
+    /// Covers: rfc 5.4; item 4
+    #[test]
+    fn the_first_preference_for_an_answer_counts() {
+        for (headers, expected) in [
+            (&["return=minimal"][..], Some(false)),
+            (&["return=representation"], Some(true)),
+            (&["RETURN = \"Minimal\""], Some(false)),
+            (&["respond-async, return=minimal; foo=bar"], Some(false)),
+            (&["wait=10", "return=representation, return=minimal"], Some(true)),
+            (&["wait=10; return=minimal"], None),
+            (&["handling=lenient", "minimal"], None),
+            (&["return=everything"], None),
+            (&["return", ""], None),
+            (&[], None),
+        ] {
+            assert_eq!(preferred_return(headers.iter().copied()), expected, "{headers:?}");
+        }
+    }
 }

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, ETAG};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::super::{State, authenticate};
 use super::refusal::Refusal;
-use super::{LIMITS, media, session};
+use super::{LIMITS, condition, media, session};
 use crate::access::Identity;
+use crate::base::digest;
 use crate::scim::message::ListResponse;
 use crate::scim::{Registry, Shape, discovery};
 
@@ -86,8 +87,19 @@ fn all(request: &HttpRequest, resources: Vec<Value>) -> Result<HttpResponse, Ref
     shown(request, &list)
 }
 
+/// The answer with its ETag, or 304 to who has it already. Its version is a digest of the text: what is shown follows
+/// from the program, from what the tenant defines and from the address that the client uses.
 fn shown(request: &HttpRequest, body: &Value) -> Result<HttpResponse, Refusal> {
+    let media = media::wanted(request)?;
+    let text = body.to_string();
+    let digest = digest(text.as_bytes());
+    let version: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let tag = (ETAG, format!("W/\"{version}\""));
+    if condition::names(request, &version) {
+        return Ok(HttpResponse::NotModified().insert_header(tag).finish());
+    }
     Ok(HttpResponse::Ok()
-        .content_type(media::wanted(request)?)
-        .body(body.to_string()))
+        .insert_header(tag)
+        .content_type(media)
+        .body(text))
 }

@@ -1,7 +1,7 @@
 //! One resource: create, read, replace, change, delete (RFC 7644 §3.3 to §3.6).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, LINK, LOCATION};
+use actix_web::http::header::{ETAG, HeaderName, HeaderValue, LINK, LOCATION};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -139,17 +139,26 @@ pub async fn change(
     let projection = projection(kind, request)?;
     let change = dialect::change(session, &body::read(request, payload).await?)?;
     let expected = condition::expected(request);
-    let show = dialect::shows_result(session, kind, request, &projection);
-    let want = if show {
+    let shows = dialect::shows_result(session, kind, request, &projection);
+    let want = if shows.resource {
         render::want(kind, &projection)
     } else {
         Default::default()
     };
     let answer = write::patch(session, target, &change, (&expected, want)).await?;
-    if show {
-        return Ok(shown(StatusCode::OK, session, kind, &answer.found, &projection));
+    let applied = shows.applied.map(HeaderValue::from_static);
+    let applied = applied.map(|applied| (HeaderName::from_static("preference-applied"), applied));
+    if shows.resource {
+        let mut whole = shown(StatusCode::OK, session, kind, &answer.found, &projection);
+        if let Some((name, value)) = applied {
+            whole.headers_mut().insert(name, value);
+        }
+        return Ok(whole);
     }
     let mut silent = HttpResponse::NoContent();
+    if let Some(applied) = applied {
+        silent.insert_header(applied);
+    }
     silent.insert_header((ETAG, condition::etag(answer.found.version)));
     Ok(silent
         .insert_header((LOCATION, render::location(&session.base, kind, &answer.found)))
