@@ -12,7 +12,7 @@ COPY tests tests
 RUN cargo build --release --locked --bin scim-bridge
 
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates openssh-client && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /var/lib/scim-bridge --create-home scim-bridge
 COPY --from=build /src/target/release/scim-bridge /usr/local/bin/scim-bridge
 USER scim-bridge

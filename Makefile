@@ -57,7 +57,7 @@ schemathesis: postgres tools
 
 # SCIM software of others that judges ours: a conformance tester and two servers. Tests that need a part which could
 # not be installed say so in their output.
-tools: target/judges/.ready
+tools: target/judges/.ready sshd
 target/judges/.ready: tests/judges/requirements.txt tests/judges/package.json
 	@mkdir -p target/judges
 	@python3 -m venv target/judges/python && target/judges/python/bin/pip install -q -r tests/judges/requirements.txt \
@@ -65,3 +65,12 @@ target/judges/.ready: tests/judges/requirements.txt tests/judges/package.json
 	@cp tests/judges/package.json target/judges/ && npm install --silent --no-audit --no-fund --prefix target/judges \
 	  || echo 'NOT INSTALLED: scimmy-routers (it needs node with npm)'
 	@touch $@
+
+# A real SFTP server, which tests start for themselves on a port of their own; no service is started.
+.PHONY: sshd
+sshd:
+	@if [ -x /usr/sbin/sshd ]; then exit 0; fi; \
+	if command -v apt-get >/dev/null; then \
+	  $(SUDO) apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $(SUDO) apt-get install -y -qq openssh-server openssh-client >/dev/null; \
+	else echo 'NOT INSTALLED: openssh-server'; fi

@@ -121,7 +121,13 @@ impl Manifest {
     /// Whether it reads a file whose columns the connection names in `[fields]`.
     #[must_use]
     pub fn reads_files(&self) -> bool {
-        self.written.connector.custom == Some(Custom::Csv)
+        matches!(self.written.connector.custom, Some(Custom::Csv | Custom::CsvSftp))
+    }
+
+    /// Whether its file lies on a server that is asked over SFTP.
+    #[must_use]
+    pub fn fetches_files(&self) -> bool {
+        self.written.connector.custom == Some(Custom::CsvSftp)
     }
 
     /// Whether SCIM clients write its records, and there is nothing to ask.

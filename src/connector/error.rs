@@ -200,6 +200,9 @@ pub enum Error {
     /// No file has been handed in.
     #[error("no file has been uploaded yet, and neither url nor server_path is set")]
     NoFile,
+    /// A file cannot be fetched over SFTP.
+    #[error("the file cannot be fetched")]
+    Sftp(#[from] crate::net::SftpError),
     /// A file on the server cannot be read.
     #[error("the file cannot be read")]
     File {
@@ -238,6 +241,7 @@ impl Error {
             | Self::SignInBusy { .. }
             | Self::TokenStore { .. } => true,
             Self::Unreachable { source, .. } => source.is_transient(),
+            Self::Sftp(source) => source.is_transient(),
             _ => false,
         }
     }
@@ -285,6 +289,9 @@ impl Error {
             }
             Self::Looping { .. } | Self::EndsEarly { .. } | Self::LeadsAway { .. } => {
                 "try again; if it stays, report it: nobody leaves because of this read"
+            }
+            Self::Sftp(_) => {
+                "compare host, port, user, host_key and path with what the server's operator gave you, and the guide of this connector"
             }
             Self::NoFile => "hand in a file with `scim-bridge sync`",
             Self::File { .. } | Self::Outside => "check server_path and the rights on the file",

@@ -70,6 +70,8 @@ pub(super) struct Head {
 pub(super) enum Custom {
     /// A table in a file.
     Csv,
+    /// The same over SFTP.
+    CsvSftp,
     /// Nothing is asked: SCIM clients write the records.
     Scim,
 }

@@ -136,7 +136,11 @@ impl Form {
                 .strip_prefix('/')
                 .is_some_and(|path| path.split('/').all(is_segment)),
             Self::Number => text.len() <= 18 && text.chars().all(|c| c.is_ascii_digit()),
-            Self::Pem => text.trim_start().starts_with("-----BEGIN ") && text.trim_end().ends_with("-----"),
+            Self::Pem => {
+                // Key files in JSON have \n in place of line ends.
+                let text = text.replace("\\n", "\n");
+                text.trim_start().starts_with("-----BEGIN ") && text.trim_end().ends_with("-----")
+            }
             Self::Url => is_url(text),
             Self::Origin => is_url(text) && is_origin(text),
             Self::Character => text == "tab" || text.len() == 1,

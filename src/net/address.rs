@@ -9,6 +9,11 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 #[error("the name leads to a private network")]
 pub(super) struct OnlyPrivate;
 
+/// The name leads nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("the name cannot be resolved")]
+pub(super) struct Unresolved(#[source] std::io::Error);
+
 /// Resolves names by the operating system and drops private addresses, unless they are allowed.
 pub(super) struct Resolver {
     pub(super) allow_private: bool,
@@ -18,7 +23,8 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
         Box::pin(async move {
-            let all: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let all: Vec<SocketAddr> = found.map_err(Unresolved)?.collect();
             let found = !all.is_empty();
             let kept: Vec<SocketAddr> = all
                 .into_iter()

@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use super::address::{OnlyPrivate, Resolver, is_public};
 use super::answer::retry_after;
-use super::{Answer, Error, Sleeper};
+use super::{Answer, Error, Refusals, Sleeper};
 use crate::base::{Clock, Secret};
 
 /// Longest time for one request, from connecting to the last byte, unless the request says otherwise.
@@ -32,6 +32,7 @@ pub struct Net {
     allow_private: bool,
     clock: Clock,
     sleeper: Sleeper,
+    refusals: Option<Refusals>,
 }
 
 impl Net {
@@ -67,6 +68,7 @@ impl Net {
             allow_private,
             clock,
             sleeper: Sleeper::real(),
+            refusals: None,
         })
     }
 
@@ -75,6 +77,22 @@ impl Net {
     pub fn with_sleeper(mut self, sleeper: Sleeper) -> Self {
         self.sleeper = sleeper;
         self
+    }
+
+    /// The same client, with what other sides say when they refuse.
+    #[must_use]
+    pub fn noting(&self) -> (Self, Refusals) {
+        let refusals = Refusals::default();
+        let net = Self {
+            refusals: Some(refusals.clone()),
+            ..self.clone()
+        };
+        (net, refusals)
+    }
+
+    /// Whether private networks may be spoken to.
+    pub(super) const fn allows_private(&self) -> bool {
+        self.allow_private
     }
 
     /// How callers wait between requests.
@@ -252,6 +270,9 @@ impl Request<'_> {
             body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
+        if let Some(refusals) = self.net.refusals.as_ref().filter(|_| status >= 400) {
+            refusals.note(status, &headers, &body);
+        }
         let span = tracing::Span::current();
         span.record("status", status);
         span.record(

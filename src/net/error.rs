@@ -1,5 +1,7 @@
 //! Why a request got no answer.
 
+use super::address::Unresolved;
+
 /// Why a request got no answer. An answer with an error status is not one of these.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,6 +73,36 @@ impl Error {
             self,
             Self::Connect { .. } | Self::TimedOut { .. } | Self::Broken { .. }
         )
+    }
+
+    /// Whether the host's name could not be resolved.
+    #[must_use]
+    pub fn is_unresolved(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&**source);
+        while let Some(inner) = cause {
+            if inner.is::<Unresolved>() {
+                return true;
+            }
+            cause = inner.source();
+        }
+        false
+    }
+
+    /// The host, where one was asked.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Private { host }
+            | Self::Connect { host, .. }
+            | Self::TimedOut { host }
+            | Self::Redirected { host }
+            | Self::TooLarge { host, .. }
+            | Self::Broken { host, .. } => Some(host),
+            Self::Build(_) | Self::BadAddress | Self::BadHeader { .. } => None,
+        }
     }
 
     /// Whether the other side may have received the request and acted on it.

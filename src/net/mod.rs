@@ -1,5 +1,7 @@
 //! The one HTTP client: time-outs, a cap on what is read, a guard against private addresses, `Retry-After`.
 //!
+//! Beside it, a file over SFTP by the machine's OpenSSH client.
+//!
 //! *Comes in:* a method, an address, headers and a body. *Goes out:* an [`Answer`], or an [`Error`] that says whether the
 //! request may have arrived and whether repeating can help. *Owns:* no table.
 //! *Must not know:* HR systems, SCIM, tenants.
@@ -13,11 +15,15 @@ mod address;
 mod answer;
 mod client;
 mod error;
+mod refusals;
+mod sftp;
 mod sleeper;
 
 pub use answer::Answer;
 pub use client::{BODY_CAP, Net, Request, TIME_OUT};
 pub use error::Error;
+pub use refusals::{Refusals, Refused};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use sftp::{SftpError, SftpFile};
 pub use sleeper::Sleeper;

@@ -3,7 +3,7 @@
 mod api;
 mod failures;
 mod file;
-mod harness;
+pub(crate) mod harness;
 mod recordings;
 mod sign_in;
 mod transport;

@@ -48,6 +48,7 @@ mod scim_sanity;
 mod scim_tester;
 mod sequencer;
 mod server;
+mod sftp;
 mod stub;
 mod sync_connections;
 mod sync_guard;

@@ -64,6 +64,9 @@ impl<'a> CsvReader<'a> {
         if let Some(upload) = &self.source.upload {
             return Ok(upload.clone());
         }
+        if self.source.manifest.fetches_files() {
+            return super::sftp::fetch(settings, self.source.net, FILE_CAP).await;
+        }
         if let Some(url) = settings.text("url") {
             return self.fetch(url).await;
         }

@@ -1,4 +1,5 @@
 //! Readers in code, for what the vocabulary of manifests cannot say.
 
 pub(super) mod csv;
+mod sftp;
 mod table;

@@ -223,7 +223,10 @@ pub(super) fn upload_about(connection: &Connection) -> String {
 
 /// Whether runs read a file that somebody hands in: a file connector without an address of its own.
 pub(super) fn wants_upload(manifest: &Manifest, file: &ConnectionFile) -> bool {
-    manifest.reads_files() && !file.settings.contains_key("url") && !file.settings.contains_key("server_path")
+    manifest.reads_files()
+        && !manifest.fetches_files()
+        && !file.settings.contains_key("url")
+        && !file.settings.contains_key("server_path")
 }
 
 fn unknown_connector(catalogue: &Catalogue, key: &str) -> FileProblem {
