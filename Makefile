@@ -64,6 +64,9 @@ target/judges/.ready: tests/judges/requirements.txt tests/judges/package.json
 	  || echo 'NOT INSTALLED: scim2-tester, scim-sanity and scim2-server (they need python3 with venv and pip)'
 	@cp tests/judges/package.json target/judges/ && npm install --silent --no-audit --no-fund --prefix target/judges \
 	  || echo 'NOT INSTALLED: scimmy-routers (it needs node with npm)'
+	@command -v chromedriver >/dev/null && command -v xmlsec1 >/dev/null \
+	  || { command -v apt-get >/dev/null && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq xmlsec1 chromium chromium-driver >/dev/null; } \
+	  || echo 'NOT INSTALLED: xmlsec1, chromium and chromedriver (for setup links in a real browser, and signed assertions)'
 	@touch $@
 
 # A real SFTP server, which tests start for themselves on a port of their own; no service is started.

@@ -131,6 +131,7 @@ fn start(
         public_url: Arc::new(public_url),
         public_url_is_set: config.public_url.is_some(),
         request_limit: config.request_limit,
+        pages: Arc::default(),
         metrics,
     };
     let server = web::start(listener, state.clone()).map_err(Error::Http)?;

@@ -17,8 +17,11 @@ pub(super) enum Command {
         /// The file, TOML
         file: PathBuf,
         /// Publish it at once
-        #[arg(long)]
+        #[arg(long, conflicts_with = "incomplete")]
         publish: bool,
+        /// Keep it although settings are unanswered: a setup link asks for them
+        #[arg(long)]
+        incomplete: bool,
     },
     /// List the connections
     List,
@@ -57,6 +60,19 @@ pub(super) enum Command {
     },
     /// Make or show the address at which the HR system tells of changes by itself, and what to do there
     Webhook(webhook::Order),
+    /// Print the link by which somebody consents at the HR system
+    Authorize {
+        /// Its name
+        name: String,
+    },
+    /// Print a one-time link with which somebody without an account connects the HR system
+    SetupLink {
+        /// Its name
+        name: String,
+        /// How long it lasts, in hours; at most 720
+        #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=720))]
+        expires: u32,
+    },
     /// Print the connection file, with "sealed" in place of secrets
     Export {
         /// Its name
@@ -65,8 +81,13 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
-    if let Command::Apply { file, publish } = command {
-        return apply(&file, publish, output).await;
+    if let Command::Apply {
+        file,
+        publish,
+        incomplete,
+    } = command
+    {
+        return apply(&file, (publish, incomplete), output).await;
     }
     let client = Client::from_env()?;
     match command {
@@ -84,6 +105,11 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             changed(&client, &name, "/rollback", &json!({ "revision": to }), output).await?;
         }
         Command::Webhook(order) => webhook::run(&client, order, output).await?,
+        Command::Authorize { name } => link(&client, &name, "/authorize", &json!({}), output).await?,
+        Command::SetupLink { name, expires } => {
+            let order = json!({ "expires_in": expires.saturating_mul(3600) });
+            link(&client, &name, "/setup-link", &order, output).await?;
+        }
         Command::Export { name } => export(&client, &name, output).await?,
     }
     Ok(Exit::Done)
@@ -98,7 +124,7 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
-async fn apply(file: &Path, publish: bool, output: Output) -> Result<Exit, Error> {
+async fn apply(file: &Path, (publish, incomplete): (bool, bool), output: Output) -> Result<Exit, Error> {
     let toml = std::fs::read_to_string(file)
         .map_err(|error| Error::Usage(format!("{} cannot be read: {error}", file.display())))?;
     let (parsed, mut body) =
@@ -106,7 +132,10 @@ async fn apply(file: &Path, publish: bool, output: Output) -> Result<Exit, Error
     resolve(&mut body, file)?;
     let client = Client::from_env()?;
     let applied = client
-        .put(&path(&parsed.name, ""), &body)
+        .put(
+            &path(&parsed.name, if incomplete { "?incomplete=true" } else { "" }),
+            &body,
+        )
         .await
         .map_err(|error| refused(file, &toml, error))?;
     let mut connection = applied.get("connection").cloned().unwrap_or_default();
@@ -220,8 +249,24 @@ fn sheet(body: &Value) -> String {
         .get("file")
         .and_then(|file| toml::to_string(file).ok())
         .unwrap_or_default();
+    let consent = match body.pointer("/consent/state").and_then(Value::as_str) {
+        Some("needed") => format!(
+            "\nconsent: needed again since {}; `scim-bridge connection authorize {}` prints the link",
+            body.pointer("/consent/lost_at")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+            text(body, "name")
+        ),
+        Some(_) => format!(
+            "\nconsent: given {}",
+            body.pointer("/consent/given_at")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        ),
+        None => String::new(),
+    };
     format!(
-        "name: {}\nconnector: {}\nstate: {}\nlive revision: {}\ndraft revision: {}\nnext run: {}\n\n{file}",
+        "name: {}\nconnector: {}\nstate: {}{consent}\nlive revision: {}\ndraft revision: {}\nnext run: {}\n\n{file}",
         text(body, "name"),
         text(body, "connector"),
         text(body, "state"),
@@ -298,6 +343,11 @@ async fn changed(client: &Client, name: &str, what: &str, body: &Value, output: 
                 .unwrap_or_default()
         )
     })
+}
+
+async fn link(client: &Client, name: &str, what: &str, order: &Value, output: Output) -> Result<(), Error> {
+    let made = client.post(&path(name, what), order).await?;
+    output.show(&made, || text(&made, "link").to_owned())
 }
 
 async fn export(client: &Client, name: &str, output: Output) -> Result<(), Error> {

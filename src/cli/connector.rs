@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::connector_page::{items, page, text};
-use super::{Client, Error, Exit, Output};
+use super::{Client, Error, Exit, Output, connector_client as client};
 use crate::config::{Config, ServerAddress};
 use crate::connector::{self, Catalogue, Manifest};
 
@@ -22,6 +22,8 @@ pub(super) enum Command {
         /// Its key, such as personio
         key: String,
     },
+    /// Set, show or remove your own OAuth client at a vendor, for all tenants; works on the database itself
+    Client(client::Arguments),
     /// Check a manifest on this machine, or without a file all that this machine has
     Check {
         /// The manifest, a TOML file
@@ -33,6 +35,7 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
     match command {
         Command::List { words } => list(&words.join(" "), output).await,
         Command::Show { key } => show(&key, output).await,
+        Command::Client(arguments) => client::run(arguments, output).await,
         Command::Check { file } => check(file.as_deref(), output),
     }
 }

@@ -11,6 +11,7 @@ mod clients;
 mod command;
 mod connection;
 mod connector;
+mod connector_client;
 mod connector_page;
 mod demo;
 mod error;

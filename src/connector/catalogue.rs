@@ -5,10 +5,10 @@ use std::path::Path as FilePath;
 
 use serde_json::Value;
 
-use super::auth::{Auth, Entries};
+use super::auth::{Auth, Entries, Grant};
 use super::error::{ManifestProblem, ManifestProblems};
 use super::manifest::{Custom, ErrorWords, Pace, Written};
-use super::setting::{SettingProblem, Settings, check, with_own};
+use super::setting::{Form, OAUTH_ID, SettingProblem, Settings, check, with_own};
 use super::template::{BadTemplate, fill};
 use super::{Error, validate};
 
@@ -207,6 +207,30 @@ impl Manifest {
             Some(choices) => choices.get(text).cloned(),
             None => Some(text.to_owned()),
         }
+    }
+
+    /// Whether these settings are connected by somebody's consent.
+    #[must_use]
+    pub fn asks_consent(&self, settings: &Settings) -> bool {
+        self.auth().chosen(settings).is_some_and(Auth::asks_consent)
+    }
+
+    /// Whether a client of somebody else's may be taken: consent is asked for, the connection has no client of its own,
+    /// and it does not choose by itself to which host the client's secret goes.
+    #[must_use]
+    pub fn wants_client(&self, settings: &Settings) -> bool {
+        let Some(Auth::Oauth2(oauth)) = self.auth().chosen(settings) else {
+            return false;
+        };
+        let fixed = fill(&oauth.token, &|name| {
+            let setting = self.written.settings.get(name)?;
+            let free = matches!(setting.form, Form::Host | Form::Origin | Form::Url);
+            (setting.choices.is_some() || !free).then(String::new)
+        });
+        oauth.grant == Grant::AuthorizationCode
+            && oauth.id.is_none()
+            && settings.text(OAUTH_ID).is_none()
+            && fixed.is_ok()
     }
 
     pub(super) const fn auth(&self) -> &Auth {

@@ -94,6 +94,16 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Takes a client that somebody else gave, where the connection has none of its own.
+    pub fn set_client(&mut self, id: String, secret: Option<Secret>) {
+        self.plain.insert(OAUTH_ID.to_owned(), Value::String(id));
+        if let Some(secret) = secret {
+            self.secrets.insert(OAUTH_SECRET.to_owned(), secret);
+        }
+    }
+}
+
 impl Form {
     /// What answers look like, as a regular expression that browsers understand too; none where any text will do.
     pub(super) const fn pattern(self) -> Option<&'static str> {

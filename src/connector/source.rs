@@ -121,7 +121,7 @@ impl<'a> Source<'a> {
             }
             Err(error) => {
                 let name = match error {
-                    Error::Credentials { .. } => "credentials",
+                    Error::Credentials { .. } | Error::Consent { .. } => "credentials",
                     Error::Drift { .. } | Error::AllUnreadable { .. } | Error::NoColumn { .. } => "fields",
                     _ => "employees",
                 };
@@ -232,7 +232,9 @@ impl CheckStep {
         }
     }
 
-    fn bad(name: &str, error: &Error) -> Self {
+    /// A step that failed.
+    #[must_use]
+    pub fn bad(name: &str, error: &Error) -> Self {
         Self {
             name: name.into(),
             ok: false,

@@ -2,8 +2,8 @@
 //!
 //! *Comes in:* connection files, schedules, due dates, pages of a connector. *Goes out:* users, groups and members in
 //! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
-//! `vendor_token`, `sign_in_turn`, `consent`, `upload`, `webhook`, `webhook_delivery`, `look`, `run`, `run_outcome`, the
-//! staging tables, `org_group`. *Must not know:* HTTP, apps.
+//! `vendor_token`, `sign_in_turn`, `consent`, `consent_request`, `oauth_client`, `setup_link`, `upload`, `webhook`,
+//! `webhook_delivery`, `look`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
 //!
 //! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
@@ -41,5 +41,9 @@ pub use engine::Engine;
 pub use error::Error;
 pub use inbound::inbound_connection;
 pub use run::{Outcome, Run, RunCause, RunFilter, RunState, Severity};
+pub use sign_in::{
+    Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,
+    keep_oauth_client, oauth_client, remove_oauth_client,
+};
 pub use user::Released;
 pub use webhook::{Answered, WebhookSheet};

@@ -49,6 +49,7 @@ pub struct Metrics {
     connections: Gauge,
     connections_lent: Gauge,
     statements: Gauge,
+    consents_lost: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -97,6 +98,12 @@ impl Default for Metrics {
             "Statements sent to the database so far",
             statements.clone(),
         );
+        let consents_lost = Gauge::default();
+        registry.register(
+            "consents_lost",
+            "Connections whose HR system needs somebody's consent again",
+            consents_lost.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             requests,
@@ -106,6 +113,7 @@ impl Default for Metrics {
             connections,
             connections_lent,
             statements,
+            consents_lost,
         }
     }
 }
@@ -170,6 +178,10 @@ pub async fn metrics(state: Data<State>) -> Result<HttpResponse, Problem> {
         .metrics
         .statements
         .set(i64::try_from(state.db.statements()).unwrap_or(i64::MAX));
+    // A database that is away must not take the other numbers along: the last known one stays.
+    if let Ok(lost) = state.sync.count_lost_consents().await {
+        state.metrics.consents_lost.set(lost);
+    }
     let text = state.metrics.text().map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")

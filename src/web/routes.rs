@@ -2,7 +2,7 @@
 
 use actix_web::web::{JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
-use super::{Problem, api, health, hooks, metrics, oauth, scim};
+use super::{Problem, api, health, hooks, metrics, oauth, pages, scim};
 
 /// Where SCIM is served: by the token's tenant, and by a tenant that the path names and the token must belong to.
 pub const SCIM_PREFIXES: [&str; 2] = ["/scim/v2", "/t/{tenant}/scim/v2"];
@@ -29,8 +29,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(metrics::metrics)
     .configure(hooks::routes)
     .configure(oauth::routes)
+    .configure(pages::routes)
     .configure(api::clients::routes)
     .configure(api::connections::routes)
+    .configure(api::consents::routes)
     .configure(api::connectors::routes)
     .configure(api::document::routes)
     .configure(api::freezes::routes)

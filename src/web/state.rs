@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Metrics;
 use super::scim::Standings;
+use super::{Metrics, Pages};
 use crate::access::Doorkeeper;
 use crate::base::{Clock, Sealer};
 use crate::connector::Catalogue;
@@ -42,6 +42,8 @@ pub struct State {
     pub public_url_is_set: bool,
     /// How long a SCIM request may take until its answer begins.
     pub request_limit: Duration,
+    /// What pages for people without an account are made with.
+    pub pages: Arc<Pages>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }

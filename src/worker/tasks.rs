@@ -31,6 +31,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         lead_runs("sync.run.lead", context),
         lead_runs("sync.run.lead_second", context),
         sweep_staging(context),
+        keep_consents(context),
         sweep_uses(context),
         sweep_walks(context),
         dispatch_changes(context),
@@ -126,6 +127,17 @@ fn sweep_staging(context: &Context) -> Task {
         let engine = engine.clone();
         async move {
             engine.sweep().await?;
+            Ok(false)
+        }
+    })
+}
+
+fn keep_consents(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    Task::every("sync.consent.keep", Duration::from_secs(600), move || {
+        let engine = engine.clone();
+        async move {
+            engine.keep_consents().await?;
             Ok(false)
         }
     })

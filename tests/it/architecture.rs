@@ -122,7 +122,9 @@ const DOORS: &[(&str, Door)] = &[
             .any(|folder| file.starts_with(folder))
             || file == "main.rs"
     }),
-    ("minijinja", |file| file.starts_with("expression/")),
+    ("minijinja", |file| {
+        file.starts_with("expression/") || file.starts_with("web/pages/")
+    }),
     ("clap", |file| file.starts_with("cli/") || file == "main.rs"),
 ];
 

@@ -51,7 +51,7 @@ pub(crate) struct Ended {
 impl Program {
     pub(crate) async fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("scim-bridge-process-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(folder.join("connectors")).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -88,6 +88,7 @@ impl Program {
             .env("SCIM_BRIDGE_URL", format!("http://127.0.0.1:{}", self.port))
             .env("SCIM_BRIDGE_TOKEN", &self.token)
             .env("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "true")
+            .env("SCIM_BRIDGE_CONNECTORS_DIR", self.folder.join("connectors"))
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .kill_on_drop(true);
@@ -104,14 +105,20 @@ impl Program {
     }
 
     pub(crate) async fn serve(&self) -> Child {
+        self.serve_at(self.port).await
+    }
+
+    /// One more server on the same database.
+    pub(crate) async fn serve_at(&self, port: u16) -> Child {
         let child = self
             .command()
+            .env("SCIM_BRIDGE_LISTEN", format!("127.0.0.1:{port}"))
             .arg("serve")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let url = format!("http://127.0.0.1:{port}/readyz");
         let http = http_client();
         for _ in 0..600 {
             if http
@@ -127,7 +134,7 @@ impl Program {
         panic!("the server does not start");
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.join(name), text).unwrap();
     }
 

@@ -23,6 +23,14 @@ impl Source<'_> {
         Desk::new(self.manifest, self.settings, self.net, self.clock, self.tokens)
     }
 
+    /// Gets a token where one is needed; else sees that the settings are there.
+    ///
+    /// # Errors
+    /// When the vendor refuses, or a setting is missing.
+    pub async fn sign_in(&self) -> Result<(), Error> {
+        self.desk().badge().await.map(|_| ())
+    }
+
     /// The link by which somebody consents. `state` comes back with the answer, which goes to `redirect`.
     ///
     /// # Errors

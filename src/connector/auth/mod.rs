@@ -21,4 +21,4 @@ pub(super) use badge::Badge;
 pub use consent::ConsentLink;
 pub(super) use desk::Desk;
 pub use token::{CachedToken, MemoryTokens, TokenCache, TokenTrouble, Turn};
-pub(super) use words::{Auth, Entries};
+pub(super) use words::{Auth, Entries, Grant};

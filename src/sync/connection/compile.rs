@@ -14,7 +14,7 @@ use crate::expression::{Expression, Fields};
 use crate::scim::{Authority, ResourceType, Rule};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
-use crate::sync::sign_in::StoredToken;
+use crate::sync::sign_in::{StoredToken, oauth_client};
 use crate::translate::Mapping;
 
 /// A connection's settings, ready for a run.
@@ -73,8 +73,20 @@ impl Compiled {
             &revision.body,
             &secrets,
         )?;
+        ready.take_operators_client(engine, conn).await?;
         ready.files = engine.files.as_ref().map(|folder| folder.join(tenant));
         Ok(ready)
+    }
+
+    /// Where nothing else is said, the vendor knows us by the operator's client.
+    async fn take_operators_client(&mut self, engine: &Engine, conn: &mut Conn) -> Result<(), Error> {
+        if self.manifest.wants_client(&self.settings)
+            && let Some(client) = oauth_client(conn, &engine.sealer, self.manifest.key()).await?
+            && client.base_url.as_deref() == self.settings.text("base_url")
+        {
+            self.settings.set_client(client.id, client.secret);
+        }
+        Ok(())
     }
 
     /// Makes a file ready.
@@ -155,6 +167,11 @@ impl Compiled {
     /// The optional fields that are read.
     pub(in crate::sync) fn optional(&self) -> &[String] {
         &self.optional
+    }
+
+    /// Whether it is connected by somebody's consent.
+    pub(in crate::sync) fn asks_consent(&self) -> bool {
+        self.manifest.asks_consent(&self.settings)
     }
 
     /// Where the HR system's access token is kept.

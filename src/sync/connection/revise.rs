@@ -140,7 +140,7 @@ impl Engine {
     }
 
     /// Keeps a file as the connection's draft; makes the connection when there is none of that name. The same file
-    /// again changes nothing.
+    /// again changes nothing. `incomplete`: settings may be unanswered, for a setup link to ask; before that nothing works.
     ///
     /// # Errors
     /// [`Error::File`] with every problem, or when the store refuses.
@@ -151,6 +151,7 @@ impl Engine {
         name: &str,
         body: Value,
         actor: &str,
+        incomplete: bool,
     ) -> Result<Applied, Error> {
         let file = ConnectionFile::from_json(&body).map_err(Error::File)?;
         if file.name != name {
@@ -160,8 +161,11 @@ impl Engine {
             });
         }
         let mut conn = self.conn().await?;
-        conn.transaction(async |conn| self.keep_draft(conn, tenant, file, body, actor).await)
-            .await
+        conn.transaction(async |conn| {
+            self.keep_draft(conn, tenant, file, body, (actor, incomplete))
+                .await
+        })
+        .await
     }
 
     async fn keep_draft(
@@ -170,7 +174,7 @@ impl Engine {
         tenant: TenantId,
         file: ConnectionFile,
         mut body: Value,
-        actor: &str,
+        (actor, incomplete): (&str, bool),
     ) -> Result<Applied, Error> {
         let now = self.clock.now();
         let manifest = self.catalogue.get(&file.connector);
@@ -196,7 +200,18 @@ impl Engine {
         connection.connector.clone_from(&file.connector);
         let kind = self.directory.kind(conn, tenant, "User").await?;
         let tools = (&*self.catalogue, &kind);
-        Compiled::compile(tools, connection.clone(), file, &body, &secrets)?;
+        match Compiled::compile(tools, connection.clone(), file, &body, &secrets) {
+            Err(Error::File(problems)) if incomplete => {
+                let wrong = problems
+                    .into_iter()
+                    .filter(|problem| !is_open(problem, &body, &secrets));
+                let wrong: Vec<FileProblem> = wrong.collect();
+                if !wrong.is_empty() {
+                    return Err(Error::File(wrong));
+                }
+            }
+            done => drop(done?),
+        }
         let digest = self.digest_of(&body, &secrets);
         if let Some(latest) = latest.filter(|latest| latest.digest == digest) {
             return Ok(Applied {
@@ -539,6 +554,15 @@ impl Engine {
         .await?;
         Ok(upload)
     }
+}
+
+/// Whether a problem is only that a setting is not answered.
+fn is_open(problem: &FileProblem, body: &Value, secrets: &Map<String, Value>) -> bool {
+    let name = problem.at.as_deref().and_then(|at| at.strip_prefix("settings."));
+    name.is_some_and(|name| {
+        let given = body.get("settings").and_then(|settings| settings.get(name));
+        given.or_else(|| secrets.get(name)).is_none()
+    })
 }
 
 fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<SettingDifference>) {

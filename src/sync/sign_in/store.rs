@@ -1,4 +1,4 @@
-//! The tables of signing in: `vendor_token`, `sign_in_turn`, `consent`.
+//! The tables of tokens: `vendor_token`, `sign_in_turn`; and when one shows that consent is lost, `consent`.
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
@@ -11,7 +11,7 @@ use crate::db::{Conn, QueryError, Statement as _};
 use crate::statement;
 
 /// How long a turn lasts unless its holder asks for more: longer than one request for a token and the wait after it.
-pub(in crate::sync) const TURN_SECONDS: f64 = 120.0;
+const TURN_SECONDS: f64 = 120.0;
 
 statement!(
     ReadToken: (SqlUuid, SqlUuid) ->

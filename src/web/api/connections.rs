@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
+use super::consents::ConsentBody;
 use super::runs::RunBody;
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{ConnectionId, UploadId};
@@ -63,6 +64,11 @@ struct ConnectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     file: Option<Value>,
+    /// Whether the HR system took consent back, so that nothing is read before somebody consents again.
+    needs_consent: bool,
+    /// How consent stands, where it was ever given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<ConsentBody>,
 }
 
 impl From<Connection> for ConnectionBody {
@@ -77,6 +83,8 @@ impl From<Connection> for ConnectionBody {
             next_run_at: connection.next_run_at,
             created_at: connection.created_at,
             file: None,
+            needs_consent: false,
+            consent: None,
         }
     }
 }
@@ -103,7 +111,12 @@ async fn list(
             limit.saturating_add(1),
         )
         .await?;
-    let items = found.into_iter().map(ConnectionBody::from).collect();
+    let lost = state.sync.lost_consents(caller.tenant).await?;
+    let items = found.into_iter().map(|connection| ConnectionBody {
+        needs_consent: lost.contains(&connection.id),
+        ..connection.into()
+    });
+    let items = items.collect();
     Ok(Json(List::page(items, limit, |one: &ConnectionBody| {
         one.name.clone()
     })))
@@ -125,6 +138,9 @@ async fn show(
     let (connection, file) = state.sync.connection_file(caller.tenant, &name, true).await?;
     let mut body = ConnectionBody::from(connection);
     body.file = file;
+    let consent = state.sync.consent(caller.tenant, body.id).await?;
+    body.needs_consent = consent.as_ref().is_some_and(|consent| consent.lost_at.is_some());
+    body.consent = consent.map(ConsentBody::from);
     Ok(Json(body))
 }
 
@@ -144,13 +160,15 @@ struct AppliedBody {
 struct ApplyQuery {
     #[serde(default)]
     publish: bool,
+    #[serde(default)]
+    incomplete: bool,
 }
 
 /// Keeps a connection file as the draft, and publishes it with `publish=true`. Takes TOML (`application/toml`) or the
-/// same as JSON. A secret that is left out, or given as "sealed", stays as it is while the host of base_url stays.
+/// same as JSON. With `incomplete=true` settings may be unanswered, for a setup link to ask. A secret that is left out, or given as "sealed", stays as it is while the host of base_url stays.
 #[utoipa::path(
     put, path = "/api/v1/connections/{name}", tag = "connections",
-    params(("name" = String, Path), ("publish" = Option<bool>, Query)),
+    params(("name" = String, Path), ("publish" = Option<bool>, Query), ("incomplete" = Option<bool>, Query)),
     request_body(content((Object = "application/json"), (String = "application/toml"))),
     responses(
         (status = 200, body = AppliedBody),
@@ -170,7 +188,7 @@ async fn apply(
     let file = read_file(&request, &body)?;
     let applied = state
         .sync
-        .apply_file(caller.tenant, &name, file, &caller.actor())
+        .apply_file(caller.tenant, &name, file, &caller.actor(), query.incomplete)
         .await?;
     let connection = if query.publish {
         let published = state.sync.publish(caller.tenant, &name, &caller.actor()).await?;

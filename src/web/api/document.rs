@@ -10,8 +10,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    apps, clients, connections, connectors, freezes, holds, operations, reviews, runs, schemas, status,
-    tenants, tokens, user, users, webhooks,
+    apps, clients, connections, connectors, consents, freezes, holds, operations, reviews, runs, schemas,
+    status, tenants, tokens, user, users, webhooks,
 };
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -52,6 +52,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     document.merge(clients::Api::openapi());
     document.merge(connections::Api::openapi());
+    document.merge(consents::Api::openapi());
     document.merge(connectors::Api::openapi());
     document.merge(freezes::Api::openapi());
     document.merge(holds::Api::openapi());

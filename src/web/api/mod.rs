@@ -7,6 +7,7 @@ mod caller;
 pub mod clients;
 pub mod connections;
 pub mod connectors;
+pub mod consents;
 pub mod document;
 pub mod freezes;
 pub mod holds;

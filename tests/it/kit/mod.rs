@@ -6,13 +6,17 @@
 //! lost with it: `fsync` is off, and each test has a database of its own, copied from a template that is migrated once
 //! for each set of migrations, and dropped when the test ends.
 
+mod auth_server;
 mod bridge;
+mod browser;
 mod clock;
 mod counter;
 mod database;
 mod stub;
 
+pub use auth_server::{AuthServer, CLIENT};
 pub use bridge::{Bridge, Settings, answer, good, http_client, with_json};
+pub use browser::Browser;
 pub use clock::TestClock;
 pub use counter::StatementCounter;
 pub use database::{TestDatabase, client};

@@ -1,0 +1,2 @@
+DROP INDEX vendor_token_renewal;
+DROP TABLE consent_request, setup_link, oauth_client;
