@@ -12,7 +12,7 @@ use super::row::{self, Missing};
 use super::store::{self, Beside, Note};
 use super::{Cause, Directory, Error};
 use crate::base::{ResourceId, TenantId};
-use crate::db::Conn;
+use crate::db::{Conn, Transactional as _};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::{self, ENTERPRISE, Incoming, Member, Object, ResourceType};
 
@@ -30,8 +30,8 @@ struct Wish {
 }
 
 impl Directory {
-    /// Makes a resource (RFC 7644 §3.3). One statement, and one more for a manager; with members it wants the
-    /// caller's transaction.
+    /// Makes a resource (RFC 7644 §3.3). One statement, and one more for a manager, in a transaction; with members it
+    /// wants the caller's.
     ///
     /// # Errors
     /// [`Error::Uniqueness`], [`Error::UnknownReference`], or the database failed.
@@ -54,7 +54,6 @@ impl Directory {
         let holds = object.get("active") == Some(&Value::Bool(false));
         let disabled_by = row::holds_after(&[], &cause.party(), holds);
         row::settle(kind, &mut object, &disabled_by, Missing::True);
-        let manager = known_manager(conn, tenant, &object).await?;
         let mut lines = log::differences(kind, &Object::new(), &object);
         if let Some(external) = &external_id {
             lines.push(log::line("externalId", None, Some(external.as_str().into())));
@@ -69,7 +68,22 @@ impl Directory {
         let columns = row::columns(tenant, kind, &object, true);
         let external = (cause.client, external_id.as_deref());
         let target = (tenant, id, kind.name.as_str());
-        if !store::insert_one(conn, target, &columns, &disabled_by, external, &note).await? {
+        let (manager, made) = match manager_id(&object) {
+            None => {
+                let made = store::insert_one(conn, target, &columns, &disabled_by, external, &note).await?;
+                (None, made)
+            }
+            Some(manager) => {
+                conn.transaction(async |conn| {
+                    let name = known_manager(conn, tenant, manager).await?;
+                    let made =
+                        store::insert_one(conn, target, &columns, &disabled_by, external, &note).await?;
+                    Ok::<_, Error>((Some(name), made))
+                })
+                .await?
+            }
+        };
+        if !made {
             return Err(Error::Uniqueness {
                 attribute: "userName",
             });
@@ -272,9 +286,7 @@ async fn attempt(
             members,
         )));
     }
-    if manager_of(&object) != manager_of(&stored) {
-        found.manager = known_manager(conn, tenant, &object).await?;
-    }
+    let moves = manager_of(&object) != manager_of(&stored);
     let rekeyed = renamed || lines.iter().any(has_keys);
     let columns = row::columns(tenant, kind, &object, rekeyed);
     let claims = found
@@ -292,9 +304,24 @@ async fn attempt(
         Beside::Nothing
     };
     let row = (tenant, found.id, found.version);
-    let Some(version) = store::update_one(conn, row, &columns, &disabled_by, beside, &note).await? else {
-        return Ok(None);
+    let (manager, version) = match manager_id(&object).filter(|_| moves) {
+        None => {
+            let version = store::update_one(conn, row, &columns, &disabled_by, beside, &note).await?;
+            (None, version)
+        }
+        Some(manager) => {
+            conn.transaction(async |conn| {
+                let name = known_manager(conn, tenant, manager).await?;
+                let version = store::update_one(conn, row, &columns, &disabled_by, beside, &note).await?;
+                Ok::<_, Error>((Some(name), version))
+            })
+            .await?
+        }
     };
+    let Some(version) = version else { return Ok(None) };
+    if moves {
+        found.manager = manager;
+    }
     found.version = version;
     found.last_modified = cause.now;
     found.body = columns.body;
@@ -333,15 +360,17 @@ fn manager_of(object: &Object) -> Option<&str> {
     object.get(ENTERPRISE)?.get("manager")?.get("value")?.as_str()
 }
 
-/// The manager's display name. A manager named by an id must be a user of the tenant; free text (Okta maps a name
-/// there) is kept as it is.
-async fn known_manager(conn: &mut Conn, tenant: TenantId, object: &Object) -> Result<Option<String>, Error> {
-    let Some(id) = manager_of(object).and_then(|value| value.parse::<ResourceId>().ok()) else {
-        return Ok(None);
-    };
-    let name = store::name_of(conn, tenant, id).await?;
+/// The manager where it is named by an id; free text (Okta maps a name there) is kept as it is.
+fn manager_id(object: &Object) -> Option<ResourceId> {
+    manager_of(object)?.parse().ok()
+}
+
+/// The name of a manager, who must be a user of the tenant. Whoever deletes him waits until the end of the transaction,
+/// in which he is named, and then finds the new report.
+async fn known_manager(conn: &mut Conn, tenant: TenantId, manager: ResourceId) -> Result<String, Error> {
+    let name = store::hold_name_of(conn, tenant, manager).await?;
     let path = "manager.value";
-    name.map(Some).ok_or(Error::UnknownReference { path })
+    name.ok_or(Error::UnknownReference { path })
 }
 
 /// Carries out member changes one after the other.

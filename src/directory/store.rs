@@ -510,14 +510,14 @@ pub(super) async fn update_one(
 }
 
 statement!(
-    /// The display name of a user.
+    /// The display name of a user, who cannot be deleted until the end of the transaction.
     NameOf: (SqlUuid, SqlUuid) -> (Nullable<Text>,) =
     "SELECT coalesce(body->>'displayName', body->>'userName') FROM resource
-     WHERE tenant_id = $1 AND id = $2 AND kind = 'User'"
+     WHERE tenant_id = $1 AND id = $2 AND kind = 'User' FOR KEY SHARE"
 );
 
-/// The display name of a user: `None` when there is no such user.
-pub(super) async fn name_of(
+/// The display name of a user, who is kept from being deleted: `None` when there is no such user.
+pub(super) async fn hold_name_of(
     conn: &mut Conn,
     tenant: TenantId,
     id: ResourceId,

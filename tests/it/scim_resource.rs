@@ -603,3 +603,75 @@ async fn rules_2_2_and_2_3_external_ids_belong_to_the_client() {
         "2.3: it need not be unique"
     );
 }
+
+/// Who has a manager that there is not.
+const DANGLING: &str = "SELECT count(*) FROM resource r WHERE body::jsonb #>> ARRAY['urn:ietf:params:scim:schemas:extension:enterprise:2.0:User', 'manager', 'value']
+    <> ALL (SELECT id::text FROM resource)";
+
+/// The deletion of a manager and a write that names him, however they meet: the write waits here with the manager
+/// looked up already.
+///
+/// Covers: rfc 4.11; item 4; C49
+#[tokio::test]
+async fn whoever_names_a_manager_while_he_is_deleted_has_none_afterwards() {
+    let bridge = Bridge::spawn().await;
+    let (boss, ann) = (user(&bridge, "boss").await, user(&bridge, "ann").await);
+    let path = |one: &Value| format!("/scim/v2/Users/{}", text(one, "/id"));
+    let (locker, rows) = (bridge.rows().await, bridge.rows().await);
+    let hold = format!(
+        "BEGIN; SELECT FROM resource WHERE id = '{}' FOR UPDATE",
+        text(&ann, "/id")
+    );
+    locker.batch_execute(&hold).await.unwrap();
+    let name = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
+        { "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": { "value": boss["id"] } }] });
+    let named = with_json(bridge.request(Method::PATCH, &path(&ann)), &name);
+    let named = tokio::spawn(answer(named));
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'";
+    let until = async |expected: i64| {
+        while rows.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    until(1).await;
+    let deleted = tokio::spawn(answer(bridge.request(Method::DELETE, &path(&boss))));
+    until(2).await;
+    locker.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(named.await.unwrap().0, 200);
+    assert_eq!(deleted.await.unwrap().0, 204);
+    assert_eq!(bridge.count(DANGLING).await, 0);
+    assert_eq!(bridge.get(&path(&ann)).await.get(ENTERPRISE), None);
+}
+
+/// Covers: rfc 4.11; item 4; C49
+#[tokio::test]
+async fn however_deletions_and_new_reports_meet_nobody_has_a_manager_who_is_gone() {
+    let bridge = Bridge::spawn().await;
+    let ann = user(&bridge, "ann").await;
+    let path = |one: &Value| format!("/scim/v2/Users/{}", text(one, "/id"));
+    let (mut kept, mut refused) = (0, 0);
+    for round in 0..25 {
+        let boss = user(&bridge, &format!("boss-{round}")).await;
+        let facts = json!({ "manager": { "value": boss["id"] } });
+        let name = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
+            { "op": "replace", "path": ENTERPRISE, "value": facts }] });
+        let whole =
+            json!({ "schemas": [USER, ENTERPRISE], "userName": format!("new-{round}"), ENTERPRISE: facts });
+        let (patched, made, deleted) = tokio::join!(
+            answer(with_json(bridge.request(Method::PATCH, &path(&ann)), &name)),
+            answer(with_json(bridge.request(Method::POST, "/scim/v2/Users"), &whole)),
+            answer(bridge.request(Method::DELETE, &path(&boss))),
+        );
+        assert_eq!(deleted.0, 204);
+        for status in [patched.0, made.0] {
+            match status {
+                200 | 201 => kept += 1,
+                400 => refused += 1,
+                other => panic!("{other}: {} {}", patched.1, made.1),
+            }
+        }
+        assert_eq!(bridge.count(DANGLING).await, 0, "round {round}");
+    }
+    assert_eq!(kept + refused, 50);
+}
