@@ -28,5 +28,7 @@ pub use settings::{
     Ambiguous, Cap, Deprovision, Do, Groups, Guard, Line, MatchBy, Matching, Mode, Pace, Policy, Protect,
     Scope, Settings, Step, duration,
 };
-pub use store::{App, Revision, app, app_by_id, apps, draft, pause, publish, revision, rollback, save_draft};
+pub use store::{
+    App, Revision, app, app_by_id, apps, broken_by, draft, pause, publish, revision, rollback, save_draft,
+};
 pub use target::{merged, ours_of};

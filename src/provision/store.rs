@@ -7,9 +7,10 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Error, Mode, Settings};
+use super::{Error, Mode, Problem, Rules, Settings};
 use crate::base::{AppId, Sealer, Secret, TenantId, digest};
 use crate::db::{Conn, Statement as _};
+use crate::scim::ResourceType;
 use crate::statement;
 
 /// An app as stored.
@@ -340,4 +341,33 @@ pub async fn rollback(conn: &mut Conn, tenant: TenantId, name: &str) -> Result<A
         .execute(conn)
         .await?;
     app_by_id(conn, tenant, found.id).await
+}
+
+/// The apps whose settings, drafted or live, fit users of type `before` and not of type `after`: the name of each with
+/// what would be wrong.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn broken_by(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (before, after): (&ResourceType, &ResourceType),
+) -> Result<Vec<(String, Problem)>, Error> {
+    let (mut broken, mut last) = (Vec::new(), String::new());
+    loop {
+        let page = apps(conn, tenant, &last, 100).await?;
+        let Some(end) = page.last() else { return Ok(broken) };
+        last.clone_from(&end.name);
+        for app in page {
+            for number in [app.live_revision, app.draft_revision].into_iter().flatten() {
+                let settings = revision(conn, tenant, app.id, number).await?.settings;
+                let wrong = Rules::compile(settings.clone(), after).err();
+                let wrong = wrong.filter(|_| Rules::compile(settings, before).is_ok());
+                if let Some(problem) = wrong.into_iter().flatten().next() {
+                    broken.push((app.name.clone(), problem));
+                    break;
+                }
+            }
+        }
+    }
 }

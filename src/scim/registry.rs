@@ -205,6 +205,14 @@ impl Registry {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 
+    /// The resource type of this name in any case: as people write it.
+    #[must_use]
+    pub fn kind_called(&self, name: &str) -> Option<&Arc<ResourceType>> {
+        self.kinds
+            .iter()
+            .find(|kind| kind.name.eq_ignore_ascii_case(name))
+    }
+
     /// The resource type at this end point, with or without the leading slash: `Users`.
     #[must_use]
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {

@@ -15,7 +15,7 @@ const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const BADGE: &str = "urn:example:params:scim:schemas:extension:acme:1.0:User";
 
 pub const DEVICES_FILE: &str = "tests/fixtures/schemas/devices.json";
-const BADGE_FILE: &str = "tests/fixtures/schemas/badge.toml";
+pub const BADGE_FILE: &str = "tests/fixtures/schemas/badge.toml";
 
 /// A file of the fixtures as the API takes it.
 pub fn document(file: &str) -> Value {
@@ -33,7 +33,7 @@ pub async fn with_badge(bridge: &Bridge) {
     bridge.post("/api/v1/schemas", &document(BADGE_FILE)).await;
 }
 
-async fn found(bridge: &Bridge, path: &str, filter: &str) -> Vec<String> {
+pub async fn found(bridge: &Bridge, path: &str, filter: &str) -> Vec<String> {
     let list = bridge.get(&query(path, &[("filter", filter)])).await;
     list["Resources"]
         .as_array()
@@ -43,7 +43,7 @@ async fn found(bridge: &Bridge, path: &str, filter: &str) -> Vec<String> {
         .collect()
 }
 
-async fn errors(bridge: &Bridge, document: &Value) -> (u16, Vec<String>) {
+pub async fn errors(bridge: &Bridge, document: &Value) -> (u16, Vec<String>) {
     let request = with_json(bridge.request(Method::POST, "/api/v1/schemas"), document);
     let (status, body) = answer(request).await;
     let errors = body["errors"].as_array().cloned().unwrap_or_default();

@@ -4,6 +4,7 @@
 
 mod authority;
 mod compile;
+mod definitions;
 mod file;
 mod position;
 mod revise;

@@ -1,5 +1,7 @@
 //! A tenant's own schemas and resource types.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path, ServiceConfig};
 use actix_web::{delete, get, post};
 use serde::Serialize;
@@ -8,10 +10,12 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
 use super::{Admin, ApiCaller, List};
-use crate::db::Transactional as _;
+use crate::base::TenantId;
+use crate::db::{Conn, Transactional as _};
 use crate::directory::{Defined, Error};
+use crate::provision;
 use crate::scim::define::{self, Definitions, Flaw};
-use crate::scim::{Registry, discovery};
+use crate::scim::{Registry, ResourceType, discovery};
 
 /// These paths in the document.
 #[derive(OpenApi)]
@@ -63,7 +67,7 @@ fn done(defined: Vec<Defined>) -> Json<List<DefinedBody>> {
     Json(List { items, next: None })
 }
 
-async fn registry(state: &State, caller: &ApiCaller<Admin>) -> Result<std::sync::Arc<Registry>, Problem> {
+async fn registry(state: &State, caller: &ApiCaller<Admin>) -> Result<Arc<Registry>, Problem> {
     let mut conn = state.db.conn().await?;
     state
         .directory
@@ -152,15 +156,57 @@ async fn carry_out(
     let by = (actor.as_str(), state.clock.now());
     let mut conn = state.db.conn().await?;
     let defined = conn
-        .transaction(async |conn| match order {
-            Order::Define(given) => directory.define(conn, tenant, given, by).await,
-            Order::Schema(urn) => directory.undefine_schema(conn, tenant, urn, by).await,
-            Order::Type(name) => directory.undefine_type(conn, tenant, name, by).await,
+        .transaction(async |conn| {
+            let before = users(state, conn, tenant).await?;
+            let defined = match order {
+                Order::Define(given) => directory.define(conn, tenant, given, by).await,
+                Order::Schema(urn) => directory.undefine_schema(conn, tenant, urn, by).await,
+                Order::Type(name) => directory.undefine_type(conn, tenant, name, by).await,
+            };
+            let defined = defined.map_err(problem)?;
+            let after = users(state, conn, tenant).await?;
+            heed_settings(state, conn, tenant, (&before, &after)).await?;
+            Ok::<_, Problem>(defined)
         })
-        .await
-        .map_err(problem)?;
+        .await?;
     directory.forget_registries();
     Ok(done(defined))
+}
+
+/// The type of the tenant's users by the definitions that this transaction sees.
+async fn users(state: &State, conn: &mut Conn, tenant: TenantId) -> Result<Arc<ResourceType>, Problem> {
+    let own = state.directory.definitions(conn, tenant).await.map_err(problem)?;
+    let registry = Registry::builtin().with(&own.schemas, &own.kinds);
+    let registry = registry.map_err(|error| Problem::internal(&error))?;
+    let users = registry.kind("User").cloned();
+    users.ok_or_else(unknown)
+}
+
+/// Refuses a change after which a connection's or an app's settings, drafted or live, would not work any more.
+async fn heed_settings(
+    state: &State,
+    conn: &mut Conn,
+    tenant: TenantId,
+    (before, after): (&Arc<ResourceType>, &Arc<ResourceType>),
+) -> Result<(), Problem> {
+    let mut flaws: Vec<Flaw> = Vec::new();
+    for (name, wrong) in state.sync.broken_by(conn, tenant, (before, after)).await? {
+        flaws.push(Flaw {
+            at: format!("connection {name}"),
+            message: format!("{}: {}", wrong.at.unwrap_or_default(), wrong.message),
+        });
+    }
+    for (name, wrong) in provision::broken_by(conn, tenant, (before, after)).await? {
+        flaws.push(Flaw {
+            at: format!("app {name}"),
+            message: format!("{}: {}", wrong.at, wrong.message),
+        });
+    }
+    if flaws.is_empty() {
+        return Ok(());
+    }
+    let detail = "settings name what would be gone: change these first, see errors";
+    Err(Problem::conflict("in-use", detail).with("errors", json!(flaws)))
 }
 
 /// Takes one of the tenant's schemas away, and from the types that it extends.
@@ -222,7 +268,7 @@ async fn show_type(
     name: Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let registry = registry(&state, &caller).await?;
-    let kind = registry.kind(&name).ok_or_else(unknown)?;
+    let kind = registry.kind_called(&name).ok_or_else(unknown)?;
     Ok(Json(discovery::resource_type(kind, &state.link("/scim/v2"))))
 }
 

@@ -41,7 +41,7 @@ pub async fn resource_type(request: HttpRequest, state: Data<State>) -> Result<H
     let base = session::base(&request, &state);
     let name = request.match_info().get("id").unwrap_or_default();
     let registry = registry(&request, &state).await?;
-    let kind = registry.kind(name).ok_or_else(Refusal::not_found)?;
+    let kind = registry.kind_called(name).ok_or_else(Refusal::not_found)?;
     shown(&request, &discovery::resource_type(kind, &base))
 }
 
