@@ -25,6 +25,12 @@ pub(super) fn explain(failure: Failure) -> Error {
         let detail = "the query takes too long: filter by an attribute's exact value, or leave sortBy out";
         return Error::Scim(scim::Error::of(400, scim::ScimType::TooMany, detail));
     }
+    if let Failure::QueryBuilderError(cause) = &failure
+        && cause.is::<member::TooManyGroups>()
+    {
+        let detail = format!("{cause}: ask for fewer resources, or without them (excludedAttributes=groups)");
+        return Error::Scim(scim::Error::of(400, scim::ScimType::TooMany, detail));
+    }
     let attribute = match db::violated_unique(&failure) {
         Some("resource_user_name") => "userName",
         _ => return Error::Store(failure),

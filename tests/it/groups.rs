@@ -92,6 +92,70 @@ fn shown_groups(user: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Nobody is shown a part of the groups as if it were all.
+///
+/// Covers: rfc 2.8; item 7, item 10
+#[tokio::test]
+async fn all_groups_of_groups_are_shown_or_the_answer_is_refused() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    let tenant = bridge.tenant;
+    // 400 groups, each in the next; 40 groups in the first of them; 300 users in each of these.
+    let make = |kind: &str, prefix: &str, many: u32| {
+        format!(
+            "INSERT INTO resource (tenant_id, id, kind, user_name, display_name, created, last_modified, version, body)
+             SELECT '{tenant}', md5('{prefix}' || n)::uuid, '{kind}', CASE '{kind}' WHEN 'User' THEN '{prefix}' || n END,
+                    '{prefix}' || n, now(), now(), 1, '{{\"displayName\":\"x\",\"userName\":\"x\"}}'
+               FROM generate_series(1, {many}) n;"
+        )
+    };
+    let join = |group: &str, member: &str, kind: &str, from: &str| {
+        format!(
+            "INSERT INTO membership (tenant_id, group_id, member_id, member_kind, origin, since)
+             SELECT '{tenant}', md5({group})::uuid, md5({member})::uuid, '{kind}', 'hr', now() FROM {from};"
+        )
+    };
+    let sql = [
+        make("Group", "deep-", 400),
+        make("Group", "near-", 40),
+        make("User", "user-", 300),
+        join(
+            "'deep-' || n + 1",
+            "'deep-' || n",
+            "Group",
+            "generate_series(1, 399) n",
+        ),
+        join("'deep-1'", "'near-' || n", "Group", "generate_series(1, 40) n"),
+        join(
+            "'near-' || n",
+            "'user-' || u",
+            "User",
+            "generate_series(1, 40) n, generate_series(1, 300) u",
+        ),
+    ];
+    rows.batch_execute(&sql.concat()).await.unwrap();
+    let page = bridge.get("/scim/v2/Users?count=100").await;
+    for user in page["Resources"].as_array().unwrap() {
+        let groups = user["groups"].as_array().unwrap();
+        let direct = groups.iter().filter(|group| group["type"] == "direct").count();
+        assert_eq!((direct, groups.len()), (40, 440));
+    }
+    let one = bridge
+        .get(&format!("/scim/v2/Users/{}", text(&page, "/Resources/7/id")))
+        .await;
+    assert_eq!(one["groups"].as_array().unwrap().len(), 440);
+    let (status, refused) = answer(bridge.request(Method::GET, "/scim/v2/Users?count=300")).await;
+    assert_eq!((status, text(&refused, "/scimType")), (400, "tooMany"));
+    assert!(
+        text(&refused, "/detail").contains("excludedAttributes=groups"),
+        "{refused}"
+    );
+    let without = bridge
+        .get("/scim/v2/Users?count=300&excludedAttributes=groups")
+        .await;
+    assert_eq!(without["itemsPerPage"], 300);
+}
+
 /// Covers: rfc 2.8, 2.9, 2.10, 4.11; C35; item 7
 #[tokio::test]
 async fn rfc_2_8_a_user_shows_groups_of_groups_as_indirect_until_they_are_gone() {

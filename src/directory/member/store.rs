@@ -1,6 +1,6 @@
 //! Statements about membership.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
@@ -294,15 +294,30 @@ pub(super) async fn groups_of(
     Ok(refs.collect())
 }
 
+/// So many groups of groups one answer shows; more are refused, with what to ask for instead.
+const INDIRECT: usize = 100_000;
+
+/// An answer would show more than [`INDIRECT`] groups of groups.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {INDIRECT} groups of groups in one answer")]
+pub(in crate::directory) struct TooManyGroups;
+
+impl TooManyGroups {
+    fn failure() -> Failure {
+        Failure::QueryBuilderError(Box::new(Self))
+    }
+}
+
 statement!(
-    /// The groups that some groups are in, direct or through others. However many there are, so many are shown.
-    Above: (SqlUuid, Array<SqlUuid>) -> (SqlUuid, SqlUuid, Text) =
-    "WITH RECURSIVE above (start, id) AS (
-        SELECT m.member_id, m.group_id FROM membership m WHERE m.tenant_id = $1 AND m.member_id = ANY($2)
+    /// Which groups are in which, from some groups upwards.
+    Above: (SqlUuid, Array<SqlUuid>, BigInt) -> (SqlUuid, SqlUuid, Text) =
+    "WITH RECURSIVE above (id) AS (
+        SELECT unnest($2)
         UNION
-        SELECT a.start, m.group_id FROM above a JOIN membership m ON m.tenant_id = $1 AND m.member_id = a.id)
-     SELECT a.start, a.id, coalesce(g.body->>'displayName', '')
-     FROM above a JOIN resource g ON g.tenant_id = $1 AND g.id = a.id ORDER BY a.start, a.id LIMIT 10000"
+        SELECT m.group_id FROM above a JOIN membership m ON m.tenant_id = $1 AND m.member_id = a.id)
+     SELECT a.id, m.group_id, coalesce(g.body->>'displayName', '')
+     FROM above a JOIN membership m ON m.tenant_id = $1 AND m.member_id = a.id
+     JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id LIMIT $3"
 );
 
 /// Adds the groups that resources are in through other groups, in one statement, if there are any.
@@ -321,32 +336,54 @@ pub(in crate::directory) async fn show_indirect(
     }
     direct.sort_unstable();
     direct.dedup();
-    let rows = Above::with((tenant.uuid(), bare(&direct)))
+    let most = i64::try_from(INDIRECT).unwrap_or(i64::MAX);
+    let rows = Above::with((tenant.uuid(), bare(&direct), most.saturating_add(1)))
         .load::<(Uuid, Uuid, String)>(conn)
         .await?;
-    let mut above: HashMap<ResourceId, Vec<(ResourceId, String)>> = HashMap::new();
-    for (start, id, display) in rows {
-        above.entry(start.into()).or_default().push((id.into(), display));
+    if rows.len() > INDIRECT {
+        return Err(TooManyGroups::failure());
     }
+    let mut above: HashMap<ResourceId, Vec<(ResourceId, String)>> = HashMap::new();
+    for (below, id, display) in rows {
+        above.entry(below.into()).or_default().push((id.into(), display));
+    }
+    let mut shown = 0_usize;
     for found in found.iter_mut().filter(|found| found.nested) {
-        let own: BTreeSet<ResourceId> = found.groups.iter().map(|group| group.id).collect();
-        let others: BTreeMap<ResourceId, &String> = own
-            .iter()
-            .filter_map(|group| above.get(group))
-            .flatten()
-            .filter(|(id, _)| !own.contains(id))
-            .map(|(id, display)| (*id, display))
-            .collect();
+        let others = all_above(&found.groups, &above);
+        shown = shown.saturating_add(others.len());
+        if shown > INDIRECT {
+            return Err(TooManyGroups::failure());
+        }
         found
             .groups
             .extend(others.into_iter().map(|(id, display)| GroupRef {
                 id,
-                display: display.clone(),
+                display: display.to_owned(),
                 direct: false,
             }));
         found.nested = false;
     }
     Ok(())
+}
+
+/// The groups that some groups are in, directly or not, but for these themselves; by their ids.
+fn all_above<'a>(
+    own: &[GroupRef],
+    above: &'a HashMap<ResourceId, Vec<(ResourceId, String)>>,
+) -> BTreeMap<ResourceId, &'a str> {
+    let mut others = BTreeMap::new();
+    let mut next: Vec<ResourceId> = own.iter().map(|group| group.id).collect();
+    while let Some(below) = next.pop() {
+        for (id, display) in above.get(&below).into_iter().flatten() {
+            if others.insert(*id, display.as_str()).is_none() {
+                next.push(*id);
+            }
+        }
+    }
+    for group in own {
+        others.remove(&group.id);
+    }
+    others
 }
 
 statement!(
