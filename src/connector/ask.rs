@@ -1,17 +1,18 @@
 //! Asking an HR system: signed in, in its pace, repeated when that can help, its errors understood.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{Badge, Desk, TokenCache};
+use super::decode::decode;
 use super::fill::Filler;
-use super::manifest::{ErrorWords, Meaning, Pace};
-use super::path::Path;
+use super::manifest::ErrorWords;
+use super::pace::Pacer;
+use super::request::Format;
 use super::setting::Settings;
+use super::verdict::{has_failed, understand};
 use super::{Error, Manifest};
 use crate::base::{Clock, wait_before};
 use crate::net::{Answer, Method, Net};
@@ -29,6 +30,12 @@ pub(super) struct Call {
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
     pub body: Option<Value>,
+    /// A body that is no JSON.
+    pub text: Option<String>,
+    /// How the answer is written.
+    pub format: Format,
+    /// Statuses that mean that there is nothing.
+    pub empty_on: Vec<u16>,
     /// What is asked for, in errors.
     pub what: String,
     /// Page, in errors.
@@ -54,8 +61,8 @@ pub(super) struct Asker<'a> {
     words: &'a ErrorWords,
     desk: Desk<'a>,
     filler: Filler<'a>,
-    pace: Option<Pace>,
-    sent: VecDeque<Instant>,
+    pacer: Pacer,
+    clock: &'a Clock,
 }
 
 impl<'a> Asker<'a> {
@@ -72,8 +79,8 @@ impl<'a> Asker<'a> {
             words: manifest.error_words(),
             desk: Desk::new(manifest, settings, net, clock, tokens),
             filler: Filler::new(manifest, settings),
-            pace: manifest.pace(),
-            sent: VecDeque::new(),
+            pacer: Pacer::new(manifest.paces()),
+            clock,
         }
     }
 
@@ -92,26 +99,77 @@ impl<'a> Asker<'a> {
         self.desk.badge().await.map(|_| ())
     }
 
-    /// Asks and reads JSON.
-    pub async fn json(&mut self, call: &Call) -> Result<(Value, Answer), Error> {
+    /// Asks and reads the answer; `None` when it means that there is nothing.
+    pub async fn value(&mut self, call: &Call) -> Result<Option<(Value, Answer)>, Error> {
         let mut try_number = 1;
         loop {
-            let answer = self.answer(call, &mut try_number).await?;
-            let value: Value = serde_json::from_slice(&answer.body).map_err(|source| Error::Unreadable {
-                connector: self.key(),
-                page: call.page,
-                source,
-            })?;
-            let ok = self.words.ok.as_deref().and_then(Path::parse);
-            if ok.is_some_and(|path| path.find(&value).value() == Some(&Value::Bool(false))) {
-                let error = self.understand(&answer, call);
-                if self.pause(&error, &mut try_number).await {
-                    continue;
+            let answer = match self.answer(call, &mut try_number).await {
+                Ok(answer) => answer,
+                Err(Error::Nothing { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            match self.read(call, &answer) {
+                Ok(value) => return Ok(value.map(|value| (value, answer))),
+                Err(error) => {
+                    if !self.pause(&error, &mut try_number).await {
+                        return Err(error);
+                    }
                 }
-                return Err(error);
             }
-            return Ok((value, answer));
         }
+    }
+
+    /// Asks several calls, some of them at the same time; what does not succeed at once is asked again with patience.
+    pub async fn values(&mut self, calls: &[Call]) -> Result<Vec<Option<Value>>, Error> {
+        let mut all = Vec::with_capacity(calls.len());
+        let at_once = if self.desk.rotates() {
+            1
+        } else {
+            self.pacer.at_once()
+        };
+        for some in calls.chunks(at_once) {
+            let badge = self.desk.badge().await?;
+            for _ in some {
+                self.keep_pace().await;
+            }
+            let this = &*self;
+            let answers =
+                futures_util::future::join_all(some.iter().map(|call| this.send(call, &badge))).await;
+            for (call, answer) in some.iter().zip(answers) {
+                if let Ok(answer) = &answer {
+                    self.pacer.note(answer, self.clock.now());
+                }
+                let quick = answer
+                    .ok()
+                    .filter(|answer| answer.is_success() || call.empty_on.contains(&answer.status))
+                    .and_then(|answer| self.read(call, &answer).ok());
+                all.push(match quick {
+                    Some(value) => value,
+                    None => self.value(call).await?.map(|(value, _)| value),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// What stands in an answer; `None` when it means that there is nothing.
+    fn read(&self, call: &Call, answer: &Answer) -> Result<Option<Value>, Error> {
+        if call.empty_on.contains(&answer.status) {
+            return Ok(None);
+        }
+        let value = decode(call.format, &answer.body).map_err(|source| Error::Unreadable {
+            connector: self.key(),
+            page: call.page,
+            format: call.format.name(),
+            source,
+        })?;
+        if has_failed(self.words, &value) {
+            return match self.understand(answer, call) {
+                Error::Nothing { .. } => Ok(None),
+                error => Err(error),
+            };
+        }
+        Ok(Some(value))
     }
 
     /// Asks until there is an answer with status 2xx, or no hope.
@@ -121,8 +179,9 @@ impl<'a> Asker<'a> {
             let badge = self.desk.badge().await?;
             self.keep_pace().await;
             let error = match self.send(call, &badge).await {
-                Ok(answer) if answer.is_success() => {
+                Ok(answer) if answer.is_success() || call.empty_on.contains(&answer.status) => {
                     self.desk.rotate(&answer).await?;
+                    self.pacer.note(&answer, self.clock.now());
                     return Ok(answer);
                 }
                 Ok(answer) => {
@@ -159,6 +218,17 @@ impl<'a> Asker<'a> {
         if let Some(body) = signed.as_ref().or(call.body.as_ref()) {
             request = request.json(body);
         }
+        if let Some(text) = &call.text {
+            let kind = call
+                .headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            let kind = kind.map_or("text/xml", |(_, kind)| kind);
+            request = match badge.envelope(text) {
+                Some(signed) => request.body(kind, signed.expose().to_owned()),
+                None => request.body(kind, text.clone()),
+            };
+        }
         badge.sign(request).send().await
     }
 
@@ -183,83 +253,28 @@ impl<'a> Asker<'a> {
         true
     }
 
-    /// Waits until the manifest's pace allows another request.
+    /// Waits until the pace allows another request.
     async fn keep_pace(&mut self) {
-        let Some(pace) = self.pace else { return };
-        let window = Duration::from_secs(pace.per_seconds.into());
-        let most = usize::try_from(pace.requests).unwrap_or(usize::MAX).max(1);
-        if self.sent.len() >= most
-            && let Some(oldest) = self.sent.pop_front()
-        {
-            let free = oldest + window;
-            let now = Instant::now();
-            if free > now {
-                self.net.sleeper().sleep(free - now).await;
-            }
+        let wait = self.pacer.delay();
+        if !wait.is_zero() {
+            self.net.sleeper().sleep(wait).await;
         }
-        self.sent.push_back(Instant::now());
+        self.pacer.sent();
     }
 
-    /// What an answer that is no success means: the manifest's word for its code first, its status else.
+    /// What an answer that is no success means.
     fn understand(&self, answer: &Answer, call: &Call) -> Error {
-        let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-        let code = body.as_ref().and_then(|body| {
-            let path = Path::parse(self.words.code.as_deref()?)?;
-            match path.find(body).value()? {
-                Value::String(code) => Some(code.clone()),
-                Value::Number(code) => Some(code.to_string()),
-                _ => None,
-            }
-        });
-        let known = code
-            .as_deref()
-            .and_then(|code| self.words.words.get(code))
-            .copied();
-        let meaning = known.unwrap_or(match answer.status {
-            401 => Meaning::Credentials,
-            403 => Meaning::Forbidden,
-            404 | 410 => Meaning::NotFound,
-            408 | 429 | 500 | 502 | 503 | 504 => Meaning::Busy,
-            _ => Meaning::Refused,
-        });
-        let (connector, what, status) = (self.key(), call.what.clone(), answer.status);
-        // A code is shown only when it looks like one: never a sentence that might name a person.
-        let code = code.filter(|code| code.len() <= 80 && code.chars().all(|c| c.is_ascii_graphic()));
-        match meaning {
-            Meaning::Credentials => Error::Credentials {
-                connector,
-                status,
-                code: code.map(|code| format!(", {code}")).unwrap_or_default(),
-            },
-            Meaning::Forbidden => Error::Forbidden {
-                connector,
-                what,
-                status,
-            },
-            Meaning::NotFound => Error::NotFound {
-                connector,
-                what,
-                status,
-            },
-            Meaning::NotReady => Error::NotReady {
-                connector,
-                code: code.unwrap_or_default(),
-            },
-            Meaning::Busy => Error::Busy {
-                connector,
-                status,
-                retry_after: answer.retry_after,
-            },
-            Meaning::Refused => {
-                let code = code.map(|code| format!(", {code}")).unwrap_or_default();
-                Error::Refused {
-                    connector,
-                    what,
-                    status,
-                    code,
-                }
-            }
-        }
+        let wait = answer
+            .retry_after
+            .or_else(|| self.pacer.reset(answer, self.clock.now()));
+        understand(
+            self.words,
+            answer,
+            call.format,
+            self.key(),
+            call.what.clone(),
+            wait,
+        )
     }
 }
 

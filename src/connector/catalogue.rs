@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::auth::{Auth, Entries, Grant};
 use super::error::{ManifestProblem, ManifestProblems};
-use super::manifest::{Custom, ErrorWords, Pace, Written};
+use super::manifest::{Custom, ErrorWords, Written};
+use super::request::{Each, Pace};
 use super::setting::{Form, OAUTH_ID, SettingProblem, Settings, check, with_own};
 use super::template::{BadTemplate, fill};
 use super::{Error, validate};
@@ -195,16 +196,22 @@ impl Manifest {
             .collect()
     }
 
-    /// The text that `{{ name }}` stands for.
+    /// The text that `{{ name }}` stands for. That of a choice may hold other settings.
     pub(super) fn put_in(&self, settings: &Settings, name: &str) -> Option<String> {
         let text = settings.text(name)?;
-        match self
+        let choices = self
             .written
             .settings
             .get(name)
-            .and_then(|setting| setting.choices.as_ref())
-        {
-            Some(choices) => choices.get(text).cloned(),
+            .and_then(|setting| setting.choices.as_ref());
+        match choices {
+            Some(choices) => {
+                let chosen = choices.get(text)?;
+                fill(chosen, &|other| {
+                    settings.text(other).filter(|_| other != name).map(str::to_owned)
+                })
+                .ok()
+            }
             None => Some(text.to_owned()),
         }
     }
@@ -254,11 +261,46 @@ impl Manifest {
         &self.written.errors
     }
 
-    pub(super) fn pace(&self) -> Option<Pace> {
+    pub(super) fn paces(&self) -> &[Pace] {
+        let employees = self.written.employees.as_ref();
+        employees
+            .map(|employees| employees.pace.0.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// Whether there is a setting of that name.
+    pub(super) fn has_setting(&self, name: &str) -> bool {
+        self.written.settings.get(name).is_some()
+    }
+
+    /// Whether other lists are read for each record of a list.
+    pub(super) fn has_children(&self, list: &str) -> bool {
+        let named = |each: &Option<Each>| matches!(each, Some(Each::List(name)) if name == list);
+        let lists = self.written.lists.iter().any(|(_, other)| named(&other.each));
+        lists
+            || self
+                .written
+                .employees
+                .as_ref()
+                .is_some_and(|employees| named(&employees.each))
+    }
+
+    /// Whether one employee can be read by its id.
+    #[must_use]
+    pub fn reads_one(&self) -> bool {
         self.written
             .employees
             .as_ref()
-            .and_then(|employees| employees.pace)
+            .is_some_and(|employees| employees.one.is_some())
+    }
+
+    /// Whether the HR system can tell who changed since an earlier read.
+    #[must_use]
+    pub fn reads_changes(&self) -> bool {
+        self.written
+            .employees
+            .as_ref()
+            .is_some_and(|employees| employees.changes.is_some())
     }
 }
 

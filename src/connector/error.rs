@@ -132,16 +132,46 @@ pub enum Error {
         #[source]
         source: crate::net::Error,
     },
-    /// The answer is no JSON.
-    #[error("page {page} of {connector} is not readable as JSON")]
+    /// The answer is not written as it should be.
+    #[error("page {page} of {connector} is not readable as {format}")]
     Unreadable {
         /// Key of the connector.
         connector: String,
         /// Page, from 1.
         page: u32,
+        /// What it should be written in.
+        format: &'static str,
         /// Where it breaks.
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The HR system says that there is nothing; readers take it for an empty list.
+    #[error("{connector} has nothing in {what}")]
+    Nothing {
+        /// Key of the connector.
+        connector: String,
+        /// What was read.
+        what: String,
+    },
+    /// What was kept of the last read is too old to ask for changes.
+    #[error("{connector} no longer knows the changes of {what} since the last read (status {status})")]
+    Expired {
+        /// Key of the connector.
+        connector: String,
+        /// What was read.
+        what: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// There is more than a read can take.
+    #[error("{connector} has more than {most} {what}")]
+    TooMany {
+        /// Key of the connector.
+        connector: String,
+        /// What there is too much of.
+        what: String,
+        /// How many would do.
+        most: usize,
     },
     /// Something that always was there is not: the HR system changed, or an attribute is not released.
     #[error("{connector} no longer delivers {path}, which is read as {field}")]
@@ -293,6 +323,8 @@ impl Error {
             Self::Sftp(_) => {
                 "compare host, port, user, host_key and path with what the server's operator gave you, and the guide of this connector"
             }
+            Self::Nothing { .. } | Self::Expired { .. } => "wait: the next run reads everything",
+            Self::TooMany { .. } => "restrict what the credentials may see, or report it",
             Self::NoFile => "hand in a file with `scim-bridge sync`",
             Self::File { .. } | Self::Outside => "check server_path and the rights on the file",
             Self::NoColumn { .. } => "correct [fields], or the delimiter or encoding setting",

@@ -9,8 +9,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::auth::{Auth, Entries};
-use super::paging::Paging;
-use super::rule::Rules;
+use super::request::{Condition, Employees, Join, Labels, List, Many};
 use super::setting::Setting;
 use super::webhook::Webhooks;
 
@@ -29,6 +28,11 @@ pub(super) struct Written {
     pub employees: Option<Employees>,
     #[serde(default)]
     pub lists: Ordered<List>,
+    /// What is put beside each record, in this order.
+    #[serde(default)]
+    pub join: Ordered<Spanned<Join>>,
+    /// The catalogue of the account's own fields.
+    pub labels: Option<Labels>,
     #[serde(default)]
     pub errors: ErrorWords,
     /// How the HR system tells of changes by itself.
@@ -76,95 +80,15 @@ pub(super) enum Custom {
     Scim,
 }
 
-/// The list of employees.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Employees {
-    pub get: Option<String>,
-    pub post: Option<String>,
-    #[serde(default)]
-    pub query: BTreeMap<String, String>,
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    pub body: Option<serde_json::Value>,
-    /// Where the list is in the answer.
-    pub records: String,
-    /// Where the answer says how many there are in all.
-    pub count: Option<String>,
-    #[serde(default)]
-    pub page: Paging,
-    pub pace: Option<Pace>,
-    /// Fields that are always read; the others may be deselected.
-    pub required: Vec<String>,
-    /// Whether a record has the keys of all required fields, with null where there is nothing: then one that no record has
-    /// was renamed. Else only those of the id and the status are insisted on. That an optional field becomes empty
-    /// everywhere is for the guard to judge.
-    #[serde(default)]
-    pub every_key: bool,
-    /// How the fields that are read are asked for.
-    pub select: Option<Select>,
-    /// How fields are read.
-    pub map: Ordered<Spanned<Rules>>,
-}
-
-/// A second list, joined by a rule's `list` and `by`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct List {
-    pub get: Option<String>,
-    pub post: Option<String>,
-    #[serde(default)]
-    pub query: BTreeMap<String, String>,
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    pub body: Option<serde_json::Value>,
-    pub records: String,
-    #[serde(default)]
-    pub page: Paging,
-    pub count: Option<String>,
-    /// Where its record holds the key that `by` names.
-    pub key: String,
-}
-
-/// How the fields that are read are asked for: the first step of each path below `below`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Select {
-    /// Name of a query parameter, given once per field; or a path in the body, which receives a list.
-    pub send: String,
-    #[serde(default, rename = "in")]
-    pub place: Place,
-    /// The part of the record that holds the fields.
-    pub below: String,
-}
-
-/// Where something is sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Place {
-    /// As a query parameter.
-    #[default]
-    Query,
-    /// In the JSON body, at a path.
-    Body,
-}
-
-/// How fast requests may follow each other.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Pace {
-    pub requests: u32,
-    pub per_seconds: u32,
-}
-
 /// How the HR system tells what went wrong.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ErrorWords {
-    /// A path that is `false` in an answer that only looks successful.
-    pub ok: Option<String>,
-    /// Where the code is.
-    pub code: Option<String>,
+    /// How an answer that only looks successful shows that it is none.
+    pub failed: Option<Condition>,
+    /// Where the code is: the first of these that has a known word.
+    #[serde(default)]
+    pub code: Many<String>,
     /// What the codes mean.
     #[serde(default)]
     pub words: BTreeMap<String, Meaning>,
@@ -180,6 +104,10 @@ pub(super) enum Meaning {
     NotReady,
     Busy,
     Refused,
+    /// There are no records.
+    Empty,
+    /// What was kept of the last read is too old to ask for changes.
+    Expired,
 }
 
 /// A table whose order counts.

@@ -5,20 +5,22 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde_json::Value;
 
+use super::list::{Lists, key_of};
 use super::path::{Found, Path};
 use super::rule::{Clean, ManagerKind, Part, Split};
-use super::way::{Base, FieldWays, StatusWord, Way, What, Words};
+use super::way::{Base, FieldWays, Piece, StatusWord, Texts, Way, What, Words};
 use crate::hr::{Address, BankAccount, Employee, Employment, ManagerRef, OrgUnit, Problem, Status};
 
-/// The second lists, each by its key.
-pub(super) type Lists = HashMap<String, HashMap<String, Value>>;
-
 /// Reads records.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Mapper {
     pub fields: Vec<FieldWays>,
     pub lists: Lists,
-    /// Today, for the one status word that the first day decides.
+    /// Labels of the account's own fields, by their key.
+    pub labels: HashMap<String, String>,
+    /// Whether a single element may stand for a list of it, as in XML.
+    pub single: bool,
+    /// Today: decides which of several elements is in force, and the one status word that the first day decides.
     pub today: NaiveDate,
 }
 
@@ -39,6 +41,8 @@ enum Reading {
     Parts(Vec<(&'static str, String)>),
     Manager(ManagerRef),
     Status(Status, bool),
+    /// A status word that this way does not know and leaves to the next one.
+    Unknown(String),
     Accounts(Vec<BankAccount>),
     Custom(Vec<(String, Value)>),
 }
@@ -50,7 +54,7 @@ impl Mapper {
         let mut employment = Employment::default();
         let (mut missing, mut open, mut bad) = (0_u64, false, None);
         for (index, field) in self.fields.iter().enumerate() {
-            match self.read(field, record) {
+            match self.read(field, record, &employee.source_id) {
                 Ok(Reading::Missing) => {
                     if field.field.name == "status" {
                         employee.status = Status::Unknown(String::new());
@@ -63,6 +67,7 @@ impl Mapper {
                     employee.status = status;
                     open = undecided;
                 }
+                Ok(Reading::Unknown(word)) => employee.status = Status::Unknown(word),
                 Ok(reading) => set(&mut employee, &mut employment, field.field.name, reading),
                 Err(message) => {
                     bad.get_or_insert((field.field.name, message));
@@ -105,26 +110,36 @@ impl Mapper {
     /// The id of a record, if it has one that can be read.
     pub fn id(&self, record: &Value) -> Option<String> {
         let field = self.fields.iter().find(|field| field.field.name == "source_id")?;
-        match self.read(field, record) {
+        match self.read(field, record, "") {
             Ok(Reading::Text(id)) => Some(id),
             _ => None,
         }
     }
 
     /// The first way that gives something; missing only if the path is missing in all of them.
-    fn read(&self, field: &FieldWays, record: &Value) -> Result<Reading, Bad> {
+    fn read(&self, field: &FieldWays, record: &Value, own_id: &str) -> Result<Reading, Bad> {
         let mut best = Reading::Missing;
         for way in &field.ways {
             match self.read_way(way, record)? {
                 Reading::Missing => {}
-                Reading::Empty => best = Reading::Empty,
+                // A unit's head is their own manager's last: the next way looks further up.
+                Reading::Manager(ManagerRef::SourceId(id)) if id == own_id => best = Reading::Empty,
+                Reading::Empty if matches!(best, Reading::Unknown(_)) => {}
+                reading @ (Reading::Empty | Reading::Unknown(_)) => best = reading,
                 reading => return Ok(reading),
             }
         }
-        Ok(best)
+        Ok(match best {
+            // No way held: nothing tells the status.
+            Reading::Empty if field.field.name == "status" => Reading::Unknown(String::new()),
+            best => best,
+        })
     }
 
     fn read_way(&self, way: &Way, record: &Value) -> Result<Reading, Bad> {
+        if !way.only.iter().all(|test| test.holds(record)) {
+            return Ok(Reading::Empty);
+        }
         let base = match self.base(&way.base, record)? {
             Found::Missing => return Ok(Reading::Missing),
             // An absent status is a word of its own: the empty one.
@@ -132,25 +147,25 @@ impl Mapper {
             Found::Null => &Value::Null,
             Found::Here(base) => base,
         };
-        let text = |path: &Path| text_at(base, path, way.clean, way.split.as_ref());
+        let text = |texts: &Texts| text_at(base, texts, way.clean, way.split.as_ref());
         match &way.what {
-            What::Text(path, words) => Ok(match (text(path)?, words) {
+            What::Text(texts, words) => Ok(match (text(texts)?, words) {
                 (Text::Missing, _) => Reading::Missing,
                 (Text::Empty, _) => Reading::Empty,
                 (Text::Some(text), None) => Reading::Text(text),
-                (Text::Some(text), Some(words)) => match translate(words, text) {
-                    text if text.is_empty() => Reading::Empty,
-                    text => Reading::Text(text),
-                },
+                (Text::Some(text), Some(words)) => translate(words, text),
             }),
-            What::Date(path, format) => match text(path)? {
+            What::Fixed(text) => Ok(Reading::Text(text.clone())),
+            What::FixedStatus(word) => Ok(status_of(*word, String::new())),
+            What::Date(texts, dates) => match text(texts)? {
                 Text::Missing => Ok(Reading::Missing),
                 Text::Empty => Ok(Reading::Empty),
                 Text::Some(text) => {
-                    date(&text, format).map(|date| date.map_or(Reading::Empty, Reading::Date))
+                    let day = dates.read(&text, base, record)?;
+                    Ok(day.map_or(Reading::Empty, Reading::Date))
                 }
             },
-            What::Manager(path, kind) => Ok(match text(path)? {
+            What::Manager(texts, kind) => Ok(match text(texts)? {
                 Text::Missing => Reading::Missing,
                 Text::Empty => Reading::Empty,
                 Text::Some(text) => Reading::Manager(match kind {
@@ -159,14 +174,15 @@ impl Mapper {
                     ManagerKind::EmployeeNumber => ManagerRef::EmployeeNumber(text),
                 }),
             }),
-            What::Status(path, words) => Ok(match text(path)? {
+            What::Status(texts, words) => Ok(match text(texts)? {
                 Text::Missing => Reading::Missing,
                 Text::Empty => status(words, String::new()),
                 Text::Some(word) => status(words, word),
             }),
             What::Parts(parts) => read_parts(parts, text),
             What::Accounts { from, parts } => read_accounts(from.as_ref(), parts, base, way),
-            What::AllCustom(path) => read_custom(path, base),
+            What::AllCustom(path) => read_custom(path, base, &self.labels),
+            What::ListedCustom { from, name, at } => listed_custom(from, name, at, base),
             What::Custom(keys) => Ok(Reading::Custom(
                 keys.iter()
                     .filter_map(|(key, path)| Some((key.clone(), path.find(base).value()?.clone())))
@@ -179,30 +195,25 @@ impl Mapper {
     fn base<'v>(&'v self, base: &Base, record: &'v Value) -> Result<Found<'v>, Bad> {
         match base {
             Base::Record => Ok(Found::Here(record)),
-            Base::Pick { from, at, is } => {
+            Base::Pick { from, choice } => {
                 let elements: Vec<&Value> = match from.find(record) {
                     Found::Here(Value::Array(items)) => items.iter().collect(),
+                    Found::Here(one) if self.single => vec![one],
                     Found::Here(Value::Object(members)) => members.values().collect(),
                     Found::Here(_) => return Err("is neither a list nor an object".into()),
                     Found::Null => return Ok(Found::Null),
                     Found::Missing => return Ok(Found::Missing),
                 };
-                let picked = is.iter().find_map(|wanted| {
-                    elements.iter().find(|element| {
-                        at.find(element).value().and_then(Value::as_str) == Some(wanted.as_str())
-                    })
-                });
-                Ok(picked.map_or(Found::Null, |element| Found::Here(element)))
+                Ok(choice.of(&elements, self.today).map_or(Found::Null, Found::Here))
             }
-            Base::List { name, by } => Ok(match text_at(record, by, None, None)? {
-                Text::Missing => Found::Missing,
-                Text::Empty => Found::Null,
-                Text::Some(key) => self
-                    .lists
-                    .get(name)
-                    .and_then(|list| list.get(&key))
-                    .map_or(Found::Null, Found::Here),
-            }),
+            Base::List { name, by, choice } => match key_of(by, record) {
+                None if by.iter().any(|path| path.find(record) == Found::Missing) => Ok(Found::Missing),
+                None => Ok(Found::Null),
+                Some(key) => {
+                    let elements: Vec<&Value> = self.lists.get(name, &key).iter().collect();
+                    Ok(choice.of(&elements, self.today).map_or(Found::Null, Found::Here))
+                }
+            },
         }
     }
 }
@@ -213,21 +224,27 @@ enum Text {
     Some(String),
 }
 
-fn text_at(base: &Value, path: &Path, clean: Option<Clean>, split: Option<&Split>) -> Result<Text, Bad> {
-    let raw = match path.find(base) {
-        Found::Missing => return Ok(Text::Missing),
-        Found::Null => return Ok(Text::Empty),
-        Found::Here(value) => plain(value)?,
+fn text_at(base: &Value, texts: &Texts, clean: Option<Clean>, split: Option<&Split>) -> Result<Text, Bad> {
+    let mut text = match texts.pieces.as_slice() {
+        [Piece::At(path)] => match path.find(base) {
+            Found::Missing => return Ok(Text::Missing),
+            Found::Null => return Ok(Text::Empty),
+            Found::Here(value) => plain(value)?,
+        },
+        _ => match joined(base, texts)? {
+            Text::Some(text) => text,
+            nothing => return Ok(nothing),
+        },
     };
-    if raw.contains('\0') {
+    if text.contains('\0') {
         return Err("holds a NUL character".into());
     }
-    let mut text = match clean {
-        None => raw,
-        Some(Clean::Trim) => raw.trim().to_owned(),
-        Some(Clean::Lower) => raw.to_lowercase(),
-        Some(Clean::TrimLower) => raw.trim().to_lowercase(),
-        Some(Clean::DatePart) => raw.trim().chars().take(10).collect(),
+    text = match clean {
+        None => text,
+        Some(Clean::Trim) => text.trim().to_owned(),
+        Some(Clean::Lower) => text.to_lowercase(),
+        Some(Clean::TrimLower) => text.trim().to_lowercase(),
+        Some(Clean::DatePart) => text.trim().chars().take(10).collect(),
     };
     if let Some(split) = split {
         text = part(&text, split).trim().to_owned();
@@ -236,6 +253,38 @@ fn text_at(base: &Value, path: &Path, clean: Option<Clean>, split: Option<&Split
         Text::Empty
     } else {
         Text::Some(text)
+    })
+}
+
+/// Joins what is there; a word stands only between texts.
+fn joined(base: &Value, texts: &Texts) -> Result<Text, Bad> {
+    let (mut parts, mut waiting, mut missing): (Vec<String>, Option<&str>, bool) = (Vec::new(), None, true);
+    for piece in &texts.pieces {
+        let path = match piece {
+            Piece::Word(word) => {
+                waiting = Some(word);
+                continue;
+            }
+            Piece::At(path) => path,
+        };
+        let text = match path.find(base) {
+            Found::Missing => continue,
+            Found::Null => String::new(),
+            Found::Here(value) => plain(value)?,
+        };
+        missing = false;
+        if text.trim().is_empty() {
+            continue;
+        }
+        if let Some(word) = waiting.take().filter(|_| !parts.is_empty()) {
+            parts.push(word.to_owned());
+        }
+        parts.push(text.trim().to_owned());
+    }
+    Ok(match (missing, parts.is_empty()) {
+        (true, _) => Text::Missing,
+        (false, true) => Text::Empty,
+        (false, false) => Text::Some(parts.join(&texts.between)),
     })
 }
 
@@ -248,7 +297,11 @@ pub(super) fn plain(value: &Value) -> Result<String, Bad> {
         Value::Null => Ok(String::new()),
         Value::Array(items) if items.is_empty() => Ok(String::new()),
         Value::Array(_) => Err("is a list where a text was expected".into()),
-        Value::Object(_) => Err("is an object where a text was expected".into()),
+        Value::Object(members) => match members.get("#text") {
+            Some(Value::String(text)) => Ok(text.clone()),
+            None if members.keys().all(|key| key.starts_with('@')) => Ok(String::new()),
+            _ => Err("is an object where a text was expected".into()),
+        },
     }
 }
 
@@ -261,28 +314,29 @@ fn part<'t>(text: &'t str, split: &Split) -> &'t str {
     }
 }
 
-/// Reads a date. `0000-00-00` is how some systems write "none".
-fn date(text: &str, format: &str) -> Result<Option<NaiveDate>, Bad> {
-    if text.starts_with("0000-00-00") {
-        return Ok(None);
+fn translate(words: &Words<String>, text: String) -> Reading {
+    let text = match words.known.get(&text).or(words.otherwise.as_ref()) {
+        Some(word) => word.clone(),
+        None if words.next => return Reading::Empty,
+        None => text,
+    };
+    if text.is_empty() {
+        Reading::Empty
+    } else {
+        Reading::Text(text)
     }
-    NaiveDate::parse_from_str(text.trim(), format)
-        .map(Some)
-        .map_err(|_| format!("is no date of the form {format}"))
-}
-
-fn translate(words: &Words<String>, text: String) -> String {
-    words
-        .known
-        .get(&text)
-        .or(words.otherwise.as_ref())
-        .cloned()
-        .unwrap_or(text)
 }
 
 fn status(words: &Words<StatusWord>, word: String) -> Reading {
-    let meaning = words.known.get(&word).or(words.otherwise.as_ref()).copied();
-    let status = match meaning.unwrap_or(StatusWord::Hold) {
+    match words.known.get(&word) {
+        Some(meaning) => status_of(*meaning, word),
+        None if words.next => Reading::Unknown(word),
+        None => status_of(words.otherwise.unwrap_or(StatusWord::Hold), word),
+    }
+}
+
+fn status_of(meaning: StatusWord, word: String) -> Reading {
+    let status = match meaning {
         StatusWord::Active => Status::Active,
         StatusWord::OnLeave => Status::OnLeave,
         StatusWord::PreHire => Status::PreHire,
@@ -295,13 +349,13 @@ fn status(words: &Words<StatusWord>, word: String) -> Reading {
 }
 
 fn read_parts(
-    parts: &[(&'static str, Path)],
-    text: impl Fn(&Path) -> Result<Text, Bad>,
+    parts: &[(&'static str, Texts)],
+    text: impl Fn(&Texts) -> Result<Text, Bad>,
 ) -> Result<Reading, Bad> {
     let mut read = Vec::new();
     let mut missing = false;
-    for (name, path) in parts {
-        match text(path)? {
+    for (name, texts) in parts {
+        match text(texts)? {
             Text::Missing => missing = true,
             Text::Empty => {}
             Text::Some(text) => read.push((*name, text)),
@@ -316,7 +370,7 @@ fn read_parts(
 
 fn read_accounts(
     from: Option<&Path>,
-    parts: &[(&'static str, Path)],
+    parts: &[(&'static str, Texts)],
     base: &Value,
     way: &Way,
 ) -> Result<Reading, Bad> {
@@ -329,7 +383,7 @@ fn read_accounts(
     };
     let mut accounts = Vec::new();
     for item in items {
-        let text = |path: &Path| text_at(item, path, way.clean, way.split.as_ref());
+        let text = |texts: &Texts| text_at(item, texts, way.clean, way.split.as_ref());
         let Reading::Parts(read) = read_parts(parts, text)? else {
             continue;
         };
@@ -350,19 +404,45 @@ fn read_accounts(
     })
 }
 
-fn read_custom(path: &Path, base: &Value) -> Result<Reading, Bad> {
+fn is_filled(value: &Value) -> bool {
+    !value.is_null() && value.as_str() != Some("")
+}
+
+/// All custom fields of an object, by their labels where the account tells them.
+fn read_custom(path: &Path, base: &Value, labels: &HashMap<String, String>) -> Result<Reading, Bad> {
     match path.find(base) {
         Found::Missing => Ok(Reading::Missing),
         Found::Null => Ok(Reading::Empty),
         Found::Here(Value::Object(members)) => Ok(Reading::Custom(
             members
                 .iter()
-                .filter(|(_, value)| !value.is_null() && value.as_str() != Some(""))
-                .map(|(key, value)| (key.clone(), value.clone()))
+                .filter(|(_, value)| is_filled(value))
+                .map(|(key, value)| (labels.get(key).unwrap_or(key).clone(), value.clone()))
                 .collect(),
         )),
         Found::Here(_) => Err("is no object".into()),
     }
+}
+
+/// Custom fields that come as a list, each with its key and its value.
+fn listed_custom(from: &Path, name: &Path, at: &Path, base: &Value) -> Result<Reading, Bad> {
+    let elements: Vec<&Value> = match from.find(base) {
+        Found::Missing => return Ok(Reading::Missing),
+        Found::Null => return Ok(Reading::Empty),
+        Found::Here(Value::Array(items)) => items.iter().collect(),
+        Found::Here(Value::Object(members)) => members.values().collect(),
+        Found::Here(_) => return Err("is neither a list nor an object".into()),
+    };
+    let one = |element: &Value| {
+        let key = plain(name.find(element).value()?)
+            .ok()
+            .filter(|key| !key.is_empty())?;
+        Some((
+            key,
+            at.find(element).value().filter(|value| is_filled(value))?.clone(),
+        ))
+    };
+    Ok(Reading::Custom(elements.into_iter().filter_map(one).collect()))
 }
 
 fn is_own_manager(employee: &Employee) -> bool {
@@ -388,7 +468,7 @@ fn set(employee: &mut Employee, employment: &mut Employment, field: &str, readin
         Reading::Manager(manager) => employee.manager = Some(manager),
         Reading::Accounts(accounts) => employee.bank_accounts = accounts,
         Reading::Custom(members) => employee.custom.extend(members),
-        Reading::Missing | Reading::Empty | Reading::Status(..) => {}
+        Reading::Missing | Reading::Empty | Reading::Status(..) | Reading::Unknown(_) => {}
     }
 }
 

@@ -8,8 +8,8 @@ use url::Url;
 
 use super::Error;
 use super::ask::Call;
-use super::manifest::Place;
 use super::path::{Found, Path, put};
+use super::request::Place;
 use crate::net::HeaderMap;
 
 const MOST_PAGES: u32 = 100_000;
@@ -22,32 +22,47 @@ pub(super) enum Paging {
     #[default]
     None,
     /// Numbered pages. The end: the last page by the number at `pages`, else as many records as `count` of the list says,
-    /// else an empty page.
+    /// else `more` is false, else an empty page.
     Page {
+        #[serde(default)]
         send: String,
         #[serde(default, rename = "in")]
         place: Place,
         #[serde(default = "one")]
         first: u64,
         pages: Option<String>,
+        more: Option<String>,
     },
-    /// A number of records to pass over. The end: as many as `count` of the list says, else an empty page.
+    /// A number of records to pass over. The end: as many as `count` of the list says, else `more` is false, else an empty
+    /// page.
     Offset {
+        #[serde(default)]
         send: String,
         #[serde(default, rename = "in")]
         place: Place,
+        more: Option<String>,
     },
-    /// A mark from the answer before. The end: null or empty; with `may_lack` also its absence.
+    /// A mark from the answer before. The end: null or empty, or `more` is false; with `may_lack` also its absence.
     Cursor {
+        #[serde(default)]
         send: String,
         #[serde(default, rename = "in")]
         place: Place,
         read: String,
         #[serde(default)]
         may_lack: bool,
+        more: Option<String>,
     },
     /// The whole next address: at `read`, or in the `Link` header (RFC 8288). The end: its absence.
-    Link { read: Option<String> },
+    Link {
+        read: Option<String>,
+        /// Whether what the next address lacks of the first one's query is put in again.
+        #[serde(default)]
+        keep_query: bool,
+        /// Whether only the query of the next address is taken.
+        #[serde(default)]
+        query_only: bool,
+    },
 }
 
 const fn one() -> u64 {
@@ -56,9 +71,9 @@ const fn one() -> u64 {
 
 /// Where a walk through the pages stands.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
-    paging: &'a Paging,
-    connector: &'a str,
+pub(super) struct Walk {
+    paging: Paging,
+    connector: String,
     /// The number of the page to be read, from 1.
     pub page: u32,
     passed: u64,
@@ -74,11 +89,11 @@ enum Next {
     Address(Url),
 }
 
-impl<'a> Walk<'a> {
-    pub fn new(connector: &'a str, paging: &'a Paging) -> Self {
+impl Walk {
+    pub fn new(connector: &str, paging: Paging) -> Self {
         Self {
             paging,
-            connector,
+            connector: connector.to_owned(),
             page: 1,
             passed: 0,
             marks: HashSet::new(),
@@ -92,40 +107,79 @@ impl<'a> Walk<'a> {
         self.closed
     }
 
-    /// Makes `call` ask for the page to be read.
-    pub fn aim(&self, call: &mut Call) {
-        let (send, place, value) = match (self.paging, &self.next) {
-            (_, Next::Address(url)) => {
-                call.url = url.clone();
-                call.query.clear();
-                return;
+    /// What `{{ page }}` stands for, where the page is asked for in the request's texts.
+    pub fn placed(&self) -> Option<String> {
+        let (place, value) = self.value()?;
+        (place == Place::Template).then(|| text(&value))
+    }
+
+    /// Where the page is asked for, and by what.
+    fn value(&self) -> Option<(Place, Value)> {
+        match (&self.paging, &self.next) {
+            (_, Next::Address(_)) | (Paging::None | Paging::Link { .. }, _) => None,
+            (Paging::Page { place, first, .. }, _) => {
+                let number = first.saturating_add(u64::from(self.page.saturating_sub(1)));
+                Some((*place, Value::from(number)))
             }
+            (Paging::Offset { place, .. }, _) => Some((*place, Value::from(self.passed))),
+            (Paging::Cursor { place, .. }, Next::Mark(mark)) => Some((*place, Value::from(mark.as_str()))),
             (
-                Paging::Page {
-                    send, place, first, ..
+                Paging::Cursor {
+                    place: Place::Template,
+                    ..
                 },
                 _,
-            ) => {
-                let number = first.saturating_add(u64::from(self.page.saturating_sub(1)));
-                (send, *place, Value::from(number))
-            }
-            (Paging::Offset { send, place }, _) => (send, *place, Value::from(self.passed)),
-            (Paging::Cursor { send, place, .. }, Next::Mark(mark)) => {
-                (send, *place, Value::from(mark.as_str()))
-            }
-            _ => return,
+            ) => Some((Place::Template, Value::from(""))),
+            (Paging::Cursor { .. }, _) => None,
+        }
+    }
+
+    /// Makes `call` ask for the page to be read.
+    pub fn aim(&self, call: &mut Call) {
+        if let Next::Address(url) = &self.next {
+            self.aim_at(url, call);
+            return;
+        }
+        let Some((place, value)) = self.value() else {
+            return;
+        };
+        let send = match &self.paging {
+            Paging::Page { send, .. } | Paging::Offset { send, .. } | Paging::Cursor { send, .. } => send,
+            Paging::None | Paging::Link { .. } => return,
         };
         match place {
-            Place::Query => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                call.query.push((send.clone(), text));
-            }
+            Place::Query => call.query.push((send.clone(), text(&value))),
             Place::Body => {
                 let body = call.body.get_or_insert(Value::Null);
                 if let Some(path) = Path::parse(send) {
                     put(body, &path, value);
                 }
             }
+            Place::Template => {}
+        }
+    }
+
+    fn aim_at(&self, url: &Url, call: &mut Call) {
+        let (keep_query, query_only) = match &self.paging {
+            Paging::Link {
+                keep_query,
+                query_only,
+                ..
+            } => (*keep_query, *query_only),
+            _ => (false, false),
+        };
+        let first = call.address();
+        call.query.clear();
+        call.url = if query_only { first.clone() } else { url.clone() };
+        call.url.set_query(url.query());
+        if keep_query {
+            let has: HashSet<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+            let lacking = first
+                .query_pairs()
+                .filter(|(name, _)| !has.contains(name.as_ref()));
+            call.query = lacking
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect();
         }
     }
 
@@ -142,28 +196,35 @@ impl<'a> Walk<'a> {
             .passed
             .saturating_add(u64::try_from(records).unwrap_or(u64::MAX));
         let page = self.page;
-        self.closed = match self.paging {
+        let said = self.no_more(answer, headers);
+        self.closed = match self.paging.clone() {
             Paging::None => true,
+            _ if said == Some(true) => true,
             Paging::Page { .. } | Paging::Offset { .. } => {
-                let end = match (self.pages(answer), total) {
+                let end = match (self.pages(answer, headers), total) {
                     (Some(pages), _) => Some(u64::from(page) >= pages),
                     (None, Some(total)) => Some(self.passed >= total),
-                    (None, None) => None,
+                    (None, None) => said,
                 };
                 match end {
                     Some(end) => self.closes_at(end, records)?,
                     None => records == 0,
                 }
             }
-            Paging::Cursor { read, may_lack, .. } => self.turn_mark(read, *may_lack, answer)?,
-            Paging::Link { read } => {
-                let link = match read {
-                    Some(read) => find(read, answer).value().and_then(Value::as_str),
-                    None => headers
-                        .get("link")
-                        .and_then(|value| value.to_str().ok())
-                        .and_then(next_link),
+            Paging::Cursor { read, may_lack, .. } => self.turn_mark(&read, may_lack, answer, headers)?,
+            Paging::Link { read: Some(read), .. } => {
+                let link = match located(&read, answer, headers) {
+                    Some(Value::String(link)) => Some(link),
+                    _ => None,
                 };
+                self.turn_link(link.as_deref(), asked)?
+            }
+            Paging::Link { read: None, .. } => {
+                let lines = headers
+                    .get_all("link")
+                    .iter()
+                    .filter_map(|line| line.to_str().ok());
+                let link = lines.filter_map(next_link).next();
                 self.turn_link(link, asked)?
             }
         };
@@ -174,10 +235,29 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Whether the answer says that there are no more pages.
+    fn no_more(&self, answer: &Value, headers: &HeaderMap) -> Option<bool> {
+        let (Paging::Page { more: Some(more), .. }
+        | Paging::Offset { more: Some(more), .. }
+        | Paging::Cursor { more: Some(more), .. }) = &self.paging
+        else {
+            return None;
+        };
+        match located(more, answer, headers)? {
+            Value::Bool(more) => Some(!more),
+            Value::String(text) => Some(!matches!(
+                text.trim().to_ascii_lowercase().as_str(),
+                "true" | "1" | "yes"
+            )),
+            Value::Number(number) => Some(number.as_f64() == Some(0.0)),
+            _ => None,
+        }
+    }
+
     fn closes_at(&self, end: bool, records: usize) -> Result<bool, Error> {
         if records == 0 && !end {
             return Err(Error::EndsEarly {
-                connector: self.connector.to_owned(),
+                connector: self.connector.clone(),
                 page: self.page,
             });
         }
@@ -185,24 +265,35 @@ impl<'a> Walk<'a> {
     }
 
     /// How many pages the answer says there are.
-    fn pages(&self, answer: &Value) -> Option<u64> {
-        match self.paging {
+    fn pages(&self, answer: &Value, headers: &HeaderMap) -> Option<u64> {
+        match &self.paging {
             Paging::Page {
                 pages: Some(pages), ..
-            } => count_at(pages, answer),
+            } => count_at(pages, answer, headers),
             _ => None,
         }
     }
 
-    fn turn_mark(&mut self, read: &str, may_lack: bool, answer: &Value) -> Result<bool, Error> {
-        let mark = match find(read, answer) {
-            Found::Null => return Ok(true),
-            Found::Missing if may_lack => return Ok(true),
-            Found::Missing => return Err(self.drift("next page", read)),
-            Found::Here(Value::String(mark)) if mark.is_empty() => return Ok(true),
-            Found::Here(Value::String(mark)) => mark.clone(),
-            Found::Here(Value::Number(mark)) => mark.to_string(),
-            Found::Here(_) => return Err(self.drift("next page", read)),
+    fn turn_mark(
+        &mut self,
+        read: &str,
+        may_lack: bool,
+        answer: &Value,
+        headers: &HeaderMap,
+    ) -> Result<bool, Error> {
+        let mark = match read.strip_prefix(HEADER) {
+            Some(_) => located(read, answer, headers),
+            None => match find(read, answer) {
+                Found::Missing if !may_lack => return Err(self.drift("next page", read)),
+                found => found.value().cloned(),
+            },
+        };
+        let mark = match mark {
+            None => return Ok(true),
+            Some(Value::String(mark)) if mark.is_empty() => return Ok(true),
+            Some(Value::String(mark)) => mark,
+            Some(Value::Number(mark)) => mark.to_string(),
+            Some(_) => return Err(self.drift("next page", read)),
         };
         if !self.marks.insert(mark.clone()) {
             return Err(self.looping());
@@ -215,11 +306,7 @@ impl<'a> Walk<'a> {
         let Some(link) = link.filter(|link| !link.is_empty()) else {
             return Ok(true);
         };
-        let away = || Error::LeadsAway {
-            connector: self.connector.to_owned(),
-            page: self.page,
-        };
-        let next = asked.join(link).map_err(|_| away())?;
+        let next = asked.join(link).map_err(|_| self.leads_away())?;
         if next == *asked || !self.marks.insert(next.to_string()) {
             return Err(self.looping());
         }
@@ -227,17 +314,25 @@ impl<'a> Walk<'a> {
         Ok(false)
     }
 
+    /// The error for a page on another host.
+    pub fn leads_away(&self) -> Error {
+        Error::LeadsAway {
+            connector: self.connector.clone(),
+            page: self.page,
+        }
+    }
+
     /// The error for pages that do not come to an end.
     pub fn looping(&self) -> Error {
         Error::Looping {
-            connector: self.connector.to_owned(),
+            connector: self.connector.clone(),
             page: self.page,
         }
     }
 
     fn drift(&self, field: &str, path: &str) -> Error {
         Error::Drift {
-            connector: self.connector.to_owned(),
+            connector: self.connector.clone(),
             field: field.to_owned(),
             path: path.to_owned(),
         }
@@ -248,13 +343,42 @@ fn find<'v>(path: &str, answer: &'v Value) -> Found<'v> {
     Path::parse(path).map_or(Found::Missing, |path| path.find(answer))
 }
 
-/// A count at a path: a number, or a text of digits.
-pub(super) fn count_at(path: &str, answer: &Value) -> Option<u64> {
-    match find(path, answer).value()? {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
+/// A place that starts so is the name of a header.
+const HEADER: &str = "header:";
+
+/// What is at a place of an answer: a path in its body, or a header.
+pub(super) fn located(place: &str, answer: &Value, headers: &HeaderMap) -> Option<Value> {
+    match place.strip_prefix(HEADER) {
+        Some(name) => headers
+            .get(name.trim())
+            .and_then(|value| value.to_str().ok())
+            .map(|text| Value::String(text.trim().to_owned())),
+        None => find(place, answer).value().cloned(),
+    }
+}
+
+/// Whether a text is a place of an answer.
+pub(super) fn is_place(text: &str) -> bool {
+    text.strip_prefix(HEADER)
+        .map_or_else(|| Path::parse(text).is_some(), |name| !name.trim().is_empty())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A count at a place: a number, or a text of digits. Some write `57.0`.
+pub(super) fn count_at(place: &str, answer: &Value, headers: &HeaderMap) -> Option<u64> {
+    match located(place, answer, headers)? {
+        Value::Number(number) => number.as_u64().or_else(|| whole(&number.to_string())),
+        Value::String(text) => text.trim().parse().ok().or_else(|| whole(text.trim())),
         _ => None,
     }
+}
+
+fn whole(text: &str) -> Option<u64> {
+    let (whole, rest) = text.split_once('.')?;
+    rest.chars().all(|c| c == '0').then(|| whole.parse().ok())?
 }
 
 /// The address with `rel="next"` in a `Link` header (RFC 8288 §3).

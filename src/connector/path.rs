@@ -1,4 +1,5 @@
-//! Paths into an answer: JSON Pointers (RFC 6901), split once.
+//! Paths into an answer: JSON Pointers (RFC 6901), split once, with three words more: `-1` is the last element of a list (and
+//! `-2` the one before), `*` any element, `#text` the text of an element of XML. A single thing may stand for a list of it.
 
 use serde_json::Value;
 
@@ -65,28 +66,99 @@ impl Path {
         &self.steps
     }
 
-    /// What is there in `root`.
+    /// What is there in `root`; behind a `*` the first that is there.
     pub(super) fn find<'a>(&self, root: &'a Value) -> Found<'a> {
         let mut here = root;
-        for step in &self.steps {
-            here = match here {
-                Value::Null => return Found::Null,
-                Value::Object(members) => match members.get(step) {
-                    Some(value) => value,
-                    None => return Found::Missing,
-                },
-                Value::Array(items) => match step.parse::<usize>().ok().map(|index| items.get(index)) {
-                    Some(Some(value)) => value,
-                    Some(None) => return Found::Null,
-                    None => return Found::Missing,
-                },
-                _ => return Found::Missing,
+        for (index, step) in self.steps.iter().enumerate() {
+            if step == "*" && !is_object_with(here, step) {
+                let rest = self.steps.get(index.saturating_add(1)..).unwrap_or_default();
+                let mut found = Vec::new();
+                for element in elements(here) {
+                    gather(rest, element, &mut found);
+                }
+                return found.first().map_or(Found::Null, |value| Found::Here(value));
+            }
+            here = match one_step(step, here) {
+                Found::Here(value) => value,
+                other => return other,
             };
         }
-        if here.is_null() {
+        if here.is_null() || is_deferred(here) {
             Found::Null
         } else {
             Found::Here(here)
+        }
+    }
+
+    /// Everything that is there in `root`, with every element where the path says `*`.
+    pub(super) fn all<'a>(&self, root: &'a Value) -> Vec<&'a Value> {
+        let mut found = Vec::new();
+        gather(&self.steps, root, &mut found);
+        found
+    }
+}
+
+fn is_object_with(value: &Value, key: &str) -> bool {
+    value.as_object().is_some_and(|members| members.contains_key(key))
+}
+
+/// A link that OData v2 did not expand stands for something that is not there (OData v2, JSON format, section 10).
+fn is_deferred(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|members| members.len() == 1 && members.contains_key("__deferred"))
+}
+
+/// The elements of a list; a single thing is its own only element.
+fn elements(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        Value::Null => &[],
+        one => std::slice::from_ref(one),
+    }
+}
+
+fn one_step<'a>(step: &str, here: &'a Value) -> Found<'a> {
+    match here {
+        Value::Null => Found::Null,
+        Value::Object(members) => match members.get(step) {
+            Some(Value::Null) => Found::Null,
+            Some(value) => Found::Here(value),
+            None if step == "-1" => Found::Here(here),
+            None if is_deferred(here) => Found::Null,
+            None => Found::Missing,
+        },
+        Value::Array(items) => match index(step, items.len()) {
+            Some(Some(at)) => items.get(at).map_or(Found::Null, Found::Here),
+            Some(None) => Found::Null,
+            None => Found::Missing,
+        },
+        Value::String(_) if matches!(step, "#text" | "-1") => Found::Here(here),
+        _ => Found::Missing,
+    }
+}
+
+/// The place in a list of `length` that a step names: from the beginning, or with `-` from the end.
+fn index(step: &str, length: usize) -> Option<Option<usize>> {
+    match step.strip_prefix('-') {
+        Some(back) => back.parse::<usize>().ok().map(|back| length.checked_sub(back)),
+        None => step.parse::<usize>().ok().map(Some),
+    }
+}
+
+fn gather<'a>(steps: &[String], here: &'a Value, found: &mut Vec<&'a Value>) {
+    match steps.split_first() {
+        None if here.is_null() || is_deferred(here) => {}
+        None => found.push(here),
+        Some((step, rest)) if step == "*" && !is_object_with(here, step) => {
+            for element in elements(here) {
+                gather(rest, element, found);
+            }
+        }
+        Some((step, rest)) => {
+            if let Found::Here(value) = one_step(step, here) {
+                gather(rest, value, found);
+            }
         }
     }
 }
@@ -121,5 +193,26 @@ mod tests {
         assert_eq!(find("/a/c"), Found::Missing);
         assert_eq!(find("/s/c"), Found::Missing);
         assert_eq!(Path::parse("a"), None);
+    }
+
+    #[test]
+    fn lists_are_reached_from_the_end_and_by_any_element() {
+        let root = json!({"l": [{"id": 1}, {"id": 2, "t": ["x", "y"]}], "one": {"id": 3}, "t": "plain",
+            "later": {"__deferred": {"uri": "u"}}, "none": []});
+        let find = |text: &str| Path::parse(text).unwrap().find(&root);
+        assert_eq!(find("/l/-1/id"), Found::Here(&json!(2)));
+        assert_eq!(find("/l/-2/id"), Found::Here(&json!(1)));
+        assert_eq!(find("/l/-3/id"), Found::Null);
+        assert_eq!(find("/one/-1/id"), Found::Here(&json!(3)));
+        assert_eq!(find("/none/-1/id"), Found::Null);
+        assert_eq!(find("/t/#text"), Found::Here(&json!("plain")));
+        assert_eq!(find("/later"), Found::Null);
+        assert_eq!(find("/later/name"), Found::Null);
+        assert_eq!(find("/l/*/t/*"), Found::Here(&json!("x")));
+        let all = |text: &str| Path::parse(text).unwrap().all(&root);
+        assert_eq!(all("/l/*/id"), [&json!(1), &json!(2)]);
+        assert_eq!(all("/l/*/t/*"), [&json!("x"), &json!("y")]);
+        assert_eq!(all("/one/*/id"), [&json!(3)]);
+        assert!(all("/none/*").is_empty() && all("/nothing/*").is_empty());
     }
 }

@@ -1,59 +1,78 @@
 //! Reads the employees of an HR system as its manifest says, and proves the end of the read.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
+use std::collections::{HashMap, VecDeque};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::ask::{Asker, Call};
-use super::manifest::{Employees, List, Place};
+use super::ask::Asker;
+use super::condition::{Fill, Test};
+use super::feed::{EACH, Feed, Sheet, make, put_beside};
+use super::join::{Joins, Needed};
 use super::map::{Mapper, plain};
-use super::paging::{Paging, Walk, count_at};
-use super::path::{Found, Path, put};
+use super::paging::located;
+use super::path::Path;
+use super::request::{Changes, Employees, Format, Request};
+use super::scope::{Mark, Scope};
+use super::select::asked_fields;
 use super::source::{Reader, Source};
-use super::way::{Base, FieldWays, Paths, What, ready};
+use super::tally::Tally;
+use super::way::{FieldWays, Paths, ready};
 use super::{Error, Manifest, Settings};
 use crate::base::Clock;
-use crate::hr::{Page, Problem, field};
-use crate::net::{BODY_CAP, Method};
+use crate::hr::{Employee, Page, field};
+use crate::net::HeaderMap;
+
+mod second;
+
+use second::Loaded;
+
+/// More people than this in a feed of ids: a complete read costs less.
+const MOST_NAMED: usize = 5_000;
+/// People of a feed that are read before a page is given.
+const NAMED_AT_A_TIME: usize = 50;
+
+/// What is read.
+#[derive(Debug, Clone)]
+pub(super) enum Aim {
+    /// Everybody.
+    All,
+    /// What changed since then.
+    Changes(Mark),
+    /// One employee.
+    One(String),
+}
 
 /// Reads one connection by its manifest.
 pub(super) struct ManifestReader<'a> {
     manifest: &'a Manifest,
     settings: &'a Settings,
     chosen: &'a [String],
-    clock: &'a Clock,
+    now: DateTime<Utc>,
+    sleeper: crate::net::Sleeper,
     asker: Asker<'a>,
-    walk: Walk<'a>,
+    aim: Aim,
     open: Option<Open<'a>>,
     tally: Tally,
+    mark: Option<Mark>,
 }
 
 /// What is known once the read has begun.
 struct Open<'a> {
     employees: &'a Employees,
     mapper: Mapper,
-    call: Call,
-    records: Path,
-}
-
-/// What has been seen so far.
-#[derive(Default)]
-struct Tally {
-    seen: HashSet<u64>,
-    nameless: u64,
-    again: u64,
-    expected: Option<u64>,
-    /// Fields that no record so far has had; `None` before the first record.
-    absent: Option<u64>,
-    names: Vec<&'static str>,
+    joins: Joins,
+    only: Vec<Test>,
+    feed: Feed,
+    /// People that a feed of changes named, still to be read.
+    named: Option<VecDeque<String>>,
+    /// How one of them is read.
+    one: Option<Request>,
 }
 
 impl<'a> ManifestReader<'a> {
-    pub fn new(source: Source<'a>) -> Self {
+    pub fn new(source: Source<'a>, aim: Aim) -> Self {
         let Source {
             manifest,
             settings,
@@ -63,20 +82,18 @@ impl<'a> ManifestReader<'a> {
             tokens,
             ..
         } = source;
-        let paging = manifest
-            .written
-            .employees
-            .as_ref()
-            .map_or(&Paging::None, |employees| &employees.page);
+        let clock: &Clock = clock;
         Self {
             manifest,
             settings,
             chosen,
-            clock,
+            now: clock.now(),
+            sleeper: net.sleeper().clone(),
             asker: Asker::new(manifest, settings, net, clock, tokens),
-            walk: Walk::new(manifest.key(), paging),
+            aim,
             open: None,
             tally: Tally::default(),
+            mark: None,
         }
     }
 
@@ -85,51 +102,192 @@ impl<'a> ManifestReader<'a> {
         self.asker.sign_in().await
     }
 
+    /// What names in requests stand for.
+    fn scope<'s>(&'s self, since: Option<&'s Mark>) -> Scope<'s> {
+        let id = match &self.aim {
+            Aim::One(id) => Some(id.as_str()),
+            _ => None,
+        };
+        Scope {
+            since,
+            id,
+            ..Scope::new(self.manifest, self.settings, self.now)
+        }
+    }
+
     /// Makes the rules ready, loads the lists they join, and prepares the request.
     async fn open(&mut self) -> Result<Open<'a>, Error> {
         let Some(employees) = &self.manifest.written.employees else {
             return Err(self.drift("records", "employees"));
         };
-        let fields = self.fields(employees)?;
-        let lists = self.lists(&fields).await?;
-        let mut call = self.call(
-            "the employees",
-            (employees.get.as_ref(), employees.post.as_ref()),
-            employees.query.iter(),
-            employees.headers.iter(),
-            employees.body.as_ref(),
-        )?;
-        ask_for(employees, &fields, &mut call);
-        let records = self.pointer(&employees.records)?;
-        let today = self.clock.now().date_naive();
-        self.tally.names = fields.iter().map(|field| field.field.name).collect();
+        let mut loaded = Loaded::default();
+        let labels = self.labels(employees, &mut loaded).await?;
+        let manifest = self.manifest;
+        let made = self.make_ready(employees, &labels)?;
+        let Made {
+            fields,
+            only,
+            needed,
+            joins,
+        } = made;
+        let request = self.request(employees);
+        for name in &needed.lists {
+            self.load(name, &mut loaded).await?;
+        }
+        let parents = self
+            .parents(&request, &mut loaded, employees.report.as_ref())
+            .await?;
+        let mut extra = asked_fields(employees.select.as_ref(), &needed.paths);
+        let changes = matches!(self.aim, Aim::Changes(_))
+            .then_some(employees.changes.as_ref())
+            .flatten();
+        if let (
+            Aim::Changes(Mark::Token(token)),
+            Some(Changes {
+                get: None,
+                post: None,
+                ..
+            }),
+        ) = (&self.aim, changes)
+        {
+            extra.start = Some(token.clone());
+        }
+        let feed = Feed::new(manifest.key(), "the employees", request, parents, extra)?;
+        self.tally = Tally::new(&fields);
+        if matches!(self.aim, Aim::All) {
+            self.first_token(employees).await?;
+        }
         Ok(Open {
             employees,
-            mapper: Mapper { fields, lists, today },
-            call,
-            records,
+            mapper: Mapper {
+                fields,
+                lists: loaded.lists,
+                labels,
+                single: employees.format == Some(Format::Xml),
+                today: self.now.date_naive(),
+            },
+            joins,
+            only,
+            feed,
+            named: changes
+                .filter(|changes| changes.ids.is_some())
+                .map(|_| VecDeque::new()),
+            one: employees.one.as_ref().map(super::request::One::request),
         })
     }
 
-    fn fields(&self, employees: &Employees) -> Result<Vec<FieldWays>, Error> {
-        let wanted = |name: &str| {
-            employees.required.iter().any(|known| known == name)
-                || self.chosen.iter().any(|known| known == name)
+    /// Makes rules, conditions and joins ready.
+    fn make_ready(&self, employees: &Employees, labels: &HashMap<String, String>) -> Result<Made, Error> {
+        let value = |name: &str| match name.strip_prefix("label:") {
+            Some(label) => labels
+                .iter()
+                .find(|(_, known)| *known == label)
+                .map(|(key, _)| key.clone()),
+            None => self.manifest.put_in(self.settings, name),
         };
-        let value = |name: &str| self.manifest.put_in(self.settings, name);
+        let wrong = |message: String| Error::Setting {
+            setting: "manifest".into(),
+            message,
+        };
+        let fields = self.fields(employees, &value)?;
+        let only: Vec<Test> = self
+            .request(employees)
+            .only
+            .0
+            .iter()
+            .map(|condition| Test::new(condition, &value))
+            .collect::<Result<_, _>>()
+            .map_err(wrong)?;
+        let needed = Needed::of(&self.manifest.written, &fields, &only);
+        let joins = Joins::new(&self.manifest.written, &needed, &value).map_err(wrong)?;
+        Ok(Made {
+            fields,
+            only,
+            needed,
+            joins,
+        })
+    }
+
+    /// The request by which this read lists employees.
+    fn request(&self, employees: &Employees) -> Request {
+        let list = Request {
+            one_will_do: false,
+            ..employees.request()
+        };
+        match (&self.aim, &employees.changes, &employees.one) {
+            (Aim::Changes(_), Some(changes), _) => Request {
+                one_will_do: false,
+                ..list.changed_by(&changes.request())
+            },
+            (Aim::One(_), _, Some(one)) => Request {
+                each: None,
+                only: if one.only.0.is_empty() {
+                    list.only
+                } else {
+                    one.only.clone()
+                },
+                format: one.format.or(list.format),
+                headers: one.headers.clone().into_iter().chain(list.headers).collect(),
+                ..one.request()
+            },
+            _ => list,
+        }
+    }
+
+    fn wanted(&self, employees: &Employees, name: &str) -> bool {
+        employees.required.iter().any(|known| known == name) || self.chosen.iter().any(|known| known == name)
+    }
+
+    fn fields(&self, employees: &Employees, fill: Fill<'_>) -> Result<Vec<FieldWays>, Error> {
         let mut fields = Vec::new();
-        for (name, rules) in employees.map.iter().filter(|(name, _)| wanted(name)) {
+        for (name, rules) in employees
+            .map
+            .iter()
+            .filter(|(name, _)| self.wanted(employees, name))
+        {
             let known = field(name).ok_or_else(|| self.drift(name, name))?;
             let ready =
-                ready(known, rules.get_ref(), Paths::Pointers, &value).map_err(|message| Error::Setting {
+                ready(known, rules.get_ref(), Paths::Pointers, fill).map_err(|message| Error::Setting {
                     setting: name.to_owned(),
                     message,
                 })?;
-            fields.push(ready);
+            let needed = employees.required.iter().any(|known| known == name);
+            if needed || !ready.ways.is_empty() {
+                fields.push(ready);
+            }
         }
         // The id first, so that every later problem can name its record.
         fields.sort_by_key(|field| field.field.name != "source_id");
         Ok(fields)
+    }
+
+    /// Gets what changes will be asked from, before everybody is read.
+    async fn first_token(&mut self, employees: &Employees) -> Result<(), Error> {
+        let Some(Changes {
+            token: Some(token),
+            start: Some(start),
+            format,
+            headers,
+            ..
+        }) = &employees.changes
+        else {
+            return Ok(());
+        };
+        let request = Request {
+            get: Some(start.clone()),
+            headers: employees
+                .headers
+                .clone()
+                .into_iter()
+                .chain(headers.clone())
+                .collect(),
+            format: *format,
+            ..Request::default()
+        };
+        let call = make(&request, self.scope(None), "the changes", &self.asker)?;
+        let answer = self.asker.value(&call).await?;
+        self.mark = answer.and_then(|(body, answer)| token_at(token, &body, &answer.headers));
+        Ok(())
     }
 
     fn pointer(&self, text: &str) -> Result<Path, Error> {
@@ -144,350 +302,244 @@ impl<'a> ManifestReader<'a> {
         }
     }
 
-    fn call<'t>(
-        &self,
-        what: &str,
-        (get, post): (Option<&String>, Option<&String>),
-        query: impl Iterator<Item = (&'t String, &'t String)>,
-        headers: impl Iterator<Item = (&'t String, &'t String)>,
-        body: Option<&Value>,
-    ) -> Result<Call, Error> {
-        let method = if post.is_some() { Method::POST } else { Method::GET };
-        let address = post.or(get).map(String::as_str).unwrap_or_default();
-        let fill = |(name, value): (&String, &String)| Ok((name.clone(), self.asker.filler().fill(value)?));
-        let mut headers: Vec<(String, String)> = headers.map(fill).collect::<Result<_, Error>>()?;
-        if !headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("accept"))
-        {
-            headers.push(("accept".into(), "application/json".into()));
-        }
-        Ok(Call {
-            method,
-            url: self.asker.filler().url(address)?,
-            query: query.map(fill).collect::<Result<_, Error>>()?,
-            headers,
-            body: body.map(|body| self.asker.filler().fill_json(body)).transpose()?,
-            what: what.to_owned(),
-            page: 1,
-            cap: BODY_CAP,
-        })
-    }
-
-    async fn lists(
-        &mut self,
-        fields: &[FieldWays],
-    ) -> Result<HashMap<String, HashMap<String, Value>>, Error> {
-        let mut lists = HashMap::new();
-        let manifest = self.manifest;
-        for (name, list) in manifest.written.lists.iter() {
-            let used = fields
-                .iter()
-                .flat_map(|field| &field.ways)
-                .any(|way| matches!(&way.base, Base::List { name: used, .. } if used == name));
-            if used {
-                lists.insert(name.to_owned(), self.list(name, list).await?);
-            }
-        }
-        Ok(lists)
-    }
-
-    /// Reads a whole second list, by its key.
-    async fn list(&mut self, name: &str, list: &'a List) -> Result<HashMap<String, Value>, Error> {
-        let call = self.call(
-            &format!("the list {name}"),
-            (list.get.as_ref(), list.post.as_ref()),
-            list.query.iter(),
-            list.headers.iter(),
-            list.body.as_ref(),
-        )?;
-        let (records, key) = (self.pointer(&list.records)?, self.pointer(&list.key)?);
-        let mut walk = Walk::new(self.manifest.key(), &list.page);
-        let mut all = HashMap::new();
-        while !walk.is_closed() {
-            let (items, total, turned) =
-                fetch(&mut self.asker, &walk, &call, &records, list.count.as_deref()).await?;
-            walk.turn(&turned.body, &turned.headers, &turned.asked, items.len(), total)?;
-            let before = all.len();
-            let some = !items.is_empty();
-            for item in items {
-                if let Some(key) = key.find(&item).value().and_then(|key| plain(key).ok()) {
-                    all.insert(key, item);
-                }
-            }
-            if some && all.len() == before {
-                return Err(walk.looping());
-            }
-        }
-        Ok(all)
-    }
-
     async fn read_page(&mut self) -> Result<Option<Page>, Error> {
-        if self.walk.is_closed() {
-            return Ok(None);
-        }
         if self.open.is_none() {
             self.open = Some(self.open().await?);
         }
-        let Some(open) = &self.open else { return Ok(None) };
-        let count = open.employees.count.as_deref();
-        let (items, total, turned) =
-            fetch(&mut self.asker, &self.walk, &open.call, &open.records, count).await?;
-        let number = self.walk.page;
-        self.tally.expected = total.or(self.tally.expected);
-        let page = take(&mut self.tally, &open.mapper, &items);
-        if !items.is_empty() && page.employees.is_empty() && page.problems.is_empty() {
-            return Err(self.walk.looping());
-        }
-        self.tally.judge(self.manifest, open, &page, number)?;
-        self.walk
-            .turn(&turned.body, &turned.headers, &turned.asked, items.len(), total)?;
-        Ok(Some(page))
-    }
-}
-
-/// What the walk needs of an answer.
-struct Turned {
-    body: Value,
-    headers: crate::net::HeaderMap,
-    asked: url::Url,
-}
-
-/// Asks for the page at which `walk` stands: its records, and the source's count.
-async fn fetch(
-    asker: &mut Asker<'_>,
-    walk: &Walk<'_>,
-    call: &Call,
-    records: &Path,
-    count: Option<&str>,
-) -> Result<(Vec<Value>, Option<u64>, Turned), Error> {
-    let mut call = call.clone();
-    let home = call.url.clone();
-    call.page = walk.page;
-    walk.aim(&mut call);
-    call.url = asker.filler().rebase(call.url);
-    if call.url.origin() != home.origin() {
-        return Err(Error::LeadsAway {
-            connector: asker.key(),
-            page: walk.page,
-        });
-    }
-    let (mut body, answer) = asker.json(&call).await?;
-    // An answer without its count is read to an empty page instead.
-    let total = count.and_then(|path| count_at(path, &body));
-    let Found::Here(Value::Array(_)) = records.find(&body) else {
-        return Err(Error::Drift {
-            connector: asker.key(),
-            field: "records".into(),
-            path: records.text().to_owned(),
-        });
-    };
-    let items = take_list(&mut body, records);
-    Ok((
-        items,
-        total,
-        Turned {
-            body,
-            headers: answer.headers,
-            asked: call.address(),
-        },
-    ))
-}
-
-/// Moves the list out of the answer, so that it is not copied.
-fn take_list(body: &mut Value, records: &Path) -> Vec<Value> {
-    let mut here = Some(body);
-    for step in records.steps() {
-        here = match here {
-            Some(Value::Object(members)) => members.get_mut(step),
-            Some(Value::Array(items)) => step.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
-            _ => None,
+        let Some(mut open) = self.open.take() else {
+            return Ok(None);
         };
+        let page = self.read_open(&mut open).await;
+        self.open = Some(open);
+        page
     }
-    match here.map(std::mem::take) {
-        Some(Value::Array(items)) => items,
-        _ => Vec::new(),
-    }
-}
 
-/// Reads the records of a page; those that came before are passed over and counted.
-fn take(tally: &mut Tally, mapper: &Mapper, items: &[Value]) -> Page {
-    let mut page = Page::default();
-    for item in items {
-        let mapped = mapper.map(item);
-        tally.absent = Some(
-            tally
-                .absent
-                .map_or(mapped.missing, |absent| absent & mapped.missing),
-        );
-        let id = match &mapped.employee {
-            Ok(employee) => Some(employee.source_id.as_str()),
-            Err(problem) => problem.source_id.as_deref(),
+    async fn read_open(&mut self, open: &mut Open<'a>) -> Result<Option<Page>, Error> {
+        let Some(mut sheet) = self.next_sheet(open).await? else {
+            return self.next_named(open).await;
         };
-        match id {
-            None => tally.nameless = tally.nameless.saturating_add(1),
-            Some(id) if !tally.seen.insert(hash(id)) => {
-                tally.again = tally.again.saturating_add(1);
-                continue;
-            }
-            Some(_) => {}
+        self.note_mark(open, &sheet);
+        if open.named.is_some() {
+            self.note_named(open, &sheet)?;
+            return Ok(Some(Page::default()));
         }
-        match mapped.employee {
-            Ok(employee) => page.employees.push(employee),
-            Err(problem) => page.problems.push(problem),
+        let (number, parent, came) = (sheet.page, sheet.parent, sheet.items.len());
+        self.tally.count(parent, sheet.total);
+        let mut items = self.prepared(open, &mut sheet).await?;
+        let all = items.len();
+        items.retain(|item| open.only.iter().all(|test| test.holds(item)));
+        self.tally.pass_over(all.saturating_sub(items.len()));
+        let repeats = open.employees.repeats;
+        let (page, fresh) = self.tally.take(&open.mapper, &items, parent, repeats);
+        if came > 0 && !items.is_empty() && !fresh && !repeats {
+            return Err(open.feed.looping());
         }
-    }
-    page
-}
-
-fn hash(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
-}
-
-impl Tally {
-    /// Refuses a page that shows that the HR system's records have another shape than we know.
-    fn judge(&self, manifest: &Manifest, open: &Open<'_>, page: &Page, number: u32) -> Result<(), Error> {
-        let connector = || manifest.key().to_owned();
+        let employees = open.employees;
         let watched = |name: &str| {
             matches!(name, "source_id" | "status")
-                || (open.employees.every_key && open.employees.required.iter().any(|known| known == name))
+                || (employees.every_key && employees.required.iter().any(|known| known == name))
         };
-        if let Some(name) = self.absent().into_iter().find(|name| watched(name)) {
-            let path = open
-                .mapper
-                .fields
-                .iter()
-                .find(|field| field.field.name == name)
-                .map(first_path);
-            return Err(Error::Drift {
-                connector: connector(),
-                field: name.to_owned(),
-                path: path.unwrap_or_default(),
-            });
+        self.tally
+            .judge(self.manifest, &open.mapper, &watched, &page, number)?;
+        Ok(Some(page))
+    }
+
+    async fn next_sheet(&mut self, open: &mut Open<'a>) -> Result<Option<Sheet>, Error> {
+        let aim = self.aim.clone();
+        let since = match &aim {
+            Aim::Changes(mark) => Some(earlier(mark, open.employees)),
+            _ => None,
+        };
+        let scope = Scope {
+            since: since.as_ref(),
+            id: match &aim {
+                Aim::One(id) => Some(id),
+                _ => None,
+            },
+            ..Scope::new(self.manifest, self.settings, self.now)
+        };
+        open.feed.next(&mut self.asker, scope).await
+    }
+
+    /// The records of a page with everything that is put beside them.
+    async fn prepared(&mut self, open: &mut Open<'a>, sheet: &mut Sheet) -> Result<Vec<Value>, Error> {
+        let mut items = std::mem::take(&mut sheet.items);
+        if let (Some(each), Some(_)) = (&sheet.each, &open.employees.each) {
+            for item in &mut items {
+                put_beside(item, EACH, each.clone());
+            }
         }
-        let Some(first) = page.problems.first() else {
+        let scope = Scope::new(self.manifest, self.settings, self.now);
+        open.joins
+            .prepare(
+                &mut items,
+                &sheet.body,
+                &open.mapper.lists,
+                &mut self.asker,
+                scope,
+            )
+            .await?;
+        Ok(items)
+    }
+
+    /// Takes note of how far the read came.
+    fn note_mark(&mut self, open: &Open<'a>, sheet: &Sheet) {
+        let Some(changes) = &open.employees.changes else {
+            return;
+        };
+        match &changes.token {
+            Some(place) => {
+                if matches!(self.aim, Aim::Changes(_))
+                    && let Some(token) = token_at(place, &sheet.body, &HeaderMap::new())
+                {
+                    self.mark = Some(token);
+                }
+            }
+            None => {
+                let at = sheet.served.unwrap_or(self.now);
+                self.mark.get_or_insert(Mark::Moment(at));
+            }
+        }
+    }
+
+    /// Takes note of the people that a feed of changes names.
+    fn note_named(&self, open: &mut Open<'a>, sheet: &Sheet) -> Result<(), Error> {
+        let ids = open
+            .employees
+            .changes
+            .as_ref()
+            .and_then(|changes| changes.ids.as_deref());
+        let at = self.pointer(ids.unwrap_or_default())?;
+        let Some(named) = &mut open.named else {
             return Ok(());
         };
-        let Problem { field, message, .. } = first;
-        let all_alike = page.employees.is_empty()
-            && page.problems.len() > 1
-            && page
-                .problems
-                .iter()
-                .all(|other| other.field == *field && other.message == *message);
-        if all_alike {
-            let (field, message) = (field.clone(), message.clone());
-            return Err(Error::AllUnreadable {
-                connector: connector(),
-                page: number,
-                field,
-                message,
+        for item in &sheet.items {
+            let id = at
+                .find(item)
+                .value()
+                .and_then(|id| plain(id).ok())
+                .filter(|id| !id.is_empty());
+            let id = id.ok_or_else(|| self.drift("changes", at.text()))?;
+            if !named.contains(&id) {
+                named.push_back(id);
+            }
+        }
+        if named.len() > MOST_NAMED {
+            return Err(Error::Expired {
+                connector: self.manifest.key().to_owned(),
+                what: "more people than are worth reading singly".into(),
+                status: 200,
             });
         }
         Ok(())
     }
 
-    fn absent(&self) -> Vec<&'static str> {
-        let Some(absent) = self.absent else {
-            return Vec::new();
+    /// Reads some of the people that a feed of changes named.
+    async fn next_named(&mut self, open: &mut Open<'a>) -> Result<Option<Page>, Error> {
+        let (Some(named), Some(one)) = (&mut open.named, open.one.clone()) else {
+            return Ok(None);
         };
-        self.names
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| {
-                u32::try_from(*index)
-                    .ok()
-                    .and_then(|index| absent.checked_shr(index))
-                    .unwrap_or(0)
-                    & 1
-                    == 1
-            })
-            .map(|(_, name)| *name)
-            .collect()
+        if named.is_empty() {
+            return Ok(None);
+        }
+        let some: Vec<String> = named.drain(..named.len().min(NAMED_AT_A_TIME)).collect();
+        let mut page = Page::default();
+        for id in some {
+            let scope = Scope {
+                id: Some(&id),
+                ..self.scope(None)
+            };
+            let call = make(&one, scope, "an employee", &self.asker)?;
+            let answer = match self.asker.value(&call).await {
+                Ok(answer) => answer.map(|(value, _)| value),
+                Err(Error::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            let Some(body) = answer else { continue };
+            let items = one_or_many(&body, &self.pointer(one.records.as_deref().unwrap_or_default())?);
+            let mut sheet = Sheet {
+                items,
+                body,
+                total: None,
+                page: 1,
+                parent: 0,
+                each: open
+                    .employees
+                    .each
+                    .is_some()
+                    .then(|| serde_json::json!({"name": "one"})),
+                served: None,
+            };
+            let mut items = self.prepared(open, &mut sheet).await?;
+            items.retain(|item| open.only.iter().all(|test| test.holds(item)));
+            let (read, _) = self.tally.take(&open.mapper, &items, 0, true);
+            page.employees.extend(read.employees);
+            page.problems.extend(read.problems);
+        }
+        Ok(Some(page))
     }
 
-    fn doubt(&self) -> Option<String> {
-        let read = u64::try_from(self.seen.len())
-            .unwrap_or(u64::MAX)
-            .saturating_add(self.nameless);
-        if self.nameless > 0 {
-            return Some(format!("{} records have no id", self.nameless));
-        }
-        if self.again > 0 {
-            return Some(format!(
-                "{} records came twice: the list moved while it was read",
-                self.again
-            ));
-        }
-        match self.expected {
-            Some(expected) if expected != read => {
-                Some(format!("the HR system counts {expected} records, {read} came"))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The path shown when a field is missing.
-fn first_path(field: &FieldWays) -> String {
-    let path = field.ways.first().map(|way| match (&way.base, &way.what) {
-        (Base::Pick { from, .. }, _) => from.text(),
-        (Base::List { by, .. }, _) => by.text(),
-        (_, What::Text(path, _) | What::Date(path, _) | What::Manager(path, _)) => path.text(),
-        (_, What::Status(path, _) | What::AllCustom(path)) => path.text(),
-        (_, What::Accounts { from: Some(path), .. }) => path.text(),
-        (_, What::Parts(parts) | What::Accounts { parts, .. }) => {
-            parts.first().map(|(_, path)| path.text()).unwrap_or_default()
-        }
-        (_, What::Custom(keys)) => keys.first().map(|(_, path)| path.text()).unwrap_or_default(),
-    });
-    path.unwrap_or_default().to_owned()
-}
-
-/// Asks only for the fields that are read, where the API allows it. A rule that searches among all fields needs them all.
-fn ask_for(employees: &Employees, fields: &[FieldWays], call: &mut Call) {
-    let Some(select) = &employees.select else { return };
-    let Some(below) = Path::parse(&select.below) else {
-        return;
-    };
-    let mut names: Vec<&str> = Vec::new();
-    for path in fields.iter().flat_map(|field| &field.ways).flat_map(paths) {
-        let rest = path.steps().strip_prefix(below.steps());
-        match rest.map(<[String]>::first) {
-            Some(Some(name)) if !names.contains(&name.as_str()) => names.push(name),
-            Some(Some(_)) => {}
-            Some(None) => return,
-            None => {}
-        }
-    }
-    match select.place {
-        Place::Query => {
-            call.query
-                .extend(names.iter().map(|name| (select.send.clone(), (*name).to_owned())));
-        }
-        Place::Body => {
-            if let Some(path) = Path::parse(&select.send) {
-                put(call.body.get_or_insert(Value::Null), &path, Value::from(names));
+    /// Reads the one employee that is aimed at.
+    pub async fn one(mut self) -> Result<Option<Employee>, Error> {
+        let Aim::One(id) = self.aim.clone() else {
+            return Ok(None);
+        };
+        let mut found = None;
+        loop {
+            match self.read_page().await {
+                Ok(Some(page)) => {
+                    if let Some(problem) = page.problems.into_iter().next() {
+                        return Err(Error::Record {
+                            field: problem.field,
+                            message: problem.message,
+                        });
+                    }
+                    found = found.or(page
+                        .employees
+                        .into_iter()
+                        .find(|employee| employee.source_id == id));
+                }
+                Ok(None) => return Ok(found),
+                Err(Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
 }
 
-/// The paths of a way that start at the record.
-pub(super) fn paths(way: &super::way::Way) -> Vec<&Path> {
-    match &way.base {
-        Base::Pick { from, .. } => return vec![from],
-        Base::List { by, .. } => return vec![by],
-        Base::Record => {}
+/// What a manifest's words were made into.
+struct Made {
+    fields: Vec<FieldWays>,
+    only: Vec<Test>,
+    needed: Needed,
+    joins: Joins,
+}
+
+/// From where changes are asked: a little earlier than the last read came, since clocks and indexes lag.
+fn earlier(mark: &Mark, employees: &Employees) -> Mark {
+    let overlap = employees
+        .changes
+        .as_ref()
+        .map_or(0, |changes| changes.overlap_minutes);
+    match mark {
+        Mark::Moment(at) => Mark::Moment(
+            at.checked_sub_signed(TimeDelta::minutes(overlap.into()))
+                .unwrap_or(*at),
+        ),
+        token => token.clone(),
     }
-    match &way.what {
-        What::Text(path, _) | What::Date(path, _) | What::Manager(path, _) => vec![path],
-        What::Status(path, _) | What::AllCustom(path) => vec![path],
-        What::Accounts { from: Some(path), .. } => vec![path],
-        What::Parts(parts) | What::Accounts { parts, .. } => parts.iter().map(|(_, path)| path).collect(),
-        What::Custom(keys) => keys.iter().map(|(_, path)| path).collect(),
+}
+
+fn token_at(place: &str, body: &Value, headers: &HeaderMap) -> Option<Mark> {
+    let token = plain(&located(place, body, headers)?).ok()?;
+    (!token.is_empty()).then_some(Mark::Token(token))
+}
+
+fn one_or_many(body: &Value, records: &Path) -> Vec<Value> {
+    match records.find(body).value() {
+        Some(Value::Array(items)) => items.clone(),
+        Some(one) => vec![one.clone()],
+        None => Vec::new(),
     }
 }
 
@@ -497,14 +549,21 @@ impl Reader for ManifestReader<'_> {
     }
 
     fn doubt(&self) -> Option<String> {
-        self.tally.doubt()
+        match self.aim {
+            Aim::All => self.tally.doubt(),
+            _ => Some("it was asked only for some".into()),
+        }
     }
 
     fn expected(&self) -> Option<u64> {
-        self.tally.expected
+        self.tally.expected()
     }
 
     fn absent(&self) -> Vec<&'static str> {
         self.tally.absent()
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        self.mark.clone()
     }
 }

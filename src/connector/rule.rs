@@ -7,6 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::request::{Condition, Many};
+
 /// The ways a field may be read; the first one that gives something counts.
 /// Written as a path, as a table, or as a list of these.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,62 +18,85 @@ pub struct Rules(pub(super) Vec<Rule>);
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Rule {
-    /// Where it is: a JSON Pointer in the record, or a column.
-    pub at: Option<String>,
+    /// Where it is: a JSON Pointer in the record, or a column; several are joined, and what starts with no `/` stands
+    /// between them as it is.
+    pub at: Option<Many<String>>,
+    /// What stands between joined texts; a blank when nothing is said.
+    pub between: Option<String>,
+    /// A fixed word in place of `at`.
+    pub value: Option<String>,
+    /// The way holds only for records that pass these.
+    pub only: Many<Condition>,
     /// A list or object inside the record, of which one element is picked; the other paths start at that element.
     pub from: Option<String>,
-    /// Which element of `from`.
+    /// Which of several elements.
     pub pick: Option<Pick>,
     /// A second list to join; the other paths start at its record.
     pub list: Option<String>,
     /// Where the record holds the key of the second list's record.
-    pub by: Option<String>,
+    pub by: Many<String>,
+    /// The label of one of the account's own fields, whose key is `{{ label }}` in the paths.
+    pub label: Option<String>,
     /// How the text is cleaned.
     pub clean: Option<Clean>,
     /// Takes a part of the text.
     pub split: Option<Split>,
-    /// How a date is written (chrono's format); `%Y-%m-%d` when nothing is said.
-    pub date: Option<String>,
+    /// How a date is written: chrono's format, `epoch_ms`, `epoch_s`, `odata`, `instant`; the first of several that fits.
+    /// `%Y-%m-%d` when nothing is said.
+    pub date: Many<String>,
+    /// The time zone in which an instant is a day: a path or a name; the first of several that gives one. UTC when nothing is
+    /// said.
+    pub zone: Many<String>,
+    /// Years that stand for no date.
+    pub never: Vec<i32>,
     /// Translates words.
     pub words: Option<BTreeMap<String, String>>,
-    /// What a word that `words` lacks becomes: `hold`, `keep`, or one of the values.
+    /// What a word that `words` lacks becomes: `hold`, `keep`, `next` for the next way, or one of the values.
     pub otherwise: Option<String>,
     /// What the manager's reference is.
     pub kind: Option<ManagerKind>,
     /// Of an org unit.
-    pub id: Option<String>,
+    pub id: Option<Many<String>>,
     /// Of an org unit.
-    pub code: Option<String>,
-    /// Of an org unit.
-    pub name: Option<String>,
+    pub code: Option<Many<String>>,
+    /// Of an org unit; of custom fields that come as a list: where each has its key.
+    pub name: Option<Many<String>>,
     /// Of an address.
-    pub street: Option<String>,
+    pub street: Option<Many<String>>,
     /// Of an address.
-    pub city: Option<String>,
+    pub city: Option<Many<String>>,
     /// Of an address.
-    pub region: Option<String>,
+    pub region: Option<Many<String>>,
     /// Of an address.
-    pub postal_code: Option<String>,
+    pub postal_code: Option<Many<String>>,
     /// Of an address.
-    pub country: Option<String>,
+    pub country: Option<Many<String>>,
     /// Custom fields: their key here, and where each is.
     pub keys: Option<BTreeMap<String, String>>,
     /// Of a bank account.
-    pub iban: Option<String>,
+    pub iban: Option<Many<String>>,
     /// Of a bank account.
-    pub bic: Option<String>,
+    pub bic: Option<Many<String>>,
     /// Of a bank account.
-    pub holder: Option<String>,
+    pub holder: Option<Many<String>>,
 }
 
-/// Picks the first element whose text at `at` is one of `is`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Chooses one of several elements.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Pick {
     /// Where the element tells what it is.
-    pub at: String,
+    pub at: Option<String>,
     /// The texts looked for, best first.
-    pub is: Vec<String>,
+    pub is: Option<Vec<String>>,
+    /// Paths of first and last day: only elements in force today.
+    pub within: Option<Vec<String>>,
+    /// Paths of first and last day: the element in force today, else the next one, else the last one.
+    pub in_force: Option<Vec<String>>,
+    /// The greatest by these.
+    pub highest: Many<String>,
+    /// The least by these.
+    pub lowest: Many<String>,
 }
 
 /// Named ways of cleaning a text.
@@ -123,9 +148,37 @@ pub(super) enum ManagerKind {
 }
 
 impl Rule {
+    /// Every text into which settings may be put.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
+        let parts = [
+            &self.at,
+            &self.id,
+            &self.code,
+            &self.name,
+            &self.street,
+            &self.city,
+            &self.region,
+            &self.postal_code,
+            &self.country,
+            &self.iban,
+            &self.bic,
+            &self.holder,
+        ];
+        let paths = parts.into_iter().flatten().flat_map(|many| &many.0);
+        let single = [&self.value, &self.label, &self.from].into_iter().flatten();
+        let picked = self.pick.iter().flat_map(|pick| &pick.is).flatten();
+        let keys = self.keys.iter().flat_map(|keys| keys.values());
+        paths
+            .chain(single)
+            .chain(picked)
+            .chain(keys)
+            .chain(&self.by.0)
+            .chain(&self.zone.0)
+    }
+
     fn at(path: &str) -> Self {
         Self {
-            at: Some(path.to_owned()),
+            at: Some(Many(vec![path.to_owned()])),
             ..Self::default()
         }
     }

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::auth::TokenCache;
 use super::custom::csv::CsvReader;
 use super::fields::CsvFields;
-use super::pull::ManifestReader;
+use super::pull::{Aim, ManifestReader};
+use super::scope::Mark;
 use super::{Error, Manifest, Settings};
 use crate::base::{Chain, Clock};
-use crate::hr::{Coverage, Page};
+use crate::hr::{Coverage, Employee, Page};
 use crate::net::Net;
 
 /// One connection's HR system with all that is needed to read it.
@@ -48,6 +49,10 @@ pub(super) trait Reader: Send {
     fn expected(&self) -> Option<u64>;
     /// Fields whose path none of the records so far has.
     fn absent(&self) -> Vec<&'static str>;
+    /// How far the read came, where the HR system can tell what changes afterwards.
+    fn mark(&self) -> Option<Mark> {
+        None
+    }
 }
 
 /// A read that is under way.
@@ -63,18 +68,36 @@ enum State {
 }
 
 impl<'a> Source<'a> {
-    /// Starts a read. Nothing is asked before [`Pull::next`].
+    /// Starts a read of everybody. Nothing is asked before [`Pull::next`].
     #[must_use]
     pub fn pull(self) -> Pull<'a> {
         let reader: Box<dyn Reader + 'a> = if self.manifest.reads_files() {
             Box::new(CsvReader::new(self))
         } else {
-            Box::new(ManifestReader::new(self))
+            Box::new(ManifestReader::new(self, Aim::All))
         };
         Pull {
             reader,
             state: State::Reading,
         }
+    }
+
+    /// Starts a read of those who changed since an earlier read came to `mark`; see [`Manifest::reads_changes`]. It never
+    /// covers everybody: nobody has left because they are not in it.
+    #[must_use]
+    pub fn pull_changes(self, mark: Mark) -> Pull<'a> {
+        Pull {
+            reader: Box::new(ManifestReader::new(self, Aim::Changes(mark))),
+            state: State::Reading,
+        }
+    }
+
+    /// Reads one employee by its source id; see [`Manifest::reads_one`]. `None` when the HR system has nobody of that id.
+    ///
+    /// # Errors
+    /// When the HR system cannot be read, or the record cannot.
+    pub async fn one(self, id: &str) -> Result<Option<Employee>, Error> {
+        ManifestReader::new(self, Aim::One(id.to_owned())).one().await
     }
 
     /// Tries the connection: credentials, one page, the required fields. It stops at the first step that fails.
@@ -95,7 +118,7 @@ impl<'a> Source<'a> {
             return steps;
         }
         if !self.manifest.reads_files() {
-            let mut reader = ManifestReader::new(self.clone());
+            let mut reader = ManifestReader::new(self.clone(), Aim::All);
             match reader.sign_in().await {
                 Ok(()) => steps.push(CheckStep::good("credentials", "are there".into())),
                 Err(error) => {
@@ -203,6 +226,12 @@ impl Pull<'_> {
             State::Ended => self.reader.doubt(),
         };
         reason.map_or(Coverage::Complete, |reason| Coverage::Partial { reason })
+    }
+
+    /// How far the read came: what the next one may ask changes from, once the run that read it was committed.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        self.reader.mark()
     }
 
     /// How many records the source says there are, as soon as it is known.

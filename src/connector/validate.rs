@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::error::ManifestProblem;
-use super::manifest::{Employees, List, Place, Written};
-use super::paging::Paging;
+use super::manifest::Written;
+use super::paging::{Paging, is_place};
 use super::path::Path;
+use super::request::{Condition, Each, Employees, Join, List, Many, Place, Request};
+use super::scope::is_reserved;
 use super::template::{BadTemplate, fill};
 use super::way::{Base, Paths, ready};
 use super::webhook::{SecretMaker, Verify, Webhooks, check_over};
@@ -71,8 +73,18 @@ pub(super) fn problems(written: &Written, text: &str) -> Vec<ManifestProblem> {
     if let Some(webhooks) = &written.webhooks {
         check.webhooks(webhooks);
     }
-    for path in [&written.errors.ok, &written.errors.code].into_iter().flatten() {
+    for (name, join) in written.join.iter() {
+        check.join(name, join.get_ref(), join.span().start);
+    }
+    if let Some(labels) = &written.labels {
+        check.path(&labels.at);
+        check.list_is_there("[labels]", &labels.list);
+    }
+    for path in &written.errors.code.0 {
         check.path(path);
+    }
+    if let Some(failed) = &written.errors.failed {
+        check.conditions(&Many(vec![failed.clone()]));
     }
     for (name, why) in &written.assumed {
         if !FACTS.contains(&name.as_str()) && field(name).is_none() {
@@ -129,6 +141,21 @@ impl Check<'_> {
             if setting.ask.is_empty() {
                 self.near(name, format!("{name} has no question to ask"));
             }
+            let employees = self.written.employees.as_ref();
+            let clashes = match name {
+                "id" => employees.is_some_and(|employees| employees.one.is_some()),
+                "label" => self.written.labels.is_some(),
+                _ => is_reserved(name),
+            };
+            if clashes {
+                self.near(
+                    name,
+                    format!("{name} stands for something else in requests: name the setting otherwise"),
+                );
+            }
+            for text in setting.choices.iter().flat_map(|choices| choices.values()) {
+                self.template(text);
+            }
         }
     }
 
@@ -145,27 +172,59 @@ impl Check<'_> {
     }
 
     fn employees(&mut self, employees: &Employees) {
-        self.request("[employees]", employees.get.as_ref(), employees.post.as_ref());
-        for text in employees.query.values().chain(employees.headers.values()) {
-            self.template(text);
+        let request = employees.request();
+        self.request("[employees]", &request);
+        if employees.records.is_none() {
+            self.near(
+                "[employees]",
+                "needs records: where the list is in the answer".into(),
+            );
         }
-        if let Some(body) = &employees.body {
-            self.body(body);
-        }
-        self.path(&employees.records);
-        employees.count.iter().for_each(|path| self.path(path));
-        self.paging(&employees.page);
         if let Some(select) = &employees.select {
             self.path(&select.below);
             if select.place == Place::Body {
                 self.path(&select.send);
             }
         }
-        if employees
-            .pace
-            .is_some_and(|pace| pace.requests == 0 || pace.per_seconds == 0)
-        {
-            self.near("pace", "pace needs numbers above zero".into());
+        for pace in &employees.pace.0 {
+            if pace.requests == Some(0) || pace.per_seconds == Some(0) || pace.at_once == Some(0) {
+                self.near("pace", "pace needs numbers above zero".into());
+            }
+            if pace.requests.is_some() != pace.per_seconds.is_some() {
+                self.near(
+                    "pace",
+                    "pace needs both requests and per_seconds, or neither".into(),
+                );
+            }
+        }
+        if let Some(one) = &employees.one {
+            self.request("[employees.one]", &one.request());
+        }
+        if let Some(changes) = &employees.changes {
+            self.request("[employees.changes]", &request.changed_by(&changes.request()));
+            for place in [&changes.ids, &changes.token].into_iter().flatten() {
+                self.place(place);
+            }
+            changes.start.iter().for_each(|start| self.address(start));
+            if changes.ids.is_some() && employees.one.is_none() {
+                self.near(
+                    "[employees.changes]",
+                    "ids needs [employees.one], by which people are read".into(),
+                );
+            }
+        }
+        if let Some(report) = &employees.report {
+            self.request("[employees.report]", &report.request());
+            self.address(&report.poll);
+            self.conditions(&Many(
+                report.failed.iter().chain([&report.ready]).cloned().collect(),
+            ));
+            if report.every_seconds == 0 || employees.each.is_some() {
+                self.near(
+                    "[employees.report]",
+                    "needs every_seconds above zero, and no each".into(),
+                );
+            }
         }
         for name in &employees.required {
             if employees.map.get(name).is_none() {
@@ -187,7 +246,11 @@ impl Check<'_> {
                 self.at(offset, format!("{name} is no canonical field"));
                 continue;
             };
-            let known_setting = |name: &str| self.written.settings.get(name).map(|_| String::new());
+            let written = self.written;
+            let known_setting = |name: &str| match name.strip_prefix("label:") {
+                Some(_) => Some("label".to_owned()),
+                None => written.settings.get(name).map(|_| String::new()),
+            };
             match ready(known, rules.get_ref(), Paths::Pointers, &known_setting) {
                 Err(message) => self.at(offset, format!("{name} {message}")),
                 Ok(ready) => {
@@ -203,14 +266,14 @@ impl Check<'_> {
                     }
                 }
             }
-            for text in rules
-                .get_ref()
-                .0
-                .iter()
-                .filter_map(|rule| rule.pick.as_ref())
-                .flat_map(|pick| &pick.is)
-            {
-                self.template(text);
+            for rule in &rules.get_ref().0 {
+                for text in rule.texts() {
+                    self.template(text);
+                }
+                self.conditions(&rule.only);
+                if rule.label.is_some() && written.labels.is_none() {
+                    self.at(offset, format!("{name} has a label, but there are no [labels]"));
+                }
             }
         }
     }
@@ -294,39 +357,128 @@ impl Check<'_> {
     }
 
     fn list(&mut self, name: &str, list: &List) {
-        self.request(name, list.get.as_ref(), list.post.as_ref());
-        for text in list.query.values().chain(list.headers.values()) {
-            self.template(text);
+        self.request(name, &list.request());
+        for key in &list.key.0 {
+            self.path(key);
         }
-        list.body.iter().for_each(|body| self.body(body));
-        self.path(&list.records);
-        self.path(&list.key);
-        list.count.iter().for_each(|path| self.path(path));
-        self.paging(&list.page);
+        if list.key.0.is_empty() || list.records.is_none() {
+            self.near(name, format!("the list {name} needs records and key"));
+        }
+    }
+
+    fn join(&mut self, name: &str, join: &Join, offset: usize) {
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name == "each" || !name.chars().all(good) {
+            self.at(
+                offset,
+                format!("a join cannot be named {name}: lower-case letters, digits and _"),
+            );
+        }
+        let known = |name: &str| self.written.settings.get(name).map(|_| String::new());
+        if let Some(message) = super::join::problem(name, join, &known) {
+            self.at(offset, format!("the join {name} {message}"));
+        }
+        if join.get.is_some() || join.post.is_some() {
+            self.request(name, &join.request());
+        }
+        if let Some(list) = &join.list {
+            self.list_is_there(name, list);
+        }
+        self.conditions(&join.only);
+    }
+
+    fn list_is_there(&mut self, near: &str, list: &str) {
+        if self.written.lists.get(list).is_none() {
+            self.near(near, format!("the list {list} is not described"));
+        }
+    }
+
+    fn conditions(&mut self, conditions: &Many<Condition>) {
+        for condition in &conditions.0 {
+            let words = condition.is.iter().chain(&condition.not).flatten();
+            for text in words.chain([&condition.at]) {
+                self.template(text);
+            }
+            if !condition.at.contains("{{") {
+                self.path(&condition.at);
+            }
+            if condition.is.is_none() && condition.not.is_none() {
+                self.near(&condition.at, "a condition needs is or not".into());
+            }
+        }
     }
 
     fn paging(&mut self, paging: &Paging) {
-        let (path, sent) = match paging {
-            Paging::None => (None, None),
+        let (places, sent): (Vec<&String>, _) = match paging {
+            Paging::None => (Vec::new(), None),
             Paging::Page {
-                send, place, pages, ..
-            } => (pages.as_ref(), Some((send, place))),
-            Paging::Offset { send, place } => (None, Some((send, place))),
+                send,
+                place,
+                pages,
+                more,
+                ..
+            } => (pages.iter().chain(more).collect(), Some((send, place))),
+            Paging::Offset { send, place, more } => (more.iter().collect(), Some((send, place))),
             Paging::Cursor {
-                send, place, read, ..
-            } => (Some(read), Some((send, place))),
-            Paging::Link { read } => (read.as_ref(), None),
+                send,
+                place,
+                read,
+                more,
+                ..
+            } => (more.iter().chain([read]).collect(), Some((send, place))),
+            Paging::Link { read, .. } => (read.iter().collect(), None),
         };
-        path.into_iter().for_each(|path| self.path(path));
-        if let Some((send, Place::Body)) = sent {
-            self.path(send);
+        for place in places {
+            self.place(place);
+        }
+        match sent {
+            Some((send, Place::Body)) => self.path(send),
+            Some((send, Place::Query)) if send.is_empty() => {
+                self.near("page", "page needs send: the parameter that carries it".into());
+            }
+            _ => {}
         }
     }
 
-    fn request(&mut self, near: &str, get: Option<&String>, post: Option<&String>) {
-        match (get, post) {
+    fn request(&mut self, near: &str, request: &Request) {
+        match (&request.get, &request.post) {
             (Some(address), None) | (None, Some(address)) => self.address(address),
             _ => self.near(near, "needs either get or post".into()),
+        }
+        for text in request
+            .query
+            .values()
+            .chain(request.headers.values())
+            .chain(&request.xml)
+        {
+            self.template(text);
+        }
+        request.body.iter().for_each(|body| self.body(body));
+        if request.body.is_some() && request.xml.is_some() {
+            self.near(near, "has either body or xml".into());
+        }
+        request.records.iter().for_each(|path| self.path(path));
+        request.count.iter().for_each(|place| self.place(place));
+        request.page.iter().for_each(|page| self.paging(page));
+        self.conditions(&request.only);
+        match &request.each {
+            Some(Each::List(list)) => self.list_is_there(near, list),
+            Some(Each::Written(parents)) => {
+                for text in parents.iter().flat_map(|parent| parent.values()) {
+                    self.template(text);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A path, or `header:NAME`.
+    fn place(&mut self, place: &str) {
+        if !is_place(place) {
+            self.near(
+                &format!("{place:?}"),
+                format!("{place:?} is no place of an answer: paths start with /, headers with header:"),
+            );
         }
     }
 
@@ -349,7 +501,10 @@ impl Check<'_> {
     }
 
     pub(super) fn template(&mut self, text: &str) {
-        let known = |name: &str| self.written.settings.get(name).map(|_| String::new());
+        let known = |name: &str| {
+            let setting = self.written.settings.get(name);
+            (setting.is_some() || is_reserved(name)).then(String::new)
+        };
         match fill(text, &known) {
             Ok(_) => {}
             Err(BadTemplate::Open) => self.near(text, format!("{text:?} has {{{{ without }}}}")),
@@ -372,6 +527,9 @@ impl Check<'_> {
             return;
         }
         let filled = fill(text, &|name| {
+            if written.settings.get(name).is_none() && is_reserved(name) {
+                return Some("1".to_owned());
+            }
             let setting = written.settings.get(name)?;
             let text = setting
                 .choices

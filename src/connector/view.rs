@@ -103,7 +103,7 @@ impl Manifest {
             "permissions" => !written.connector.permissions.is_empty(),
             "webhooks" => written.webhooks.is_some(),
             "guide" | "provable" => true,
-            "pace" => self.pace().is_some(),
+            "pace" => !self.paces().is_empty(),
             _ => written.employees.is_some(),
         };
         let api = FACTS.iter().copied().filter(|fact| has(fact)).map(str::to_owned);

@@ -58,10 +58,6 @@ impl Badge {
     }
 
     /// A SOAP envelope with the key in its header, which is written `<soapenv:Header/>`; `None` when it stays as it is.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "bodies in XML come with the next words of requests")
-    )]
     pub fn envelope(&self, xml: &str) -> Option<Secret> {
         let Mark::Soap(element) = &self.mark else {
             return None;

@@ -14,6 +14,7 @@ use crate::base::{Clock, Secret, digest, wait_before};
 use crate::connector::ask::dice;
 use crate::connector::fill::Filler;
 use crate::connector::path::Path;
+use crate::connector::verdict::has_failed;
 use crate::connector::{Error, Manifest, Settings};
 use crate::net::{Answer, Method, Net, Request};
 use base64::Engine as _;
@@ -436,8 +437,7 @@ impl<'a> Desk<'a> {
 
     /// The token that an answer brought; one that looks successful without a token refused us.
     fn token_of(&self, said: Option<String>, answer: &Answer, body: &Value) -> Result<Secret, Error> {
-        let ok = self.manifest.error_words().ok.as_deref().and_then(Path::parse);
-        let refused = ok.is_some_and(|path| path.find(body).value() == Some(&Value::Bool(false)));
+        let refused = has_failed(self.manifest.error_words(), body);
         let said = said.unwrap_or_default();
         let token = said.strip_prefix("Bearer ").unwrap_or(&said).trim();
         if refused || token.is_empty() {
@@ -454,7 +454,8 @@ impl<'a> Desk<'a> {
         serde_json::from_slice(&answer.body).map_err(|source| Error::Unreadable {
             connector: self.filler.key(),
             page: 1,
-            source,
+            format: "JSON",
+            source: source.into(),
         })
     }
 
@@ -513,6 +514,11 @@ impl<'a> Desk<'a> {
                 code,
             },
         }
+    }
+
+    /// Whether answers may bring the next token: then one request follows the other.
+    pub fn rotates(&self) -> bool {
+        matches!(self.auth, Some(Auth::Session(session)) if session.rotates)
     }
 
     /// Takes the next token out of an answer, where the HR system rotates them.

@@ -13,9 +13,8 @@ use crate::base::Secret;
 use crate::connector::Error;
 use crate::connector::ask::{Asker, Call};
 use crate::connector::map::Mapper;
-use crate::connector::path::Path;
+use crate::connector::request::Format;
 use crate::connector::source::{Reader, Source};
-use crate::connector::way::Base;
 use crate::hr::{Page, Problem};
 use crate::net::Method;
 
@@ -117,6 +116,9 @@ impl<'a> CsvReader<'a> {
             query: Vec::new(),
             headers,
             body: None,
+            text: None,
+            format: Format::Csv,
+            empty_on: Vec::new(),
             what: "the file".into(),
             page: 1,
             cap: FILE_CAP,
@@ -133,7 +135,11 @@ impl<'a> CsvReader<'a> {
             .map(|fields| fields.ways.clone())
             .unwrap_or_default();
         let mut columns: Vec<(String, usize)> = Vec::new();
-        for path in ways.iter().flat_map(|field| &field.ways).flat_map(paths) {
+        for path in ways
+            .iter()
+            .flat_map(|field| &field.ways)
+            .flat_map(|way| way.needs())
+        {
             let name = path.text();
             if !columns.iter().any(|(known, _)| known == name) {
                 columns.push((name.to_owned(), column(&table, name)?));
@@ -143,8 +149,8 @@ impl<'a> CsvReader<'a> {
         let today = self.source.clock.now().date_naive();
         let mapper = Mapper {
             fields: ways,
-            lists: HashMap::new(),
             today,
+            ..Mapper::default()
         };
         let (count, doubles) = count(&table, &columns, &mapper)?;
         let rows = table.rows()?;
@@ -206,11 +212,6 @@ fn column(table: &Table, name: &str) -> Result<usize, Error> {
     }
 }
 
-fn paths(way: &crate::connector::way::Way) -> Vec<&Path> {
-    debug_assert!(matches!(way.base, Base::Record), "a file has only columns");
-    crate::connector::pull::paths(way)
-}
-
 impl Open {
     fn page(&mut self) -> Result<Option<Page>, Error> {
         let (mut page, mut row, mut read) = (Page::default(), StringRecord::new(), 0_usize);
@@ -264,7 +265,7 @@ fn note_seen(fields: &mut [(&'static str, bool)], mapper: &Mapper, record: &Valu
         .zip(&mapper.fields)
         .filter(|((_, seen), _)| !seen)
     {
-        *seen = field.ways.iter().flat_map(paths).any(|path| {
+        *seen = field.ways.iter().flat_map(|way| way.needs()).any(|path| {
             path.find(record)
                 .value()
                 .and_then(Value::as_str)

@@ -9,8 +9,8 @@ fn mapper(fields: &Value) -> Mapper {
         .ways;
     Mapper {
         fields: ways,
-        lists: Lists::new(),
         today: "2026-12-01".parse().unwrap(),
+        ..Mapper::default()
     }
 }
 

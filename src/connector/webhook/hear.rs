@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::super::Manifest;
-use super::super::map::{Lists, Mapper};
+use super::super::map::Mapper;
 use super::super::path::Path;
 use super::super::template::fill;
 use super::super::way::{Paths, ready};
@@ -345,8 +345,8 @@ impl Hook<'_> {
         let fields = vec![ready(field("source_id")?, rules.get_ref(), Paths::Pointers, &|_| None).ok()?];
         Some(Mapper {
             fields,
-            lists: Lists::new(),
             today: DateTime::<Utc>::UNIX_EPOCH.date_naive(),
+            ..Mapper::default()
         })
     }
 }
