@@ -44,6 +44,16 @@ pub(super) struct Extra {
     pub start: Option<String>,
 }
 
+impl Extra {
+    /// Puts it into a call.
+    pub fn add_to(&self, call: &mut Call) {
+        call.query.extend(self.query.iter().cloned());
+        if let Some((path, value)) = &self.body {
+            super::path::put(call.body.get_or_insert(Value::Null), path, value.clone());
+        }
+    }
+}
+
 /// A page that was read, and what is needed to find the next one.
 struct Turn {
     body: Value,
@@ -160,10 +170,7 @@ impl Feed {
             ..scope
         };
         let mut call = make(&self.request, scope, &self.what, asker)?;
-        call.query.extend(self.extra.query.iter().cloned());
-        if let Some((path, value)) = &self.extra.body {
-            super::path::put(call.body.get_or_insert(Value::Null), path, value.clone());
-        }
+        self.extra.add_to(&mut call);
         let home = call.url.clone();
         if let (Some(start), true) = (&self.extra.start, self.walk.page == 1) {
             call.url = url::Url::parse(start).map_err(|_| self.walk.leads_away())?;

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::ask::Asker;
 use super::condition::{Fill, Test};
-use super::feed::{EACH, Feed, Sheet, make, put_beside};
+use super::feed::{EACH, Extra, Feed, Sheet, make, put_beside};
 use super::join::{Joins, Needed};
 use super::map::{Mapper, plain};
 use super::paging::located;
-use super::path::Path;
+use super::path::{Found, Path};
 use super::request::{Changes, Employees, Format, Request};
 use super::scope::{Mark, Scope};
 use super::select::asked_fields;
@@ -69,6 +69,8 @@ struct Open<'a> {
     named: Option<VecDeque<String>>,
     /// How one of them is read.
     one: Option<Request>,
+    /// What asks for the fields that are read.
+    asked: Extra,
 }
 
 impl<'a> ManifestReader<'a> {
@@ -138,6 +140,7 @@ impl<'a> ManifestReader<'a> {
             .parents(&request, &mut loaded, employees.report.as_ref())
             .await?;
         let mut extra = asked_fields(employees.select.as_ref(), &needed.paths);
+        let asked = extra.clone();
         let changes = matches!(self.aim, Aim::Changes(_))
             .then_some(employees.changes.as_ref())
             .flatten();
@@ -173,6 +176,7 @@ impl<'a> ManifestReader<'a> {
                 .filter(|changes| changes.ids.is_some())
                 .map(|_| VecDeque::new()),
             one: employees.one.as_ref().map(super::request::One::request),
+            asked,
         })
     }
 
@@ -326,9 +330,7 @@ impl<'a> ManifestReader<'a> {
         let (number, parent, came) = (sheet.page, sheet.parent, sheet.items.len());
         self.tally.count(parent, sheet.total);
         let mut items = self.prepared(open, &mut sheet).await?;
-        let all = items.len();
-        items.retain(|item| open.only.iter().all(|test| test.holds(item)));
-        self.tally.pass_over(all.saturating_sub(items.len()));
+        self.keep_employees(open, &mut items)?;
         let repeats = open.employees.repeats;
         let (page, fresh) = self.tally.take(&open.mapper, &items, parent, repeats);
         if came > 0 && !items.is_empty() && !fresh && !repeats {
@@ -342,6 +344,21 @@ impl<'a> ManifestReader<'a> {
         self.tally
             .judge(self.manifest, &open.mapper, &watched, &page, number)?;
         Ok(Some(page))
+    }
+
+    /// Leaves out records that are no employees. That none is one because what tells it is gone is a change of the HR system.
+    fn keep_employees(&mut self, open: &Open<'a>, items: &mut Vec<Value>) -> Result<(), Error> {
+        let all = items.len();
+        let gone = |test: &&Test| {
+            let lacks = |item: &Value| test.at.find(item) == Found::Missing;
+            !items.is_empty() && items.iter().all(|item| lacks(item) && !test.holds(item))
+        };
+        if let Some(test) = open.only.iter().find(gone) {
+            return Err(self.drift("only", test.at.text()));
+        }
+        items.retain(|item| open.only.iter().all(|test| test.holds(item)));
+        self.tally.pass_over(all.saturating_sub(items.len()));
+        Ok(())
     }
 
     async fn next_sheet(&mut self, open: &mut Open<'a>) -> Result<Option<Sheet>, Error> {
@@ -449,7 +466,8 @@ impl<'a> ManifestReader<'a> {
                 id: Some(&id),
                 ..self.scope(None)
             };
-            let call = make(&one, scope, "an employee", &self.asker)?;
+            let mut call = make(&one, scope, "an employee", &self.asker)?;
+            open.asked.add_to(&mut call);
             let answer = match self.asker.value(&call).await {
                 Ok(answer) => answer.map(|(value, _)| value),
                 Err(Error::NotFound { .. }) => None,

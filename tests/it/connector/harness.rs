@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scim_bridge::base::Clock;
+use scim_bridge::base::{Clock, Secret};
 use scim_bridge::connector::{
-    Catalogue, CheckStep, CsvFields, Error, Manifest, MemoryTokens, Settings, Source, TokenCache,
+    Catalogue, CheckStep, CsvFields, Error, Manifest, Mark, MemoryTokens, Pull, Settings, Source, TokenCache,
 };
 use scim_bridge::hr::{Coverage, Employee, Problem};
 use scim_bridge::net::{Net, Sleeper};
@@ -117,7 +117,34 @@ impl Reading {
 
     pub async fn read(&self) -> Outcome {
         let net = self.net();
-        let mut pull = self.source(&net).pull();
+        Self::drain(self.source(&net).pull(), &net).await.0
+    }
+
+    /// Reads what changed since an earlier read; also what it kept for the next one.
+    pub async fn read_changes(&self, mark: Mark) -> (Outcome, Option<Mark>) {
+        let net = self.net();
+        Self::drain(self.source(&net).pull_changes(mark), &net).await
+    }
+
+    /// Changes the code of somebody's consent into a token.
+    pub async fn consent(&self, code: &str) -> Result<(), Error> {
+        let net = self.net();
+        let source = self.source(&net);
+        source
+            .redeem(
+                &Secret::new(code.to_owned()),
+                "https://bridge.example/oauth/callback",
+                None,
+            )
+            .await
+    }
+
+    pub async fn one(&self, id: &str) -> Result<Option<Employee>, Error> {
+        let net = self.net();
+        self.source(&net).one(id).await
+    }
+
+    async fn drain(mut pull: Pull<'_>, net: &Net) -> (Outcome, Option<Mark>) {
         let (mut employees, mut problems, mut pages, mut error) = (Vec::new(), Vec::new(), 0, None);
         assert!(
             matches!(pull.coverage(), Coverage::Partial { .. }),
@@ -135,7 +162,7 @@ impl Reading {
             }
         }
         let (coverage, expected, waits) = (pull.coverage(), pull.expected(), net.sleeper().noted());
-        Outcome {
+        let outcome = Outcome {
             employees,
             problems,
             pages,
@@ -143,7 +170,8 @@ impl Reading {
             coverage,
             expected,
             waits,
-        }
+        };
+        (outcome, pull.mark())
     }
 
     pub async fn check(&self) -> Vec<CheckStep> {
