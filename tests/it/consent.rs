@@ -373,3 +373,56 @@ async fn a_renewal_that_is_killed_on_the_way_is_noticed_and_said() {
     let shown: Value = serde_json::from_str(&shown.out).unwrap();
     assert_eq!(shown["consent"]["renewal_broke_off"], true);
 }
+
+/// Covers: item 4
+#[tokio::test]
+async fn nothing_secret_is_logged() {
+    let vendor = AuthServer::start().await;
+    let (program, _) = program().await;
+    let _server = program.serve_logging(program.port, "trace").await;
+    consent_at(&program, &vendor).await;
+    vendor.end_access();
+    good(check_at(&program, program.port)).await;
+    vendor.revoke();
+    good(check_at(&program, program.port)).await;
+    let made = program.run(&["connection", "setup-link", "hr"]).await;
+    let link = made.out.trim();
+    let answer = http_client()
+        .post(link)
+        .body("oauth_client_secret=entered-here")
+        .send()
+        .await;
+    let asked = answer.unwrap().text().await.unwrap();
+    let from = asked.find("state=").unwrap() + 6;
+    let state: String = asked[from..].chars().take_while(|c| *c != '&').collect();
+    let (status, _) = page(&format!(
+        "http://127.0.0.1:{}/oauth/callback?code=code-of-somebody&state={state}",
+        program.port
+    ))
+    .await;
+    assert_eq!(status, 502);
+    let log = program.log();
+    assert!(log.contains("web.request.serve") && log.contains("an HR system withdrew its consent"));
+    let setup = link.rsplit('/').next().unwrap();
+    assert!(state.len() >= 43 && setup.len() >= 43);
+    for secret in [
+        "access-",
+        "refresh-",
+        "code-",
+        CLIENT.1,
+        "entered-here",
+        &state,
+        setup,
+        &program.token,
+    ] {
+        assert!(
+            !log.contains(secret),
+            "{secret} is in the log: {}",
+            line_with(&log, secret)
+        );
+    }
+}
+
+fn line_with<'l>(log: &'l str, text: &str) -> &'l str {
+    log.lines().find(|line| line.contains(text)).unwrap_or_default()
+}

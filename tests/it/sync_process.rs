@@ -110,12 +110,28 @@ impl Program {
 
     /// One more server on the same database.
     pub(crate) async fn serve_at(&self, port: u16) -> Child {
+        self.serve_logging(port, "off").await
+    }
+
+    /// Everything that the servers wrote.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("servers.log")).unwrap()
+    }
+
+    /// A server that logs as `filter` says.
+    pub(crate) async fn serve_logging(&self, port: u16, filter: &str) -> Child {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("servers.log"))
+            .unwrap();
         let child = self
             .command()
             .env("SCIM_BRIDGE_LISTEN", format!("127.0.0.1:{port}"))
+            .env("RUST_LOG", filter)
             .arg("serve")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let url = format!("http://127.0.0.1:{port}/readyz");

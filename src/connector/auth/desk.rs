@@ -240,7 +240,7 @@ impl<'a> Desk<'a> {
         match self.log_in(kept.and_then(|kept| kept.refresh)).await {
             Ok(mut token) => {
                 token.scope = scope.to_vec();
-                self.tokens.put(token.clone()).await.map_err(trouble)?;
+                self.keep(&token).await?;
                 self.refused = None;
                 Ok(token)
             }
@@ -258,6 +258,24 @@ impl<'a> Desk<'a> {
                     _ => Err(error),
                 }
             }
+        }
+    }
+
+    /// Keeps a token, with patience: the one before may have ended with it, and its refresh token be good for one use.
+    async fn keep(&self, token: &CachedToken) -> Result<(), Error> {
+        let mut try_number = 1;
+        loop {
+            match self.tokens.put(token.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) if try_number >= MOST_TRIES => return Err(trouble(error)),
+                Err(_) => {
+                    self.net
+                        .sleeper()
+                        .sleep(wait_before(try_number, None, dice()))
+                        .await
+                }
+            }
+            try_number = try_number.saturating_add(1);
         }
     }
 
@@ -416,7 +434,7 @@ impl<'a> Desk<'a> {
                     return match self.exchange(oauth, proof).await {
                         Ok(mut token) => {
                             token.scope = scope;
-                            self.tokens.put(token).await.map_err(trouble)
+                            self.keep(&token).await
                         }
                         Err(error) => {
                             self.end_turn().await;

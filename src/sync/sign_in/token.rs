@@ -61,7 +61,10 @@ impl StoredToken {
             made_at: kept.made_at.unwrap_or_default(),
             expires_at: kept.expires_at,
             refresh,
-            scope: kept.scope.unwrap_or_default(),
+            scope: kept
+                .scope
+                .and_then(|sealed| self.sealer.open(&self.about(SCOPE), &sealed).ok())
+                .unwrap_or_default(),
         }))
     }
 
@@ -72,7 +75,8 @@ impl StoredToken {
             expires_at: token.expires_at,
             made_at: Some(token.made_at),
             refresh: refresh.map(|secret| self.seal(REFRESH, secret)).transpose()?,
-            scope: Some(token.scope),
+            // A digest of what may be a short password: kept open, it could be guessed.
+            scope: Some(self.sealer.seal(&self.about(SCOPE), &token.scope)?),
         };
         let mut conn = self.db.conn().await?;
         store::keep_token(&mut conn, self.seat, &sealed, token.made_at).await?;
@@ -94,6 +98,7 @@ impl StoredToken {
 
 const TOKEN: &str = "vendor_token";
 const REFRESH: &str = "vendor_refresh";
+const SCOPE: &str = "vendor_scope";
 
 fn trouble(error: impl Into<Error>) -> TokenTrouble {
     TokenTrouble(Box::new(error.into()))
