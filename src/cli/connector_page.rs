@@ -138,6 +138,7 @@ fn statuses(page: &mut String, connector: &Value) {
     if let Some(other) = connector.get("other_statuses").and_then(Value::as_str) {
         let other = match other {
             "hold" => "held and reported, never guessed",
+            "by_dates" => "the first and the last day decide",
             other => other,
         };
         lines.push(format!("  {:<24} {other}", "any other word"));

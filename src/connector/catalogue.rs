@@ -9,7 +9,7 @@ use super::auth::{Auth, Entries, Grant};
 use super::error::{ManifestProblem, ManifestProblems};
 use super::manifest::{Custom, ErrorWords, Written};
 use super::request::{Each, Pace};
-use super::setting::{Form, OAUTH_ID, SettingProblem, Settings, check, with_own};
+use super::setting::{BASE_URL, Form, OAUTH_ID, SettingProblem, Settings, check, with_own};
 use super::template::{BadTemplate, fill};
 use super::{Error, validate};
 
@@ -283,6 +283,31 @@ impl Manifest {
                 .employees
                 .as_ref()
                 .is_some_and(|employees| named(&employees.each))
+    }
+
+    /// The least permissions that are enough.
+    pub(super) fn permissions(&self) -> &[String] {
+        &self.written.connector.permissions
+    }
+
+    /// The settings of which the address of the employees is made.
+    pub(super) fn address_settings(&self) -> impl Iterator<Item = &str> {
+        let request = self
+            .written
+            .employees
+            .as_ref()
+            .map(|employees| employees.request());
+        let address = request
+            .and_then(|request| request.get.or(request.post))
+            .unwrap_or_default();
+        let names = self.written.settings.iter().map(|(name, _)| name);
+        names.filter(move |name| *name == BASE_URL || address.contains(&format!("{{{{ {name} }}}}")))
+    }
+
+    /// Whether the connection itself says what is asked and how fields are read; see [`Manifest::fit`].
+    #[must_use]
+    pub fn is_generic(&self) -> bool {
+        self.written.connector.custom == Some(Custom::Rest)
     }
 
     /// Whether one employee can be read by its id.

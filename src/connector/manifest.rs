@@ -76,6 +76,8 @@ pub(super) enum Custom {
     Csv,
     /// The same over SFTP.
     CsvSftp,
+    /// A JSON API that the connection describes.
+    Rest,
     /// Nothing is asked: SCIM clients write the records.
     Scim,
 }

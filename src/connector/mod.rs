@@ -16,6 +16,7 @@
 mod ask;
 mod auth;
 mod catalogue;
+mod check;
 mod condition;
 mod custom;
 mod date;
@@ -48,10 +49,11 @@ mod webhook;
 
 pub use auth::{CachedToken, ConsentLink, MemoryTokens, TokenCache, TokenTrouble, Turn};
 pub use catalogue::{Catalogue, Manifest};
+pub use check::CheckStep;
 pub use error::{Error, ManifestProblem, ManifestProblems};
 pub use fields::CsvFields;
 pub use scope::Mark;
 pub use setting::{Form, SettingProblem, Settings};
-pub use source::{CheckStep, Pull, Source};
+pub use source::{Pull, Source};
 pub use view::{FactView, FieldView, ManifestView, SettingView, StatusView, Sureness, WebhookView};
 pub use webhook::{Delivery, Echo, Heard, Hook, Refusal, SecretMaker, Whom};

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 
 use super::auth::TokenCache;
 use super::custom::csv::CsvReader;
@@ -99,100 +98,6 @@ impl<'a> Source<'a> {
     pub async fn one(self, id: &str) -> Result<Option<Employee>, Error> {
         ManifestReader::new(self, Aim::One(id.to_owned())).one().await
     }
-
-    /// Tries the connection: credentials, one page, the required fields. It stops at the first step that fails.
-    pub async fn check(self) -> Vec<CheckStep> {
-        let required: Vec<String> = self
-            .manifest
-            .fields()
-            .into_iter()
-            .filter(|field| field.required)
-            .map(|field| field.name)
-            .collect();
-        let mut steps = Vec::new();
-        if self.manifest.is_written() {
-            steps.push(CheckStep::good(
-                "employees",
-                "are written by SCIM clients: there is nothing to ask".into(),
-            ));
-            return steps;
-        }
-        if !self.manifest.reads_files() {
-            let mut reader = ManifestReader::new(self.clone(), Aim::All);
-            match reader.sign_in().await {
-                Ok(()) => steps.push(CheckStep::good("credentials", "are there".into())),
-                Err(error) => {
-                    steps.push(CheckStep::bad("credentials", &error));
-                    return steps;
-                }
-            }
-        }
-        let mut pull = self.pull();
-        match pull.next().await {
-            Ok(page) => {
-                let page = page.unwrap_or_default();
-                let read = page.employees.len().saturating_add(page.problems.len());
-                let of = pull
-                    .expected()
-                    .map(|count| format!(" of {count}"))
-                    .unwrap_or_default();
-                steps.push(CheckStep::good(
-                    "employees",
-                    format!("{read}{of} on the first page"),
-                ));
-                steps.push(fields_step(&required, &pull.reader.absent(), &page));
-            }
-            Err(error) => {
-                let name = match error {
-                    Error::Credentials { .. } | Error::Consent { .. } => "credentials",
-                    Error::Drift { .. } | Error::AllUnreadable { .. } | Error::NoColumn { .. } => "fields",
-                    _ => "employees",
-                };
-                steps.retain(|step| step.name != name);
-                steps.push(CheckStep::bad(name, &error));
-            }
-        }
-        steps
-    }
-}
-
-fn fields_step(required: &[String], absent: &[&'static str], page: &Page) -> CheckStep {
-    let mut notes = Vec::new();
-    if let Some(problem) = page.problems.first() {
-        notes.push(format!(
-            "{} records cannot be read, first: {} {}",
-            page.problems.len(),
-            problem.field,
-            problem.message
-        ));
-    }
-    let missing: Vec<&str> = absent
-        .iter()
-        .copied()
-        .filter(|name| required.iter().any(|known| known == name))
-        .collect();
-    let optional: Vec<&str> = absent
-        .iter()
-        .copied()
-        .filter(|name| !missing.contains(name))
-        .collect();
-    if !missing.is_empty() {
-        notes.push(format!("required and empty everywhere: {}", missing.join(", ")));
-    }
-    if !optional.is_empty() {
-        notes.push(format!("optional and empty everywhere: {}", optional.join(", ")));
-    }
-    let ok = page.problems.is_empty() && !missing.contains(&"source_id") && !missing.contains(&"status");
-    let message = if notes.is_empty() {
-        "all come".to_owned()
-    } else {
-        notes.join("; ")
-    };
-    CheckStep {
-        name: "fields".into(),
-        ok,
-        message,
-    }
 }
 
 impl Pull<'_> {
@@ -234,40 +139,14 @@ impl Pull<'_> {
         self.reader.mark()
     }
 
+    /// Fields whose path none of the records so far has.
+    pub(super) fn absent(&self) -> Vec<&'static str> {
+        self.reader.absent()
+    }
+
     /// How many records the source says there are, as soon as it is known.
     #[must_use]
     pub fn expected(&self) -> Option<u64> {
         self.reader.expected()
-    }
-}
-
-/// One step of a connection check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CheckStep {
-    /// `credentials`, `employees` or `fields`.
-    pub name: String,
-    /// Whether it went well.
-    pub ok: bool,
-    /// What was seen, and what to do when it did not.
-    pub message: String,
-}
-
-impl CheckStep {
-    fn good(name: &str, message: String) -> Self {
-        Self {
-            name: name.into(),
-            ok: true,
-            message,
-        }
-    }
-
-    /// A step that failed.
-    #[must_use]
-    pub fn bad(name: &str, error: &Error) -> Self {
-        Self {
-            name: name.into(),
-            ok: false,
-            message: format!("{}: {}", Chain(error), error.advice()),
-        }
     }
 }

@@ -83,8 +83,10 @@ impl Manifest {
     }
 
     fn other_statuses(&self) -> Option<String> {
-        let rule = self.status_rules().next()?;
-        Some(rule.otherwise.clone().unwrap_or_else(|| "hold".to_owned()))
+        let last = self.status_rules().last()?;
+        let told = last.value.clone().or_else(|| last.otherwise.clone());
+        let told = told.filter(|word| word != "next");
+        Some(told.unwrap_or_else(|| "hold".to_owned()))
     }
 
     fn webhooks(&self) -> Option<WebhookView> {

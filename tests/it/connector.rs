@@ -1,6 +1,7 @@
 //! Connectors against recordings of the vendors' shapes and against everything that goes wrong on the way.
 
 mod api;
+mod check;
 mod contract;
 mod failures;
 mod file;

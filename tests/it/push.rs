@@ -20,8 +20,8 @@ mod second_tenant;
 mod users;
 
 /// A stub that keeps users and groups as an app does.
-struct StubApp {
-    stub: Stub,
+pub(crate) struct StubApp {
+    pub(crate) stub: Stub,
     held: Arc<Mutex<Held>>,
 }
 
@@ -34,7 +34,7 @@ struct Held {
 }
 
 impl StubApp {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let stub = Stub::start().await;
         let held = Arc::new(Mutex::new(Held::default()));
         let shared = Arc::clone(&held);
@@ -61,7 +61,7 @@ impl StubApp {
             .unwrap_or_default()
     }
 
-    fn all(&self, endpoint: &str) -> Vec<Value> {
+    pub(crate) fn all(&self, endpoint: &str) -> Vec<Value> {
         let prefix = format!("/{endpoint}/");
         let held = self.held.lock().unwrap();
         held.resources
@@ -249,7 +249,7 @@ fn apply(resource: &mut Value, operation: &Value) {
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// An app file as JSON, live unless `more` says otherwise.
-fn file(name: &str, base_url: &str, more: &Value) -> Value {
+pub(crate) fn file(name: &str, base_url: &str, more: &Value) -> Value {
     let mut file = json!({"name": name, "base_url": base_url, "token": "t0ken", "mode": "live"});
     file.as_object_mut()
         .unwrap()

@@ -46,6 +46,13 @@ employee = "/person"
 guide = "1. Enter the URL and the secret under Webhooks."
 "#;
 
+/// What a manifest says whose employees can be read one by one.
+const ONE: &str = r#"
+[employees.one]
+get = "https://api.acme.example/people/{{ id }}"
+records = "/data"
+"#;
+
 /// The HR system and a bridge that reads it.
 struct Acme {
     hr: Stub,
@@ -435,4 +442,184 @@ async fn a_connection_that_does_not_work_is_not_read_because_of_a_delivery() {
         problem["detail"].as_str().unwrap().contains("no webhooks"),
         "{problem}"
     );
+}
+
+#[tokio::test]
+async fn the_employee_that_a_delivery_names_is_read_alone_and_at_once() {
+    let mut acme = Acme::with(30, &format!("{ACME}{ONE}")).await;
+    let hook = acme.hook().await;
+    acme.change(2, "title", "Director");
+    for number in 0..20 {
+        assert_eq!(acme.deliver(&hook, &about(number, 2)).await, 202);
+    }
+    acme.bridge.drain().await;
+    assert_eq!(
+        acme.reads(),
+        (0, vec!["2".to_owned()]),
+        "twenty deliveries are one read"
+    );
+    assert_eq!(acme.user(2).await["title"], "Director");
+    let run = acme.last_run().await;
+    assert_eq!((&run["cause"], &run["state"]), (&"look".into(), &"done".into()));
+    assert_eq!(acme.sheet().await["reads_one"], true);
+
+    acme.deliver(&hook, &about(100, 2)).await;
+    acme.bridge.drain().await;
+    assert_eq!(
+        acme.reads(),
+        (0, Vec::new()),
+        "looks at the same one keep a distance"
+    );
+    acme.bridge.clock.advance(TimeDelta::seconds(11));
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (0, vec!["2".to_owned()]));
+
+    acme.people.insert(31, person(31));
+    acme.publish_people();
+    acme.deliver(&hook, &about(101, 31)).await;
+    acme.bridge.drain().await;
+    assert_eq!(acme.user(31).await["active"], true, "a new one is hired at once");
+    assert_eq!(acme.user(30).await["active"], true);
+}
+
+#[tokio::test]
+async fn a_storm_is_one_read_of_all() {
+    let acme = Acme::with(80, &format!("{ACME}{ONE}")).await;
+    let hook = acme.hook().await;
+    for number in 1..=80 {
+        acme.deliver(&hook, &about(number, number)).await;
+    }
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (1, Vec::new()));
+    assert_eq!(acme.last_run().await["cause"], "webhook");
+}
+
+#[tokio::test]
+async fn only_an_explicit_word_makes_a_leaver() {
+    let mut acme = Acme::with(20, &format!("{ACME}{ONE}")).await;
+    let hook = acme.hook().await;
+    acme.change(3, "state", "off");
+    acme.deliver(&hook, &about(1, 3)).await;
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (0, vec!["3".to_owned()]));
+    assert_eq!(
+        acme.user(3).await["active"],
+        false,
+        "the single read says that they left"
+    );
+
+    acme.people.remove(&4);
+    acme.publish_people();
+    acme.deliver(
+        &hook,
+        &json!({"id": "d2", "type": "person.deleted", "person": "4"}),
+    )
+    .await;
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (0, vec!["4".to_owned()]));
+    assert_eq!(
+        acme.user(4).await["active"],
+        true,
+        "nobody leaves because a single read finds nothing"
+    );
+    acme.bridge.clock.advance(TimeDelta::seconds(6));
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (1, Vec::new()), "it asks for a read of all");
+    assert_eq!(
+        acme.user(4).await["active"],
+        true,
+        "and one such read is not enough by default"
+    );
+    assert_eq!(
+        acme.bridge
+            .count("SELECT count(*) FROM source_record WHERE missing_reads = 1")
+            .await,
+        1
+    );
+
+    acme.change(5, "state", "quantum");
+    acme.deliver(&hook, &about(3, 5)).await;
+    acme.bridge.drain().await;
+    assert_eq!(acme.user(5).await["active"], true, "an unknown word is held");
+}
+
+#[tokio::test]
+async fn many_leavers_at_once_meet_the_guard_and_a_waiting_plan_stays() {
+    let mut acme = Acme::with(20, &format!("{ACME}{ONE}")).await;
+    let hook = acme.hook().await;
+    for id in 5..=15 {
+        acme.change(id, "state", "off");
+        acme.deliver(&hook, &about(id, id)).await;
+    }
+    acme.bridge.drain().await;
+    let waiting = acme.last_run().await;
+    assert_eq!(
+        (&waiting["cause"], &waiting["state"]),
+        (&"look".into(), &"awaiting_approval".into())
+    );
+    assert_eq!(crate::sync_kit::active_users(&acme.bridge).await, 20);
+    acme.change(1, "title", "Director");
+    acme.deliver(&hook, &about(100, 1)).await;
+    acme.bridge.drain().await;
+    assert_eq!(acme.user(1).await["title"], "Director");
+    let id = waiting["id"].as_str().unwrap();
+    let still = acme.bridge.get(&format!("/api/v1/runs/{id}")).await;
+    assert_eq!(
+        still["state"], "awaiting_approval",
+        "a look at one person does not take the place of a plan"
+    );
+}
+
+#[tokio::test]
+async fn an_hr_system_that_fails_is_asked_again_in_a_while_and_not_in_a_loop() {
+    let acme = Acme::with(5, &format!("{ACME}{ONE}")).await;
+    let hook = acme.hook().await;
+    acme.hr.on("GET", "/people/1", Answer::status(403));
+    acme.deliver(&hook, &about(1, 1)).await;
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (0, vec!["1".to_owned()]));
+    assert_eq!(acme.last_run().await["state"], "failed");
+    acme.bridge.clock.advance(TimeDelta::seconds(60));
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (1, Vec::new()), "all are read once in its place");
+    acme.bridge.clock.advance(TimeDelta::seconds(60));
+    acme.bridge.drain().await;
+    assert_eq!(acme.reads(), (0, Vec::new()));
+}
+
+/// From the delivery to the app's PATCH, with everything running as in production.
+#[tokio::test]
+async fn a_delivery_reaches_the_app_within_seconds() {
+    let mut acme = Acme::with(50, &format!("{ACME}{ONE}")).await;
+    let hook = acme.hook().await;
+    let app = crate::push::StubApp::start().await;
+    let file = crate::push::file("app", &app.stub.base_url, &json!({}));
+    good(with_json(
+        acme.bridge.request(Method::PUT, "/api/v1/apps/app"),
+        &file,
+    ))
+    .await;
+    acme.bridge.post("/api/v1/apps/app/publish", &json!({})).await;
+    acme.bridge.drain().await;
+    assert_eq!(app.all("Users").len(), 50);
+    let (heard, mut patched) = tokio::sync::mpsc::unbounded_channel();
+    app.stub.rule(move |request| {
+        if request.method == "PATCH" {
+            let _gone = heard.send(request.json());
+        }
+        None
+    });
+    acme.change(7, "title", "Director");
+    let mut worker = scim_bridge::worker::Worker::default();
+    worker.start(&acme.bridge.app.context);
+    let started = std::time::Instant::now();
+    acme.deliver(&hook, &about(1, 7)).await;
+    let patch = tokio::time::timeout(std::time::Duration::from_secs(30), patched.recv()).await;
+    let took = started.elapsed();
+    worker.stop().await;
+    let patch = patch.expect("the app is told").unwrap();
+    assert!(patch.to_string().contains("Director"), "{patch}");
+    assert!(took < std::time::Duration::from_secs(10), "it took {took:?}");
+    eprintln!("from the delivery to the PATCH: {took:?}");
+    assert_eq!(acme.reads(), (0, vec!["7".to_owned()]));
 }

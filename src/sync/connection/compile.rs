@@ -109,6 +109,18 @@ impl Compiled {
             .check_settings(whole.get("settings").unwrap_or(&Value::Null))
             .map_err(|found| problems.extend(of_settings("settings", found)));
         let fields = fields(manifest, &file).map_err(|found| problems.extend(found));
+        let fitted = match (&settings, &file.fields) {
+            (Ok(settings), Some(given)) if manifest.is_generic() => Some(manifest.fit(settings, given)),
+            _ => None,
+        };
+        let fitted = match fitted.transpose() {
+            Ok(fitted) => fitted,
+            Err(found) => {
+                problems.extend(of_settings("fields", found));
+                None
+            }
+        };
+        let manifest = fitted.as_ref().unwrap_or(manifest);
         let filter = filter(&file).map_err(|found| problems.push(found));
         let mapping = Mapping::compile(kind, &file.mapping, &file.group, file.read.required.as_deref())
             .map_err(|found| {
@@ -263,6 +275,11 @@ fn of_settings(part: &str, found: Vec<SettingProblem>) -> impl Iterator<Item = F
 
 fn fields(manifest: &Manifest, file: &ConnectionFile) -> Result<Option<CsvFields>, Vec<FileProblem>> {
     match (&file.fields, manifest.reads_files()) {
+        (Some(_), false) if manifest.is_generic() => Ok(None),
+        (None, false) if manifest.is_generic() => Err(vec![FileProblem::at(
+            "fields",
+            "is missing: it names where each field stands in a record, such as source_id = \"/id\"",
+        )]),
         (Some(fields), true) => CsvFields::parse(fields)
             .map(Some)
             .map_err(|found| of_settings("fields", found).collect()),
