@@ -11,3 +11,4 @@ mod sign_in;
 mod transport;
 mod vocabulary;
 mod webhooks;
+mod worked_example;
