@@ -116,10 +116,15 @@ impl Mapper {
         }
     }
 
-    /// The first way that gives something; missing only if the path is missing in all of them.
+    /// The first way that gives something; missing only if the path is missing in all that hold for this record.
     fn read(&self, field: &FieldWays, record: &Value, own_id: &str) -> Result<Reading, Bad> {
-        let mut best = Reading::Missing;
-        for way in &field.ways {
+        let holds = |way: &&Way| way.only.iter().all(|test| test.holds(record));
+        let mut ways = field.ways.iter().filter(holds).peekable();
+        let mut best = match ways.peek() {
+            Some(_) => Reading::Missing,
+            None => Reading::Empty,
+        };
+        for way in ways {
             match self.read_way(way, record)? {
                 Reading::Missing => {}
                 // A unit's head is their own manager's last: the next way looks further up.
@@ -137,9 +142,6 @@ impl Mapper {
     }
 
     fn read_way(&self, way: &Way, record: &Value) -> Result<Reading, Bad> {
-        if !way.only.iter().all(|test| test.holds(record)) {
-            return Ok(Reading::Empty);
-        }
         let base = match self.base(&way.base, record)? {
             Found::Missing => return Ok(Reading::Missing),
             // An absent status is a word of its own: the empty one.
