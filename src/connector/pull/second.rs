@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Aim, ManifestReader};
 use crate::connector::Error;
-use crate::connector::condition::Test;
+use crate::connector::condition::{Test, filled};
 use crate::connector::feed::{EACH, Extra, Feed, Parent, make, put_beside, written_parents};
 use crate::connector::list::Lists;
 use crate::connector::map::plain;
@@ -29,7 +29,7 @@ pub(super) struct Loaded {
 }
 
 impl ManifestReader<'_> {
-    /// The labels of the account's own fields by their key, when a field that is read asks for them.
+    /// The labels of the account's own fields by their key, when a field that is read asks for them and its label is said.
     pub(super) async fn labels(
         &mut self,
         employees: &Employees,
@@ -39,9 +39,11 @@ impl ManifestReader<'_> {
         let Some(labels) = &manifest.written.labels else {
             return Ok(HashMap::new());
         };
+        let put_in = |name: &str| manifest.put_in(self.settings, name);
+        let answered = |label: &String| matches!(filled(label, &put_in), Ok(Some(_)));
         let asked = employees.map.iter().any(|(name, rules)| {
-            let by_label = name == "custom" || rules.get_ref().0.iter().any(|rule| rule.label.is_some());
-            by_label && self.wanted(employees, name)
+            let mut labels = rules.get_ref().0.iter().filter_map(|rule| rule.label.as_ref());
+            (name == "custom" || labels.any(answered)) && self.wanted(employees, name)
         });
         if !asked {
             return Ok(HashMap::new());
