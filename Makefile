@@ -6,13 +6,14 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 EMPLOYEES ?= 200
 
-.PHONY: help demo schemathesis test tools postgres lint deny conformance
+.PHONY: help demo schemathesis test tools postgres lint deny conformance hr-systems
 
 help:
 	@echo 'make demo   a sandbox HR system, the bridge and an app, end to end (EMPLOYEES=200)'
 	@echo 'make test   every test'
 	@echo 'make lint   formatting, clippy and documentation, warnings as errors'
 	@echo 'make conformance   docs/conformance.md from the tests'
+	@echo 'make hr-systems    docs/hr-systems.md from the manifests'
 	@echo 'make deny   licences, duplicates and sources of the dependencies'
 
 demo: postgres
@@ -24,6 +25,10 @@ test: postgres tools
 # The page of what is held by which test, from the marks on the tests.
 conformance:
 	SCIM_BRIDGE_WRITE_CONFORMANCE=1 cargo test --locked --quiet --test it conformance::
+
+# The table of the HR systems that can be read, from their manifests.
+hr-systems:
+	SCIM_BRIDGE_WRITE_HR_SYSTEMS=1 cargo test --locked --quiet --test it connector::hr_systems::
 
 lint:
 	cargo fmt --check

@@ -6,6 +6,7 @@ mod contract;
 mod failures;
 mod file;
 pub(crate) mod harness;
+mod hr_systems;
 mod recordings;
 mod sign_in;
 mod transport;
