@@ -114,7 +114,7 @@ async fn write(
         tokio::spawn(async move {
             let (directory, cause) = (Directory::default(), Cause::admin(TokenId::new(), now));
             let mut conn = db.conn().await?;
-            let mut ids = Vec::with_capacity(range.len());
+            let mut ids = Vec::new();
             for first in range.clone().step_by(BATCH) {
                 let puts: Vec<Put> = (first..first.saturating_add(BATCH).min(range.end))
                     .map(|user| put(number, user, client))
@@ -129,7 +129,7 @@ async fn write(
             Ok::<_, Error>(ids)
         })
     });
-    let mut all = Vec::with_capacity(users);
+    let mut all = Vec::new();
     for half in halves {
         all.extend(half.await??);
     }

@@ -139,6 +139,9 @@ pub(super) fn story(run: &Value) -> String {
     if !counts.is_empty() {
         lines.push(format!("  {}", counts.join(", ")));
     }
+    if let Some(since) = run.pointer("/coverage/changes_since").and_then(Value::as_str) {
+        lines.push(format!("  only what changed since {since} was read"));
+    }
     if let Some(why) = run.pointer("/coverage/reason").and_then(Value::as_str) {
         lines.push(format!("  the read was partial: {why}"));
     }

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-100000_find_by_every_value",
     "2026-11-22-110000_share_sign_ins",
     "2026-11-22-111000_ask_for_consent",
+    "2026-11-22-120000_keep_how_far_a_read_came",
     "2026-11-22-130000_hear_webhooks",
 ];
 

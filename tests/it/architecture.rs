@@ -295,6 +295,107 @@ fn files_stay_readable() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Where room is made for a number of things that is not the length of what is there already, and why that is bounded.
+const ROOM: &[(&str, &str, &str)] = &[
+    (
+        "identity/correlate.rs",
+        "self.candidates",
+        "the records of one page, which are in memory",
+    ),
+    (
+        "base/sign.rs",
+        "pair.public_modulus_len()",
+        "the size of a key that was read",
+    ),
+];
+
+/// Nothing makes room by a number from outside: only by the length of what it holds already, or by a constant.
+///
+/// Covers: item 10
+#[test]
+fn nothing_makes_room_by_a_number_that_somebody_sent() {
+    let mut wrong = Vec::new();
+    let mut used = BTreeSet::new();
+    for (file, text) in sources() {
+        if file.contains("tests") || file.contains("/model") || file.ends_with("sample.rs") {
+            continue;
+        }
+        let text = code(&text);
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for size in rooms(text) {
+            if let Some(at) = ROOM.iter().position(|(of, what, _)| *of == file && *what == size) {
+                used.insert(at);
+            } else if !is_a_length(&size) {
+                wrong.push(format!("{file} makes room for {size}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(used.len(), ROOM.len(), "an exception is no longer needed");
+    // The rule can fail.
+    let text =
+        "Vec::with_capacity(asked.count); vec![0; n]; x.repeat(7); Vec::with_capacity(list.len() + 64)";
+    let found: Vec<bool> = rooms(text).iter().map(|size| is_a_length(size)).collect();
+    assert_eq!(found, [false, true, true, false], "{:?}", rooms(text));
+}
+
+/// The sizes that a text makes room for, those of `vec![…; size]` last.
+fn rooms(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for way in [
+        "with_capacity(",
+        ".reserve(",
+        ".reserve_exact(",
+        ".repeat(",
+        "repeat_n(",
+        ".resize(",
+    ] {
+        for (at, _) in text.match_indices(way) {
+            let inside = until_closed(&text[at + way.len()..]);
+            let size = if way == "repeat_n(" {
+                inside.rsplit(',').next()
+            } else {
+                inside.split(", ").next()
+            };
+            found.push(size.unwrap_or_default().trim().to_owned());
+        }
+    }
+    for (at, _) in text.match_indices("vec![") {
+        let inside = until_closed(&text[at + "vec![".len()..]);
+        if let Some((_, size)) = inside.rsplit_once("; ").filter(|(_, size)| !size.contains('"')) {
+            found.push(size.trim().to_owned());
+        }
+    }
+    found
+}
+
+/// What stands before the bracket that closes the one before it.
+fn until_closed(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => return &text[..at],
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Whether a size is a sum of lengths and constants.
+fn is_a_length(size: &str) -> bool {
+    let plain = size
+        .replace("len()", "len")
+        .replace(".saturating_add(", "+")
+        .replace(['(', ')'], "");
+    plain.split('+').map(str::trim).all(|part| {
+        let number = part.chars().all(|c| c.is_ascii_digit() || c == '_');
+        let constant = part.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        part.ends_with(".len") || (!part.is_empty() && (number || constant))
+    })
+}
+
 #[test]
 fn the_scanner_sees_what_it_must() {
     let text = "use crate::{access, base::{Chain, x}, db}; // crate::web\nlet a = crate::sync::run(); crate::statement!(\n";

@@ -52,6 +52,7 @@ mod server;
 mod setup_links;
 mod sftp;
 mod stub;
+mod sync_changes;
 mod sync_connections;
 mod sync_guard;
 mod sync_kit;

@@ -135,7 +135,7 @@ async fn employees(
         return envelope(None, found.map(|person| employee(&sandbox, &person)).collect());
     }
     let count = sandbox.count();
-    let mut results = Vec::with_capacity(size);
+    let mut results = Vec::new();
     while number < count && results.len() < size {
         if let Some(person) = sandbox.person(number).filter(|person| wanted(&asked, person)) {
             results.push(employee(&sandbox, &person));

@@ -126,6 +126,9 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
             }
         }
         staging::clear(conn, &job.run).await?;
+        if complete != Some(false) {
+            staging::commit_mark(conn, &job.run).await?;
+        }
         job.run.progress = json!({ "step": state.as_str() });
         job.enter(conn, state).await
     })

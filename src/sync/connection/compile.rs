@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::Duration;
+
 use serde_json::{Map, Value};
 
 use super::{Connection, ConnectionFile, FileProblem, Revision, secrets, store};
 use crate::base::digest;
-use crate::connector::{Catalogue, CsvFields, Manifest, Pull, SettingProblem, Settings, Source};
+use crate::connector::{Catalogue, CsvFields, Manifest, Mark, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
 use crate::expression::{Expression, Fields};
 use crate::scim::{Authority, ResourceType, Rule};
@@ -242,6 +244,27 @@ impl Compiled {
         tokens: &'a StoredToken,
     ) -> Result<Pull<'a>, Error> {
         Ok(self.source(engine, conn, tokens).await?.pull())
+    }
+
+    /// The pages of a read of those who changed since then.
+    pub(in crate::sync) async fn pull_changes<'a>(
+        &'a self,
+        engine: &'a Engine,
+        conn: &mut Conn,
+        tokens: &'a StoredToken,
+        since: Mark,
+    ) -> Result<Pull<'a>, Error> {
+        Ok(self.source(engine, conn, tokens).await?.pull_changes(since))
+    }
+
+    /// Whether the HR system can tell who changed.
+    pub(in crate::sync) fn reads_changes(&self) -> bool {
+        self.manifest.reads_changes()
+    }
+
+    /// How long a complete read serves.
+    pub(in crate::sync) fn complete_every(&self) -> Duration {
+        self.file.schedule.clone().unwrap_or_default().complete_every()
     }
 }
 

@@ -19,6 +19,9 @@ pub struct ScheduleFile {
     pub cron: Option<String>,
     /// IANA time zone; default `Etc/UTC`.
     pub zone: Option<String>,
+    /// How often everybody is read where the HR system can tell what changed: a length such as `24h`, which is the default.
+    /// Runs in between read changes alone.
+    pub complete: Option<String>,
 }
 
 /// A schedule that can be asked.
@@ -42,6 +45,16 @@ impl ScheduleFile {
         let zone = Tz::from_str(zone).map_err(|_| {
             format!("schedule.zone {zone:?} is no time zone: write a name such as \"Europe/Berlin\"")
         })?;
+        if self
+            .complete
+            .as_deref()
+            .is_some_and(|complete| length(complete).is_none())
+        {
+            return Err(format!(
+                "schedule.complete {:?} is no length: write it as \"24h\" or \"7d\"",
+                self.complete.as_deref().unwrap_or_default()
+            ));
+        }
         match (&self.at, &self.every, &self.cron) {
             (Some(at), None, None) => NaiveTime::parse_from_str(at, "%H:%M")
                 .map(|at| Schedule::At(at, zone))
@@ -57,6 +70,15 @@ impl ScheduleFile {
                 .map_err(|error| format!("schedule.cron {cron:?} cannot be read: {error}")),
             _ => Err("[schedule] needs exactly one of at, every and cron".to_owned()),
         }
+    }
+}
+
+impl ScheduleFile {
+    /// How often everybody is read.
+    #[must_use]
+    pub fn complete_every(&self) -> Duration {
+        let asked = self.complete.as_deref().and_then(length);
+        asked.unwrap_or_else(|| Duration::hours(24))
     }
 }
 

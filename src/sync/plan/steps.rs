@@ -45,7 +45,7 @@ pub(in crate::sync) async fn plan(job: &mut Job<'_>, live: &Compiled) -> Result<
     let partial = is_partial(job);
     let (assigned, absence) = if job.run.cause.reads() {
         let assigned = assign(job, live).await?;
-        let absence = if partial || !job.run.cause.looks_at_all() {
+        let absence = if partial || !job.run.looks_at_all() {
             Absence::default()
         } else {
             absence(job, live).await?

@@ -10,8 +10,8 @@ use super::look::Looks;
 use super::realm::Realm;
 use super::record::{Remark, staged, unreadable};
 use super::store::{self, Staged};
-use crate::connector::Pull;
-use crate::db::Transactional as _;
+use crate::connector::{self, Mark, Pull};
+use crate::db::{Conn, Transactional as _};
 use crate::hr::{Coverage, Employee, Page, Problem};
 use crate::identity;
 use crate::sync::Error;
@@ -42,8 +42,10 @@ const MANY: u64 = 1_000;
 
 /// Where pages come from.
 enum Pages<'a> {
-    /// The HR system is asked.
+    /// The HR system is asked for everybody.
     Pull(Box<Pull<'a>>),
+    /// The HR system is asked who changed since then.
+    Changes(Box<Pull<'a>>, Mark),
     /// SCIM clients wrote them.
     Realm(Realm),
     /// Webhooks named them.
@@ -54,16 +56,32 @@ impl Pages<'_> {
     fn expected(&self) -> Option<u64> {
         match self {
             Self::Pull(pull) => pull.expected(),
-            Self::Realm(_) | Self::Looks(_) => None,
+            Self::Changes(..) | Self::Realm(_) | Self::Looks(_) => None,
         }
     }
 
     fn coverage(&self) -> Coverage {
         match self {
             Self::Pull(pull) => pull.coverage(),
-            Self::Realm(_) | Self::Looks(_) => Coverage::Complete,
+            Self::Changes(..) | Self::Realm(_) | Self::Looks(_) => Coverage::Complete,
         }
     }
+
+    /// How far the read came.
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Pull(pull) | Self::Changes(pull, _) => pull.mark(),
+            Self::Realm(_) | Self::Looks(_) => None,
+        }
+    }
+}
+
+/// How far a read came.
+struct Came {
+    /// From where changes were asked; none: everybody was.
+    changes: Option<Mark>,
+    /// What the next read may ask changes from.
+    mark: Option<Mark>,
 }
 
 /// Reads the HR system into staging, then goes on to planning.
@@ -78,6 +96,11 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
         Pages::Realm(Realm::new())
     } else if job.run.cause == RunCause::Look {
         Pages::Looks(Looks::take(job).await?)
+    } else if let Some(since) = changes_from(job, &mut conn, live).await? {
+        let pull = live
+            .pull_changes(job.engine, &mut conn, &tokens, since.clone())
+            .await?;
+        Pages::Changes(Box::new(pull), since)
     } else {
         Pages::Pull(Box::new(live.pull(job.engine, &mut conn, &tokens).await?))
     };
@@ -94,6 +117,13 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
                 job.beat(progress(&seen, pull.expected())).await?;
             }
             Ok(None) => break,
+            Err(Error::Connector(connector::Error::Expired { .. })) if matches!(pull, Pages::Changes(..)) => {
+                tracing::info!("the HR system no longer knows what changed: everybody is read");
+                let mut conn = job.conn().await?;
+                store::clear(&mut conn, &job.run).await?;
+                seen = Seen::default();
+                pull = Pages::Pull(Box::new(live.pull(job.engine, &mut conn, &tokens).await?));
+            }
             Err(Error::Connector(error)) if seen.read > 0 => {
                 broken = Some(crate::base::Chain(&error).to_string());
                 break;
@@ -102,7 +132,29 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
         }
     }
     let coverage = coverage(broken, pull.coverage(), &seen);
-    finish(job, coverage, &seen).await
+    let came = Came {
+        changes: match &pull {
+            Pages::Changes(_, since) => Some(since.clone()),
+            _ => None,
+        },
+        mark: pull.mark(),
+    };
+    drop(pull);
+    finish(job, coverage, came, &seen).await
+}
+
+/// From where changes are asked: only where the HR system can tell, by the clock or because it said that something changed,
+/// and while the last complete read serves. Who asks for a run by hand gets a complete one, and so does every dry run.
+async fn changes_from(job: &Job<'_>, conn: &mut Conn, live: &Compiled) -> Result<Option<Mark>, Error> {
+    let by_itself = matches!(job.run.cause, RunCause::Schedule | RunCause::Webhook);
+    if !by_itself || job.run.dry_run || !live.reads_changes() {
+        return Ok(None);
+    }
+    let kept = store::mark(conn, &job.run).await?;
+    let now = job.engine.clock.now();
+    Ok(kept
+        .filter(|(_, complete_at)| now < *complete_at + live.complete_every())
+        .and_then(|(mark, _)| serde_json::from_value(mark).ok()))
 }
 
 /// The next page. While it takes its time, the lease is kept alive.
@@ -120,7 +172,7 @@ async fn next(
     let page = async {
         match pages {
             Pages::Realm(_) => Ok(None),
-            Pages::Pull(pull) => Ok(pull.next().await?),
+            Pages::Pull(pull) | Pages::Changes(pull, _) => Ok(pull.next().await?),
             Pages::Looks(looks) => looks.next(engine, &run, live).await,
         }
     };
@@ -250,7 +302,7 @@ fn coverage(broken: Option<String>, coverage: Coverage, seen: &Seen) -> Coverage
     }
 }
 
-async fn finish(job: &mut Job<'_>, coverage: Coverage, seen: &Seen) -> Result<(), Error> {
+async fn finish(job: &mut Job<'_>, coverage: Coverage, came: Came, seen: &Seen) -> Result<(), Error> {
     let doubled: Vec<String> = seen.doubled.iter().cloned().collect();
     let said: Vec<Outcome> = doubled
         .iter()
@@ -265,10 +317,12 @@ async fn finish(job: &mut Job<'_>, coverage: Coverage, seen: &Seen) -> Result<()
                 .to_owned(),
         })
         .collect();
-    job.run.coverage = Some(match &coverage {
-        Coverage::Complete if job.run.cause == RunCause::Look => json!({ "looked_at": seen.read }),
-        Coverage::Complete => json!({ "complete": true }),
-        Coverage::Partial { reason } => json!({ "complete": false, "reason": reason }),
+    job.run.coverage = Some(match (&coverage, &came.changes) {
+        (Coverage::Complete, Some(Mark::Moment(since))) => json!({ "changes_since": since }),
+        (Coverage::Complete, Some(Mark::Token(_))) => json!({ "changes_since": "the last read" }),
+        (Coverage::Complete, None) if job.run.cause == RunCause::Look => json!({ "looked_at": seen.read }),
+        (Coverage::Complete, None) => json!({ "complete": true }),
+        (Coverage::Partial { reason }, _) => json!({ "complete": false, "reason": reason }),
     });
     job.run.counts = json!({
         "read": seen.read,
@@ -278,6 +332,10 @@ async fn finish(job: &mut Job<'_>, coverage: Coverage, seen: &Seen) -> Result<()
         "problems": seen.problems,
         "doubled": doubled.len(),
     });
+    let mark = match coverage {
+        Coverage::Complete => came.mark.and_then(|mark| serde_json::to_value(mark).ok()),
+        Coverage::Partial { .. } => None,
+    };
     let mut conn = job.conn().await?;
     conn.transaction(async |conn| {
         job.hold(conn).await?;
@@ -286,6 +344,10 @@ async fn finish(job: &mut Job<'_>, coverage: Coverage, seen: &Seen) -> Result<()
             store::take_stock(conn).await?;
         }
         runs::add_outcomes(conn, &job.run, &said).await?;
+        if let Some(mark) = mark.filter(|_| !job.run.dry_run) {
+            let complete_at = came.changes.is_none().then(|| job.engine.clock.now());
+            store::propose_mark(conn, &job.run, &mark, complete_at).await?;
+        }
         job.enter(conn, RunState::Planning).await
     })
     .await

@@ -1,6 +1,11 @@
-//! The unlogged staging tables. A crash of the database empties them; then the run reads again.
+//! The unlogged staging tables, which a crash of the database empties: then the run reads again. And `read_mark`: how far
+//! reads came.
 
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use chrono::{DateTime, Utc};
+use diesel::OptionalExtension as _;
+use diesel::sql_types::{
+    Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
@@ -201,5 +206,64 @@ statement!(
 pub(in crate::sync) async fn sweep(conn: &mut Conn) -> Result<(), QueryError> {
     SweepRecords::with(()).execute(conn).await?;
     SweepPages::with(()).execute(conn).await?;
+    Ok(())
+}
+
+statement!(
+    MarkOf: (SqlUuid, SqlUuid, Integer) -> (Jsonb, Timestamptz) =
+    "SELECT mark, complete_at FROM read_mark
+     WHERE tenant_id = $1 AND connection_id = $2 AND revision = $3 AND mark IS NOT NULL AND complete_at IS NOT NULL"
+);
+statement!(
+    ProposeMark: (SqlUuid, SqlUuid, SqlUuid, Integer, Jsonb, Nullable<Timestamptz>) -> () =
+    "INSERT INTO read_mark (tenant_id, connection_id, next_run, next_revision, next_mark, next_complete_at)
+     VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (tenant_id, connection_id) DO UPDATE
+     SET next_run = excluded.next_run, next_revision = excluded.next_revision, next_mark = excluded.next_mark,
+         next_complete_at = excluded.next_complete_at"
+);
+statement!(
+    CommitMark: (SqlUuid, SqlUuid, SqlUuid) -> () =
+    "UPDATE read_mark
+     SET mark = next_mark, complete_at = coalesce(next_complete_at, complete_at), revision = next_revision
+     WHERE tenant_id = $1 AND connection_id = $2 AND next_run = $3"
+);
+
+/// What changes are asked from since the last committed read by the run's settings, and when the last complete one ended.
+pub(in crate::sync) async fn mark(
+    conn: &mut Conn,
+    run: &Run,
+) -> Result<Option<(Value, DateTime<Utc>)>, QueryError> {
+    MarkOf::with((run.tenant.uuid(), run.connection.uuid(), run.revision))
+        .get_result(conn)
+        .await
+        .optional()
+}
+
+/// Notes how far the run's read came; it counts from [`commit_mark`] on. `complete_at` is set when it saw everybody.
+pub(in crate::sync) async fn propose_mark(
+    conn: &mut Conn,
+    run: &Run,
+    mark: &Value,
+    complete_at: Option<DateTime<Utc>>,
+) -> Result<(), QueryError> {
+    ProposeMark::with((
+        run.tenant.uuid(),
+        run.connection.uuid(),
+        run.id.uuid(),
+        run.revision,
+        mark.clone(),
+        complete_at,
+    ))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes what [`propose_mark`] noted for this run the mark that the next read asks from.
+pub(in crate::sync) async fn commit_mark(conn: &mut Conn, run: &Run) -> Result<(), QueryError> {
+    CommitMark::with((run.tenant.uuid(), run.connection.uuid(), run.id.uuid()))
+        .execute(conn)
+        .await?;
     Ok(())
 }

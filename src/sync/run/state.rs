@@ -188,3 +188,15 @@ pub struct Run {
     /// Somebody asked to stop it.
     pub cancel_asked: bool,
 }
+
+impl Run {
+    /// Whether it looks at everybody: by its cause, and because it did not ask for changes alone.
+    #[must_use]
+    pub fn looks_at_all(&self) -> bool {
+        let changes = self
+            .coverage
+            .as_ref()
+            .is_some_and(|coverage| coverage.get("changes_since").is_some());
+        self.cause.looks_at_all() && !changes
+    }
+}

@@ -407,7 +407,7 @@ pub(in crate::sync) async fn supersede(
         newer.tenant.uuid(),
         newer.connection.uuid(),
         newer.id.uuid(),
-        newer.cause.looks_at_all(),
+        newer.looks_at_all(),
         now,
     ))
     .get_results(conn)

@@ -140,3 +140,52 @@ async fn an_app_without_patch_gets_groups_by_put() {
     );
     assert_eq!(app.named("Sales")["displayName"], "Sales");
 }
+
+/// What an app holds is in our own record: nobody asks it membership by membership, and one change is one request.
+///
+/// Covers: C46
+#[tokio::test]
+async fn many_users_in_many_groups_are_known_without_asking_for_each() {
+    const MANY: usize = 15;
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    let mut users = Vec::new();
+    for number in 0..MANY {
+        users.push(user(&bridge, &format!("u{number}@x"), &json!({})).await);
+    }
+    let ids: Vec<&str> = users.iter().map(String::as_str).collect();
+    let mut groups = Vec::new();
+    for number in 0..MANY {
+        groups.push(group(&bridge, &format!("G{number}"), &ids).await);
+    }
+    let pushed = json!({"groups": {"push": true, "member_batch": 100}});
+    publish(&bridge, &file("app", &app.stub.base_url, &pushed)).await;
+    bridge.drain().await;
+    assert_eq!(app.named("G7")["members"].as_array().unwrap().len(), MANY);
+    let all = app.stub.take_received();
+    let sent = |method: &str| all.iter().filter(|request| request.method == method).count();
+    assert_eq!(
+        (sent("POST"), sent("PATCH")),
+        (2 * MANY, MANY),
+        "each is made, each group filled at once"
+    );
+    assert!(
+        sent("GET") < 10,
+        "{} reads, for {} memberships",
+        sent("GET"),
+        MANY * MANY
+    );
+
+    let path = format!("/scim/v2/Groups/{}", groups[3]);
+    let remove = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", users[4])}]);
+    patch(&bridge, &path, &remove).await;
+    bridge.drain().await;
+    let lines: Vec<String> = app
+        .stub
+        .take_received()
+        .iter()
+        .map(|request| request.method.clone())
+        .collect();
+    assert_eq!(lines, ["PATCH"], "one change, one request, nothing read");
+    assert_eq!(app.named("G3")["members"].as_array().unwrap().len(), MANY - 1);
+    assert_eq!(app.named("G4")["members"].as_array().unwrap().len(), MANY);
+}
