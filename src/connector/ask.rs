@@ -102,6 +102,7 @@ impl<'a> Asker<'a> {
     /// Asks and reads the answer; `None` when it means that there is nothing.
     pub async fn value(&mut self, call: &Call) -> Result<Option<(Value, Answer)>, Error> {
         let mut try_number = 1;
+        let mut renewed = false;
         loop {
             let answer = match self.answer(call, &mut try_number).await {
                 Ok(answer) => answer,
@@ -110,6 +111,8 @@ impl<'a> Asker<'a> {
             };
             match self.read(call, &answer) {
                 Ok(value) => return Ok(value.map(|value| (value, answer))),
+                // Some refuse a token with an answer that only looks successful.
+                Err(Error::Credentials { .. }) if !renewed && self.desk.drop_token(401) => renewed = true,
                 Err(error) => {
                     if !self.pause(&error, &mut try_number).await {
                         return Err(error);

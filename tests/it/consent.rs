@@ -426,3 +426,39 @@ async fn nothing_secret_is_logged() {
 fn line_with<'l>(log: &'l str, text: &str) -> &'l str {
     log.lines().find(|line| line.contains(text)).unwrap_or_default()
 }
+
+#[tokio::test]
+async fn the_operator_sets_shows_and_removes_a_client() {
+    let (program, _) = program().await;
+    program.write("secret", "its-secret\n");
+    let set = ["connector", "client", "consented", "--id", "bridge", "--secret"];
+    let open = program.run(&[&set[..], &["its-secret"]].concat()).await;
+    assert_eq!(
+        (open.code, open.err.contains("can be seen by others")),
+        (1, true),
+        "{}",
+        open.err
+    );
+    let kept = program
+        .run(&[&set[..], &["file:secret", "--base-url", "http://x.example"]].concat())
+        .await;
+    assert_eq!(kept.code, 0, "{}", kept.err);
+    let show = ["--json", "connector", "client", "consented"];
+    let shown: Value = serde_json::from_str(&program.run(&show).await.out).unwrap();
+    let expected = json!({
+        "connector": "consented", "client_id": "bridge", "has_secret": true, "base_url": "http://x.example",
+    });
+    assert_eq!(shown, expected);
+    assert_eq!(program.count("SELECT count(*) FROM oauth_client WHERE position('its-secret' IN encode(sealed, 'escape')) = 0").await, 1);
+    assert_eq!(
+        program
+            .run(&["connector", "client", "consented", "--remove"])
+            .await
+            .code,
+        0
+    );
+    let shown: Value = serde_json::from_str(&program.run(&show).await.out).unwrap();
+    assert_eq!(shown["client_id"], Value::Null);
+    let unknown = program.run(&["connector", "client", "nobody"]).await;
+    assert!(unknown.err.contains("there is no connector nobody"));
+}

@@ -499,8 +499,10 @@ impl<'a> Desk<'a> {
                 "a token is asked for again"
             );
             try_number = try_number.saturating_add(1);
-            // Our turn must not lapse while we wait.
-            self.tokens.turn().await.map_err(trouble)?;
+            // Our turn must not lapse while we wait; if it did, another process asks now.
+            if self.tokens.turn().await.map_err(trouble)? == Turn::Theirs {
+                return Err(self.busy());
+            }
             self.net.sleeper().sleep(wait).await;
         }
     }

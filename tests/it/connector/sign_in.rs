@@ -697,3 +697,23 @@ async fn a_key_that_cannot_sign_is_named_and_not_shown() {
     }
     assert!(stub.received().is_empty());
 }
+
+#[tokio::test]
+async fn a_refusal_that_looks_like_success_is_one_too() {
+    let stub = Stub::start().await;
+    stub.queue("POST", "/login", Answer::json(200, &json!({"token": "old"})));
+    stub.queue("POST", "/login", Answer::json(200, &json!({"token": "new"})));
+    stub.rule(|r| {
+        let good = r.header("authorization") == Some("Bearer new");
+        (r.path == "/people").then(|| match good {
+            true => people(),
+            false => Answer::json(200, &json!({"ok": false, "code": "bad_token"})),
+        })
+    });
+    let auth = "[auth]\nkind = \"session\"\npost = \"https://api.acme.example/login\"\nread = \"/token\"\n\
+                [errors]\nfailed = { at = \"/ok\", is = [\"false\"] }\ncode = \"/code\"\nwords = { bad_token = \"credentials\" }";
+    let read = reading(auth, &stub, json!({})).read().await;
+    assert!(read.is_complete(), "{:?}", read.error);
+    let paths: Vec<String> = stub.received().iter().map(|r| r.path.clone()).collect();
+    assert_eq!(paths, ["/login", "/people", "/login", "/people"]);
+}
