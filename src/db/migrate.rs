@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-111000_ask_for_consent",
     "2026-11-22-120000_keep_how_far_a_read_came",
     "2026-11-22-130000_hear_webhooks",
+    "2026-11-22-140000_keep_bodies_as_text",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.

@@ -54,7 +54,8 @@ crate::statement!(
 crate::statement!(
     /// Committed changes without a number, oldest first: in the gaps, and behind what was seen. One statement, so that
     /// of two changes of one resource the later is never seen without the earlier. Of a client's change of a user also
-    /// which client, when, whether it disabled, and how many values it cleared.
+    /// which client, when, whether it disabled, and how many values it cleared. (Each gap is looked into by itself: a
+    /// plain join was planned as a walk through the whole log, which cost 0.4 s a batch with 200,000 changes.)
     Unnumbered: (BigInt, BigInt) ->
         (BigInt, SqlUuid, Text, Text, Binary, Nullable<SqlUuid>, Timestamptz, Bool, Integer) =
     "SELECT id, tenant_id, kind, action, digest,
@@ -64,8 +65,9 @@ crate::statement!(
             CASE WHEN kind = 'User' AND action = 'update' AND origin->>'by' = 'client'
                  THEN coalesce(jsonb_array_length(jsonb_path_query_array(delta, '$[*] ? (!exists(@.after))')), 0)
                  ELSE 0 END
-     FROM (SELECT * FROM (SELECT c.* FROM change_gap g
-                          JOIN change c ON c.id BETWEEN g.first AND g.last ORDER BY c.id LIMIT $2) late
+     FROM (SELECT * FROM (SELECT c.* FROM change_gap g CROSS JOIN LATERAL (
+                              SELECT * FROM change WHERE id BETWEEN g.first AND g.last ORDER BY id LIMIT $2) c
+                          ORDER BY c.id LIMIT $2) late
            UNION ALL
            SELECT * FROM (SELECT * FROM change WHERE id > $1 ORDER BY id LIMIT $2) later
            ORDER BY 1 LIMIT $2) fresh

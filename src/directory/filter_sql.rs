@@ -89,22 +89,6 @@ impl Sql {
         self
     }
 
-    /// A text in which `$4` and the like stand for values.
-    pub fn template(text: &str, values: &[(usize, Bind)]) -> Self {
-        let mut parts = text.split('$');
-        let mut sql = Self::new(parts.next().unwrap_or_default());
-        for part in parts {
-            let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, rest) = part.split_at(digits);
-            let value = values.iter().find(|(at, _)| number.parse() == Ok(*at));
-            sql = match value {
-                Some((_, value)) => sql.bind(value.clone()).push(rest),
-                None => sql.push("$").push(part),
-            };
-        }
-        sql
-    }
-
     pub fn wrapped(before: &str, inner: &Self, after: &str) -> Self {
         Self::new(before).sql(inner).push(after)
     }
@@ -273,8 +257,10 @@ impl View<'_> {
             return with_hint(hint, single(place, &value, op, operand));
         }
         if !place.attribute.multi_valued {
-            let value = Value::Json(below(root(place), place));
-            return with_hint(hint, single(place, &value, op, operand));
+            let exact = of_body(place, |value| {
+                single(place, &Value::Json(below(value, place)), op, operand)
+            });
+            return with_hint(hint, exact);
         }
         let value = below(Sql::new("e.v"), place);
         let there = Sql::wrapped("(", &value, ") IS NOT NULL");
@@ -311,7 +297,7 @@ impl View<'_> {
         if place.attribute.multi_valued {
             return any_element(place, &there(&Value::Json(below(Sql::new("e.v"), place))));
         }
-        there(&Value::Json(below(root(place), place)))
+        of_body(place, |value| there(&Value::Json(below(value, place))))
     }
 
     fn each(&self, place: &Place, inner: &Bound, standing: Standing) -> Sql {
@@ -385,7 +371,7 @@ impl View<'_> {
             .bind(client.clone())
             .push(" OR x.hr) ORDER BY (x.client_id = ")
             .bind(client)
-            .push(") DESC NULLS LAST, x.value LIMIT 1)")
+            .push(") DESC NULLS LAST, x.client_id LIMIT 1)")
     }
 
     /// What to sort by: an expression on `resource r`, null where there is no value, and the type it has.
@@ -394,7 +380,7 @@ impl View<'_> {
             Some(value) => value,
             None if rows(place).is_some() => return None,
             None if place.attribute.multi_valued => Value::Json(first_value(place)),
-            None => Value::Json(below(root(place), place)),
+            None => Value::Json(of_body(place, |value| below(value, place))),
         };
         Some(match (value, place.leaf().kind) {
             (_, Type::Complex) => return None,
@@ -428,13 +414,25 @@ fn with_hint(hint: Option<Sql>, exact: Sql) -> Sql {
     }
 }
 
-/// The attribute's whole value in the body.
-fn root(place: &Place) -> Sql {
-    let mut sql = Sql::new("r.body");
+/// What is made of the attribute's whole value in the body, given as `b.v`.
+fn of_body(place: &Place, make: impl FnOnce(Sql) -> Sql) -> Sql {
+    Sql::new("(SELECT ")
+        .sql(&make(Sql::new("b.v")))
+        .push(" FROM ")
+        .sql(&in_body(place))
+        .push(")")
+}
+
+/// The attribute's whole value in the body as `b.v`. The body is text, so it is looked through once only, however often
+/// the value is named.
+fn in_body(place: &Place) -> Sql {
+    let mut sql = Sql::new("(SELECT (r.body");
     if let Some(schema) = &place.extension {
         sql = sql.push("->").text(&schema.id);
     }
-    sql.push("->").text(&place.attribute.name)
+    sql.push("->")
+        .text(&place.attribute.name)
+        .push(")::jsonb AS v OFFSET 0) b")
 }
 
 /// The sub-attribute below a JSON value, if the place names one.
@@ -447,14 +445,11 @@ pub(super) fn below(value: Sql, place: &Place) -> Sql {
 
 /// Whether any element of an attribute meets a condition on `e.v`.
 fn any_element(place: &Place, inner: &Sql) -> Sql {
-    let root = root(place);
-    Sql::new("EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(")
-        .sql(&root)
-        .push(") WHEN 'array' THEN ")
-        .sql(&root)
-        .push(" WHEN 'null' THEN '[]'::jsonb ELSE coalesce(jsonb_build_array(nullif(")
-        .sql(&root)
-        .push(", 'null'::jsonb)) - 'null', '[]'::jsonb) END) AS e(v) WHERE e.v <> 'null'::jsonb AND ")
+    Sql::new("EXISTS (SELECT FROM ")
+        .sql(&in_body(place))
+        .push(", jsonb_array_elements(CASE jsonb_typeof(b.v) WHEN 'array' THEN b.v WHEN 'null' THEN '[]'::jsonb ")
+        .push("ELSE coalesce(jsonb_build_array(nullif(b.v, 'null'::jsonb)) - 'null', '[]'::jsonb) END) AS e(v) ")
+        .push("WHERE e.v <> 'null'::jsonb AND ")
         .sql(inner)
         .push(")")
 }
@@ -467,11 +462,9 @@ fn first_value(place: &Place) -> Sql {
         &value,
         " AS x, e.v @> '{\"primary\": true}' AS p, e.n FROM ",
     )
-    .push("jsonb_array_elements(CASE jsonb_typeof(")
-    .sql(&root(place))
-    .push(") WHEN 'array' THEN ")
-    .sql(&root(place))
-    .push(" ELSE '[]'::jsonb END) WITH ORDINALITY AS e(v, n)) AS f ")
+    .sql(&in_body(place))
+    .push(", jsonb_array_elements(CASE jsonb_typeof(b.v) WHEN 'array' THEN b.v ELSE '[]'::jsonb END) ")
+    .push("WITH ORDINALITY AS e(v, n)) AS f ")
     .push("WHERE f.x IS NOT NULL AND f.x <> 'null'::jsonb ORDER BY f.p DESC, f.n LIMIT 1)")
 }
 

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Bool, Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Bytea, Json, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,7 +14,7 @@ use super::log::Entry;
 use super::member;
 use super::resource::{Found, GroupRef, MemberRow, Stored, Want};
 use super::row::{self, Columns};
-use crate::base::{ClientId, ConnectionId, PersonId, ResourceId, TenantId};
+use crate::base::{ClientId, PersonId, ResourceId, TenantId};
 use crate::db::{self, Conn, Statement};
 use crate::{scim, statement};
 
@@ -41,39 +43,47 @@ pub(super) fn explain(failure: Failure) -> Error {
 /// Members that are read together with their group; `columns!` asks for one more, to see whether there are more.
 const MEMBERS_AT_ONCE: usize = 1_000;
 
-/// The columns of [`FoundRow`] from `resource r` as client $4 sees it: its externalIds (its own, and those of
-/// connections with the connection in front), its groups if $5, its members
-/// and its manager's name if $6.
+/// The columns of [`FoundRow`] from `resource r`: `bare`, `shown` with its groups, with its `members` and its manager's
+/// name, or `whole` with all of them. Every part of a statement costs at each execution, also one that is switched off: each look
+/// into another index about as much as the whole statement that reads one row.
 macro_rules! columns {
-    ($manager:literal, $members:literal) => {
+    (bare) => {
+        columns!(@with "NULL::text[], NULL::text, NULL::text[]")
+    };
+    (shown) => {
+        columns!(@with columns!(@groups), ", NULL::text, NULL::text[]")
+    };
+    (whole) => {
+        columns!(@with columns!(@groups), ", ", columns!(@members))
+    };
+    (members) => {
+        columns!(@with "NULL::text[], ", columns!(@members))
+    };
+    (@with $($rest:expr),+) => {
         concat!(
-            "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by,
-            ARRAY(SELECT CASE WHEN e.client_id = $4 THEN 'o' ELSE 'h' || e.client_id || ' ' END || e.value FROM external_id e
-              WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id AND (e.client_id = $4 OR e.hr)),
-            ARRAY(SELECT s.group_id || CASE WHEN EXISTS (SELECT FROM membership a
-                    WHERE a.tenant_id = s.tenant_id AND a.member_id = s.group_id) THEN '+' ELSE '-' END
-                 || coalesce(o.body->>'displayName', '')
-               FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
-              WHERE $5 AND s.tenant_id = r.tenant_id AND s.member_id = r.id), ",
-            $manager,
-            ", ",
-            $members
+            "r.id, r.kind, r.body::text, r.version, r.created, r.last_modified, r.person_id, r.disabled_by, r.called, ",
+            $($rest),+
         )
     };
-    () => {
-        columns!(
-            "CASE WHEN $6 THEN (SELECT coalesce(m.body->>'displayName', m.body->>'userName') FROM resource m
-              WHERE m.tenant_id = r.tenant_id AND m.kind = 'User' AND m.id = CASE
-                WHEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}'
-                     ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
-                THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid
-                END) END",
-            "ARRAY(SELECT s.member_id || ' ' || s.member_kind || ' '
-                          || coalesce(s.display, o.body->>'displayName', o.body->>'userName', '')
-               FROM (SELECT * FROM membership m WHERE $6 AND m.tenant_id = r.tenant_id AND m.group_id = r.id
-                     ORDER BY m.member_id LIMIT 1001) s
-               JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id)"
-        )
+    (@groups) => {
+        "ARRAY(SELECT s.group_id || CASE WHEN EXISTS (SELECT FROM membership a
+                WHERE a.tenant_id = s.tenant_id AND a.member_id = s.group_id AND a.member_kind = 'Group')
+                THEN '+' ELSE '-' END || coalesce(o.body->>'displayName', '')
+           FROM membership s JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.group_id
+          WHERE s.tenant_id = r.tenant_id AND s.member_id = r.id)"
+    };
+    (@members) => {
+        "(SELECT coalesce(m.body->>'displayName', m.body->>'userName') FROM resource m
+          WHERE m.tenant_id = r.tenant_id AND m.kind = 'User' AND m.id = CASE
+            WHEN r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}'
+                 ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+            THEN (r.body #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')::uuid
+            END),
+        ARRAY(SELECT s.member_id || ' ' || s.member_kind || ' '
+                      || coalesce(s.display, o.body->>'displayName', o.body->>'userName', '')
+           FROM (SELECT * FROM membership m WHERE m.tenant_id = r.tenant_id AND m.group_id = r.id
+                 ORDER BY m.member_id LIMIT 1001) s
+           JOIN resource o ON o.tenant_id = s.tenant_id AND o.id = s.member_id)"
     };
 }
 pub(super) use columns;
@@ -88,7 +98,7 @@ pub(super) type FoundColumns = (
     Timestamptz,
     Nullable<SqlUuid>,
     Array<Text>,
-    Nullable<Array<Text>>,
+    Array<Text>,
     Nullable<Array<Text>>,
     Nullable<Text>,
     Nullable<Array<Text>>,
@@ -103,26 +113,43 @@ pub(super) type FoundRow = (
     DateTime<Utc>,
     Option<Uuid>,
     Vec<String>,
-    Option<Vec<String>>,
+    Vec<String>,
     Option<Vec<String>>,
     Option<String>,
     Option<Vec<String>>,
 );
 
-/// Two statements that read what a reader gets: the whole of it, and what is mostly asked for. (Every part of a
-/// statement costs at each execution, also one that is switched off.)
+/// A statement for each of what a reader may want, with a function that picks and runs it.
 macro_rules! finding {
-    ($(#[$doc:meta])* $whole:ident, $mostly:ident, $by:ty, $where:literal) => {
-        finding!(@one $(#[$doc])* $whole, $by, columns!(), $where);
-        finding!(@one $(#[$doc])* $mostly, $by, columns!("NULL::text", "NULL::text[]"), $where);
-    };
-    (@one $(#[$doc:meta])* $name:ident, $by:ty, $columns:expr, $where:literal) => {
+    ($(#[$doc:meta])* $name:ident, $by:ty $(, $more:ident: $kind:ty as $sql:ty)?; $given:ty, $where:literal) => {
         $(#[$doc])*
+        pub(super) async fn $name(
+            conn: &mut Conn,
+            (tenant, by, kind): (TenantId, $given, &str),
+            $($more: $kind,)?
+            client: Option<ClientId>,
+            want: Want,
+        ) -> Result<Vec<Found>, Failure> {
+            finding!(@one Bare, (SqlUuid, $by, Text, $($sql)?), columns!(bare), $where);
+            finding!(@one Shown, (SqlUuid, $by, Text, $($sql)?), columns!(shown), $where);
+            finding!(@one Members, (SqlUuid, $by, Text, $($sql)?), columns!(members), $where);
+            finding!(@one Whole, (SqlUuid, $by, Text, $($sql)?), columns!(whole), $where);
+            let values = (tenant.uuid(), by, kind, $($more,)?);
+            let rows = match (want.members, want.groups) {
+                (true, true) => Whole::with(values).load::<FoundRow>(conn).await?,
+                (true, false) => Members::with(values).load::<FoundRow>(conn).await?,
+                (false, true) => Shown::with(values).load::<FoundRow>(conn).await?,
+                (false, false) => Bare::with(values).load::<FoundRow>(conn).await?,
+            };
+            Ok(rows.into_iter().map(|row| found(row, client)).collect())
+        }
+    };
+    (@one $name:ident, $binds:ty, $columns:expr, $where:literal) => {
         #[derive(Debug)]
         struct $name;
         impl Statement for $name {
             const SQL: &'static str = concat!("SELECT ", $columns, " FROM resource r WHERE ", $where);
-            type Binds = (SqlUuid, $by, Text, Nullable<SqlUuid>, Bool, Bool);
+            type Binds = $binds;
             type Columns = FoundColumns;
         }
     };
@@ -130,14 +157,12 @@ macro_rules! finding {
 pub(super) use finding;
 
 finding!(
-    /// One resource by its id.
-    Find,
-    FindMostly,
-    SqlUuid,
-    "r.tenant_id = $1 AND r.id = $2 AND r.kind = $3"
+    /// The resource of an id.
+    by_id, SqlUuid; Uuid, "r.tenant_id = $1 AND r.id = $2 AND r.kind = $3"
 );
 
-pub(super) fn found(row: FoundRow) -> Found {
+/// What a client reads.
+pub(super) fn found(row: FoundRow, client: Option<ClientId>) -> Found {
     let (
         id,
         kind,
@@ -184,21 +209,28 @@ pub(super) fn found(row: FoundRow) -> Found {
         found.members.truncate(MEMBERS_AT_ONCE);
         found.more_members = true;
     }
-    let mut called = called.unwrap_or_default();
+    call(&mut found, called, client);
+    found
+}
+
+/// Who calls it what: of several connections the first by id counts.
+fn call(found: &mut Found, mut called: Vec<String>, client: Option<ClientId>) {
     called.sort_unstable();
     for name in called.iter().rev() {
-        match name.split_at_checked(1) {
-            Some(("o", own)) => found.own_external_id = Some(own.to_owned()),
-            Some((_, hr)) => {
-                if let Some((connection, value)) = hr.split_once(' ') {
-                    found.hr_external_id = Some(value.to_owned());
-                    found.connections.extend(connection.parse::<ConnectionId>());
-                }
-            }
-            None => {}
+        let Some((giver, value)) = name.split_once(' ') else {
+            continue;
+        };
+        let (hr, giver) = giver.split_at(giver.len().min(1));
+        let Ok(giver) = giver.parse::<Uuid>() else {
+            continue;
+        };
+        if client.is_some_and(|client| client.uuid() == giver) {
+            found.own_external_id = Some(value.to_owned());
+        } else if hr == "h" {
+            found.hr_external_id = Some(value.to_owned());
+            found.connections.push(giver.into());
         }
     }
-    found
 }
 
 /// Members that came as an id, a blank, and the rest.
@@ -212,26 +244,14 @@ fn labelled(rows: Option<Vec<String>>) -> Vec<MemberRow> {
         .collect()
 }
 
+/// One resource by its id, with all its groups.
 pub(super) async fn find(
     conn: &mut Conn,
     (tenant, id, kind): (TenantId, ResourceId, &str),
     client: Option<ClientId>,
     want: Want,
 ) -> Result<Option<Found>, Failure> {
-    let values = (
-        tenant.uuid(),
-        id.uuid(),
-        kind,
-        client.map(ClientId::uuid),
-        want.groups,
-        want.members,
-    );
-    let row = if want.members {
-        Find::with(values).get_result::<FoundRow>(conn).await
-    } else {
-        FindMostly::with(values).get_result::<FoundRow>(conn).await
-    };
-    let mut found: Vec<Found> = row.optional()?.map(found).into_iter().collect();
+    let mut found = by_id(conn, (tenant, id.uuid(), kind), client, want).await?;
     member::show_indirect(conn, tenant, &mut found).await?;
     Ok(found.pop())
 }
@@ -273,7 +293,7 @@ type StoredRow = (
 statement!(
     /// Resources by id.
     Load: (SqlUuid, Array<SqlUuid>) -> (
-        SqlUuid, Text, Jsonb, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
+        SqlUuid, Text, Json, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
         Nullable<Jsonb>,
     ) =
     "SELECT id, kind, body, version, active, person_id, disabled_by, created, last_modified, NULL::text, writers
@@ -283,7 +303,7 @@ statement!(
 statement!(
     /// Resources by id, held still in the order of their ids, each with what the client beside it calls it.
     LoadLocked: (SqlUuid, Array<SqlUuid>, Array<Nullable<SqlUuid>>) -> (
-        SqlUuid, Text, Jsonb, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
+        SqlUuid, Text, Json, BigInt, Nullable<Bool>, Nullable<SqlUuid>, Array<Text>, Timestamptz, Timestamptz, Nullable<Text>,
         Nullable<Jsonb>,
     ) =
     "SELECT r.id, r.kind, r.body, r.version, r.active, r.person_id, r.disabled_by, r.created, r.last_modified,
@@ -349,8 +369,8 @@ statement!(
     ) -> (SqlUuid,) =
     "WITH r AS (
         INSERT INTO resource (tenant_id, id, kind, user_name, display_name, active, created, last_modified, version,
-                              disabled_by, body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1, $8, $9::jsonb) ON CONFLICT DO NOTHING RETURNING id),
+                              disabled_by, body, called)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1, $8, $9::json, called_by('{}', $11, false, $12)) ON CONFLICT DO NOTHING RETURNING id),
      k AS (INSERT INTO resource_key (tenant_id, id, keys) SELECT $1, id, $10 FROM r),
      e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id)
            SELECT $1, $11, $3, $12, id FROM r WHERE $12 IS NOT NULL),
@@ -408,7 +428,7 @@ statement!(
     ) -> (BigInt,) =
     "WITH r AS (
         UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
-               body = $9::jsonb, version = version + 1
+               body = $9::json, version = version + 1
         WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING kind, version, person_id),
      c AS (INSERT INTO change (tenant_id, at, resource_id, kind, action, version, person_id, delta, origin, salt, digest)
            SELECT $1, $7, $2, kind, 'update', version, person_id, $10::jsonb, $11, $12, $13 FROM r)
@@ -423,7 +443,8 @@ statement!(
     ) -> (BigInt,) =
     "WITH r AS (
         UPDATE resource SET user_name = $4, display_name = $5, active = $6, last_modified = $7, disabled_by = $8,
-               body = $9::jsonb, version = version + 1,
+               body = $9::json, version = version + 1,
+               called = CASE WHEN $15 IS NULL THEN called ELSE called_by(called, $15, false, $16) END,
                writers = CASE WHEN $17 IS NULL THEN writers
                          ELSE nullif(jsonb_strip_nulls(coalesce(writers, '{}') || $17), '{}') END
         WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING kind, version, person_id),

@@ -1,7 +1,8 @@
 //! The sequencer: what follows the log misses nothing.
 
+use diesel_async::SimpleAsyncConnection as _;
 use scim_bridge::base::{TenantId, digest};
-use scim_bridge::db::{self, Chain};
+use scim_bridge::db::{self, Chain, Db};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -186,6 +187,43 @@ async fn gaps_are_looked_into_while_they_may_be_filled_and_forgotten_then() {
         Chain::Whole(6)
     );
     assert_eq!(bridge.count(gaps).await, 0, "nothing can come any more");
+}
+
+/// With a long log behind it, a batch once read the whole of it, since a join to the gaps was planned so.
+/// Covers: item 7
+#[tokio::test]
+async fn numbering_reads_what_is_new_and_not_the_whole_log() {
+    let bridge = Bridge::spawn().await;
+    let rows = bridge.rows().await;
+    let many = "INSERT INTO change (tenant_id, at, resource_id, kind, action, version, origin, salt, digest)
+                SELECT $1, now(), gen_random_uuid(), 'User', 'update', 1, '{}', '', '' FROM generate_series(1, 20000)";
+    rows.execute(many, &[&bridge.tenant.uuid()]).await.unwrap();
+    bridge.drain().await;
+    // As it looks once there have been gaps.
+    let gaps = "INSERT INTO change_gap SELECT -g, -g, '{}' FROM generate_series(1, 3) AS g;
+                ANALYZE change_gap; DELETE FROM change_gap; VACUUM ANALYZE change";
+    for step in gaps.split(';') {
+        rows.batch_execute(step).await.unwrap();
+    }
+    let db = Db::connect(bridge.database_url(), 1).unwrap();
+    let read = async || {
+        // The server counts when it gets to it, unless it is told to.
+        let mut conn = db.conn().await.unwrap();
+        conn.batch_execute("SELECT pg_stat_force_next_flush()")
+            .await
+            .unwrap();
+        drop(conn);
+        let read = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'change_pkey'";
+        bridge.count(read).await
+    };
+    let before = read().await;
+    add(&rows, bridge.tenant, "User", "update").await;
+    assert_eq!(db::number_changes(&db, Uuid::now_v7()).await.unwrap().changes, 1);
+    let more = read().await - before;
+    assert!(
+        (1..1_000).contains(&more),
+        "{more} entries of the log were read for one change"
+    );
 }
 
 /// Covers: item 7

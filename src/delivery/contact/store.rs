@@ -1,7 +1,7 @@
 //! Keeps what an app has and links it to ours. Reads the directory's `resource`.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Json, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::statement;
 pub(super) type Own = (ResourceId, Option<String>, Option<Value>);
 
 statement!(
-    OwnPage: (SqlUuid, Text, SqlUuid, BigInt) -> (SqlUuid, Nullable<Text>, Nullable<Jsonb>) =
+    OwnPage: (SqlUuid, Text, SqlUuid, BigInt) -> (SqlUuid, Nullable<Text>, Nullable<Json>) =
     "SELECT id, CASE WHEN kind = 'Group' THEN display_name ELSE user_name END, body -> 'emails' FROM resource
      WHERE tenant_id = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4"
 );

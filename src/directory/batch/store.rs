@@ -115,8 +115,9 @@ statement!(
             AS u(id, kind, user_name, display_name, active, person, holds, body, keys, client, external, delta, salt, digest)),
      r AS (
         INSERT INTO resource (tenant_id, id, kind, user_name, display_name, active, created, last_modified, version,
-                              person_id, disabled_by, body)
-        SELECT $1, id, kind, user_name, display_name, active, $2, $2, 1, person, string_to_array(holds, ','), body::jsonb
+                              person_id, disabled_by, body, called)
+        SELECT $1, id, kind, user_name, display_name, active, $2, $2, 1, person, string_to_array(holds, ','), body::json,
+               called_by('{}', client, EXISTS (SELECT FROM connection c WHERE c.tenant_id = $1 AND c.id = client), external)
         FROM u ON CONFLICT DO NOTHING RETURNING id, version),
      k AS (INSERT INTO resource_key (tenant_id, id, keys) SELECT $1, u.id, u.keys::bigint[] FROM u JOIN r USING (id)),
      e AS (INSERT INTO external_id (tenant_id, client_id, kind, value, resource_id, hr)
@@ -141,7 +142,9 @@ statement!(
             AS u(id, kind, user_name, display_name, active, person, holds, body, keys, client, external, delta, salt, digest)),
      r AS (
         UPDATE resource r SET user_name = u.user_name, display_name = u.display_name, active = u.active,
-               person_id = u.person, disabled_by = string_to_array(u.holds, ','), body = u.body::jsonb,
+               person_id = u.person, disabled_by = string_to_array(u.holds, ','), body = u.body::json,
+               called = CASE WHEN u.external IS NULL THEN r.called ELSE called_by(r.called, u.client,
+                   EXISTS (SELECT FROM connection c WHERE c.tenant_id = $1 AND c.id = u.client), u.external) END,
                last_modified = $2, version = r.version + 1
         FROM u WHERE r.tenant_id = $1 AND r.id = u.id RETURNING r.id, r.version),
      k AS (INSERT INTO resource_key (tenant_id, id, keys)

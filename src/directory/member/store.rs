@@ -308,6 +308,64 @@ impl TooManyGroups {
     }
 }
 
+macro_rules! groups_shown {
+    ($(#[$doc:meta])* $name:ident, ($($by:ty),+), $whose:literal) => {
+        statement!(
+            $(#[$doc])*
+            $name: (SqlUuid, $($by),+) -> (SqlUuid, Bool, Text, Array<SqlUuid>) =
+            concat!(
+                "SELECT o.id, EXISTS (SELECT FROM membership a
+                            WHERE a.tenant_id = $1 AND a.member_id = o.id AND a.member_kind = 'Group'),
+                        coalesce(o.body->>'displayName', ''), m.members
+                 FROM (SELECT group_id, array_agg(member_id) AS members FROM membership
+                        WHERE tenant_id = $1 AND ", $whose, " GROUP BY group_id) m
+                 JOIN resource o ON o.tenant_id = $1 AND o.id = m.group_id ORDER BY o.id"
+            )
+        );
+    };
+}
+groups_shown!(
+    /// The groups that resources are in, whether each is in a group itself, and its members among them.
+    GroupsOfThese, (Array<SqlUuid>), "member_id = ANY($2)"
+);
+groups_shown!(
+    /// The same for all resources with ids from one to another: a page of a plain list is one stretch of the index.
+    GroupsBetween, (SqlUuid, SqlUuid), "member_id BETWEEN $2 AND $3"
+);
+
+/// Adds the groups that resources are in: one statement, and one more when a group is in a group. `dense`: all
+/// resources with ids between theirs are among them.
+pub(in crate::directory) async fn show_groups(
+    conn: &mut Conn,
+    tenant: TenantId,
+    found: &mut [Found],
+    dense: bool,
+) -> Result<(), Failure> {
+    let ids: Vec<Uuid> = found.iter().map(|found| found.id.uuid()).collect();
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else {
+        return Ok(());
+    };
+    type Row = (Uuid, bool, String, Vec<Uuid>);
+    let rows: Vec<Row> = if dense {
+        GroupsBetween::with((tenant.uuid(), first, last))
+            .load(conn)
+            .await?
+    } else {
+        GroupsOfThese::with((tenant.uuid(), &ids)).load(conn).await?
+    };
+    let places: HashMap<Uuid, usize> = (0..).zip(&ids).map(|(at, id)| (*id, at)).collect();
+    for (group, nested, display, members) in rows {
+        for member in members {
+            let Some(found) = places.get(&member).and_then(|at| found.get_mut(*at)) else {
+                continue;
+            };
+            found.nested |= nested;
+            found.groups.push(GroupRef::direct(group.into(), display.clone()));
+        }
+    }
+    show_indirect(conn, tenant, found).await
+}
+
 statement!(
     /// Which groups are in which, from some groups upwards.
     Above: (SqlUuid, Array<SqlUuid>, BigInt) -> (SqlUuid, SqlUuid, Text) =

@@ -1,6 +1,6 @@
 //! Reads of realms.
 
-use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Json, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,13 +13,13 @@ use crate::directory::store::{Failure, bare};
 use crate::statement;
 
 statement!(
-    RealmUsers: (SqlUuid, SqlUuid, BigInt) -> (SqlUuid, Jsonb, Nullable<Text>, Array<Text>) =
+    RealmUsers: (SqlUuid, SqlUuid, BigInt) -> (SqlUuid, Json, Nullable<Text>, Array<Text>) =
     "SELECT r.id, r.body,
             (SELECT e.value FROM external_id e WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id
              ORDER BY e.client_id LIMIT 1),
             ARRAY(SELECT g.body->>'displayName' FROM membership m
                   JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
-                  WHERE m.tenant_id = r.tenant_id AND m.member_id = r.id AND g.body ? 'displayName' ORDER BY 1)
+                  WHERE m.tenant_id = r.tenant_id AND m.member_id = r.id AND g.body->>'displayName' IS NOT NULL ORDER BY 1)
      FROM resource r WHERE r.tenant_id = $1 AND r.kind = 'User' AND r.id > $2 ORDER BY r.id LIMIT $3"
 );
 statement!(

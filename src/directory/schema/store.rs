@@ -38,8 +38,8 @@ statement!(
 statement!(
     /// How many resources of a type have a value at a path, or with $4 have none; with $5 only those with that member.
     CountHolding: (SqlUuid, Text, Text, Bool, Nullable<Text>) -> (BigInt,) =
-    "SELECT count(*) FROM resource WHERE tenant_id = $1 AND kind = $2 AND (body @? $3::text::jsonpath) <> $4
-        AND ($5 IS NULL OR body ? $5)"
+    "SELECT count(*) FROM resource WHERE tenant_id = $1 AND kind = $2 AND (body::jsonb @? $3::text::jsonpath) <> $4
+        AND ($5 IS NULL OR body::jsonb ? $5)"
 );
 statement!(
     /// How many resources of a type there are.

@@ -1,6 +1,6 @@
 //! Pages by startIndex.
 
-use chrono::TimeDelta;
+use chrono::{DurationRound as _, TimeDelta};
 
 use super::page::{List, Page, page};
 use super::store::{self, End, Rows, Walk};
@@ -10,6 +10,8 @@ use crate::directory::Error;
 
 /// How long the next page of a walk may be asked for.
 const WALK: TimeDelta = TimeDelta::minutes(30);
+/// What it is rounded up to.
+const WALK_STEP: TimeDelta = TimeDelta::minutes(5);
 /// A page may be shortened to so much of it, so that its next number is its own.
 const AT_LEAST: usize = 2;
 /// At most so many numbers are tried.
@@ -48,10 +50,12 @@ impl List<'_> {
             }
         };
         let known = match known {
-            Some(known) => known,
+            Some(known) => Some(known),
+            // Of an unfiltered list it is counted when the mark is kept.
+            None if more && self.is_plain() => None,
             // The last page tells the total; only an empty one behind a jump does not.
-            None if more || (rows.is_empty() && seen > 0) => self.total(conn).await?,
-            None => seen,
+            None if more || (rows.is_empty() && seen > 0) => Some(self.total(conn).await?),
+            None => Some(seen),
         };
         self.paged(conn, walk, (seen, known), (rows, more)).await
     }
@@ -65,13 +69,16 @@ impl List<'_> {
         &self,
         conn: &mut Conn,
         walk: Walk<'_>,
-        (seen, known): (u64, u64),
+        (seen, known): (u64, Option<u64>),
         (mut rows, more): (Rows, bool),
     ) -> Result<Page, Error> {
-        if more {
-            let shown = self.keep(conn, walk, seen, known, &rows).await?;
+        let known = if more {
+            let (shown, total) = self.keep(conn, walk, seen, known, &rows).await?;
             rows.truncate(shown);
-        }
+            total
+        } else {
+            known.unwrap_or(seen)
+        };
         let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let total = match (more, shown) {
             (true, _) => known.max(seen.saturating_add(shown).saturating_add(1)),
@@ -83,15 +90,16 @@ impl List<'_> {
         Ok(page)
     }
 
-    /// Keeps where the page ends for whoever goes on; gives how many of its resources are to be shown.
+    /// Keeps where the page ends for whoever goes on, and the total, which is counted if it is not known; gives how many
+    /// of its resources are to be shown, and the total.
     async fn keep(
         &self,
         conn: &mut Conn,
         walk: Walk<'_>,
         seen: u64,
-        total: u64,
+        total: Option<u64>,
         rows: &Rows,
-    ) -> Result<usize, Error> {
+    ) -> Result<(usize, u64), Error> {
         let fewest = rows
             .len()
             .div_ceil(AT_LEAST)
@@ -113,16 +121,28 @@ impl List<'_> {
                 },
             })
             .collect();
-        for attempt in 1..=ATTEMPTS {
+        // Whole steps, so that a mark that is kept again mostly changes no index.
+        let until = self.reader.now + WALK;
+        let until = until.duration_trunc(WALK_STEP).unwrap_or(until) + WALK_STEP;
+        let kinds = self.kinds();
+        // The whole page is mostly free to be kept; the others are only looked at when it is not.
+        let whole = ends.get(..1).unwrap_or_default();
+        for attempt in 0..=ATTEMPTS {
+            let ends = if attempt == 0 { whole } else { &ends };
             let forced = attempt == ATTEMPTS;
-            let times = (self.reader.now, self.reader.now + WALK);
-            if let Some(next) = store::keep(conn, walk, &ends, (total, forced), times).await?
+            let counted = (total, kinds.as_slice());
+            let kept = store::keep(conn, walk, ends, counted, forced, (self.reader.now, until)).await?;
+            if let Some((next, total)) = kept
                 && let Some(end) = ends.iter().find(|end| end.next == next)
             {
-                return Ok(end.shown);
+                return Ok((end.shown, total));
             }
         }
-        Ok(rows.len())
+        let total = match total {
+            Some(total) => total,
+            None => self.total(conn).await?,
+        };
+        Ok((rows.len(), total))
     }
 
     /// The page behind so many, by counting from the nearer end, and the total if it was counted.

@@ -76,14 +76,17 @@ impl Stretch {
     /// condition.
     pub fn ids(&self, among: &Sql, sort: Option<&Sort>) -> Sql {
         match sort {
-            None => self.unsorted(among),
+            None => {
+                Sql::new("SELECT r.id, NULL::text AS k FROM resource r WHERE ").sql(&self.unsorted(among))
+            }
             Some(sort) if sort.indexed && self.skip == 0 => self.in_two(among, sort),
             Some(sort) => self.sorted(among, sort),
         }
     }
 
-    fn unsorted(&self, among: &Sql) -> Sql {
-        let mut sql = Sql::new("SELECT r.id, NULL::text AS k FROM resource r WHERE ").sql(among);
+    /// The condition, order and limit of the stretch of an unsorted list.
+    pub fn unsorted(&self, among: &Sql) -> Sql {
+        let mut sql = among.clone();
         if let Some(key) = &self.behind {
             sql = sql.push(" AND ").sql(&self.later_id(key));
         }

@@ -102,8 +102,9 @@ fn is_indexed(place: &Place) -> bool {
 }
 
 impl Directory {
-    /// One page of a search. One statement when a user is looked up by userName, id or externalId; else at most four:
-    /// which resources have the keys, the page, the total, the mark of the walk. One more tells of indirect groups.
+    /// One page of a search. One statement when a user is looked up by userName, id, externalId or e-mail address; else
+    /// at most five: which resources have the keys, the page, the total, the mark of the walk, the groups. One more
+    /// tells of indirect groups.
     ///
     /// # Errors
     /// [`Error::Scim`] for an attribute that cannot be sorted by, or when the time limit was reached; or the database
@@ -115,11 +116,17 @@ impl Directory {
         reader: &Reader<'_>,
         search: &Search<'_>,
     ) -> Result<Page, Error> {
-        let mut page = match look_up(conn, reader, search).await? {
-            Some(found) => cut(found, search),
-            None => List::of(conn, reader, search).await?.page(conn).await?,
-        };
-        member::show_indirect(conn, reader.tenant, &mut page.items).await?;
+        if let Some(found) = look_up(conn, reader, search).await? {
+            let mut page = cut(found, search);
+            member::show_indirect(conn, reader.tenant, &mut page.items).await?;
+            return Ok(page);
+        }
+        let list = List::of(conn, reader, search).await?;
+        let mut page = list.page(conn).await?;
+        if search.want.groups {
+            let dense = list.is_plain() && list.sort.is_none();
+            member::show_groups(conn, reader.tenant, &mut page.items, dense).await?;
+        }
         Ok(page)
     }
 
@@ -205,7 +212,7 @@ impl<'a> List<'a> {
     }
 
     /// Whether nothing is filtered.
-    fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.search.among.iter().all(|one| one.filter.is_none())
     }
 
@@ -258,13 +265,16 @@ impl<'a> List<'a> {
         if !self.is_plain() {
             return Ok(store::count(conn, among).await?);
         }
-        let kinds: Vec<&str> = self
-            .search
+        Ok(store::total(conn, self.reader.tenant, &self.kinds()).await?)
+    }
+
+    /// The names of the types.
+    pub fn kinds(&self) -> Vec<&str> {
+        self.search
             .among
             .iter()
             .map(|one| one.kind.name.as_str())
-            .collect();
-        Ok(store::total(conn, self.reader.tenant, &kinds).await?)
+            .collect()
     }
 
     async fn first(&self, conn: &mut Conn) -> Result<Page, Error> {
@@ -449,24 +459,26 @@ async fn look_up(
 ) -> Result<Option<Vec<Found>>, Error> {
     if let Some((kind, filter)) = addressed(search) {
         let keys = view(reader, kind).keys(filter);
-        let target = (reader.tenant, kind.name.as_str());
-        let found = store::by_keys(conn, target, &keys, reader.client, search.want).await?;
-        return Ok(found.map(|mut found| {
-            found.retain(|found| {
-                let object = serde_json::from_str(&found.body);
-                object.is_ok_and(|object: scim::Object| filter.matches(&object))
-            });
-            found
-        }));
+        let target = (reader.tenant, keys.as_slice(), kind.name.as_str());
+        let mut found = store::by_keys(conn, target, reader.client, search.want).await?;
+        if found.len() > store::AT_ONCE {
+            return Ok(None);
+        }
+        found.retain(|found| {
+            let object = serde_json::from_str(&found.body);
+            object.is_ok_and(|object: scim::Object| filter.matches(&object))
+        });
+        return Ok(Some(found));
     }
     let Some((kind, name, text)) = looked_up(search) else {
         return Ok(None);
     };
-    let target = (reader.tenant, kind.name.as_str());
+    let target = (reader.tenant, text, kind.name.as_str());
     let found = match name {
-        "userName" => store::by_user_name(conn, target, text, reader.client, search.want).await?,
+        "userName" => store::by_user_name(conn, target, reader.client, search.want).await?,
         "externalId" => {
-            let mut found = store::by_external_id(conn, target, text, reader.client, search.want).await?;
+            let asks = reader.client.map(ClientId::uuid);
+            let mut found = store::by_external_id(conn, target, asks, reader.client, search.want).await?;
             found.retain(|found| found.external_id() == Some(text));
             found
         }

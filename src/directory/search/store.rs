@@ -11,106 +11,33 @@ use uuid::Uuid;
 use super::order::{Key, Sort, Stretch};
 use crate::base::{ClientId, TenantId, TokenId};
 use crate::db::{Conn, Statement};
-use crate::directory::filter_sql::{Bind, Sql};
+use crate::directory::filter_sql::Sql;
 use crate::directory::store::{Failure, FoundColumns, FoundRow, columns, finding, found};
 use crate::directory::{Found, Want};
 use crate::statement;
 
 finding!(
     /// The resource of a userName, folded.
-    ByUserName, ByUserNameMostly, Text, "r.tenant_id = $1 AND r.user_name = $2 AND r.kind = $3"
+    by_user_name, Text; &str, "r.tenant_id = $1 AND r.user_name = $2 AND r.kind = $3"
 );
-
 finding!(
     /// The resources that the client or HR calls so; who has another name from the client is to be sorted out.
-    ByExternalId,
-    ByExternalIdMostly,
-    Text,
+    by_external_id, Text, asks: Option<Uuid> as Nullable<SqlUuid>; &str,
     "r.tenant_id = $1 AND r.kind = $3 AND r.id IN (
         SELECT e.resource_id FROM external_id e WHERE e.tenant_id = $1 AND e.kind = $3 AND e.value = $2
         AND e.client_id IN (SELECT $4 UNION ALL SELECT c.id FROM connection c WHERE c.tenant_id = $1))
      ORDER BY r.id"
 );
-
-pub(super) async fn by_user_name(
-    conn: &mut Conn,
-    (tenant, kind): (TenantId, &str),
-    folded: &str,
-    client: Option<ClientId>,
-    want: Want,
-) -> Result<Vec<Found>, Failure> {
-    let values = (
-        tenant.uuid(),
-        folded,
-        kind,
-        client.map(ClientId::uuid),
-        want.groups,
-        want.members,
-    );
-    let rows = if want.members {
-        ByUserName::with(values).load::<FoundRow>(conn).await?
-    } else {
-        ByUserNameMostly::with(values).load::<FoundRow>(conn).await?
-    };
-    Ok(rows.into_iter().map(found).collect())
-}
-
-pub(super) async fn by_external_id(
-    conn: &mut Conn,
-    (tenant, kind): (TenantId, &str),
-    value: &str,
-    client: Option<ClientId>,
-    want: Want,
-) -> Result<Vec<Found>, Failure> {
-    let values = (
-        tenant.uuid(),
-        value,
-        kind,
-        client.map(ClientId::uuid),
-        want.groups,
-        want.members,
-    );
-    let rows = if want.members {
-        ByExternalId::with(values).load::<FoundRow>(conn).await?
-    } else {
-        ByExternalIdMostly::with(values).load::<FoundRow>(conn).await?
-    };
-    Ok(rows.into_iter().map(found).collect())
-}
+/// More resources with the keys of a look-up are a list.
+pub(super) const AT_ONCE: usize = 100;
 
 finding!(
-    /// The first of the resources that have all these keys.
-    ByKeys,
-    ByKeysMostly,
-    Array<BigInt>,
+    /// The first of the resources that have all these keys: one more than [`AT_ONCE`], to see whether there are more.
+    by_keys, Array<BigInt>; &[i64],
     "r.tenant_id = $1 AND r.kind = $3 AND r.id = ANY (ARRAY(
         SELECT k.id FROM resource_key k WHERE k.tenant_id = $1 AND k.keys @> $2 LIMIT 10001))
      ORDER BY r.id LIMIT 101"
 );
-
-/// The resources that have all these keys; `None` if they are more than 100.
-pub(super) async fn by_keys(
-    conn: &mut Conn,
-    (tenant, kind): (TenantId, &str),
-    keys: &[i64],
-    client: Option<ClientId>,
-    want: Want,
-) -> Result<Option<Vec<Found>>, Failure> {
-    let values = (
-        tenant.uuid(),
-        keys,
-        kind,
-        client.map(ClientId::uuid),
-        want.groups,
-        want.members,
-    );
-    let rows = if want.members {
-        ByKeys::with(values).load::<FoundRow>(conn).await?
-    } else {
-        ByKeysMostly::with(values).load::<FoundRow>(conn).await?
-    };
-    Ok((rows.len() <= 100).then(|| rows.into_iter().map(found).collect()))
-}
 
 /// So many resources with the keys of a filter are named one by one; more are left to the planner.
 const FEW: i64 = 10_000;
@@ -134,12 +61,20 @@ pub(super) async fn with_keys(
     Ok(few.then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
+/// How many resources of types $kinds there are: what the sequencer counted, and what is not numbered yet.
+macro_rules! total {
+    ($kinds:literal) => {
+        concat!(
+            "(coalesce((SELECT sum(total) FROM resource_total WHERE tenant_id = $1 AND kind = ANY(", $kinds, ")), 0)
+            + (SELECT count(*) FILTER (WHERE action = 'create') - count(*) FILTER (WHERE action = 'delete')
+               FROM unnumbered_change WHERE tenant_id = $1 AND kind = ANY(", $kinds, ")))::bigint"
+        )
+    };
+}
+
 statement!(
-    /// How many resources of some types there are: what the sequencer counted, and what is not numbered yet.
-    Total: (SqlUuid, Array<Text>) -> (BigInt,) =
-    "SELECT (coalesce((SELECT sum(total) FROM resource_total WHERE tenant_id = $1 AND kind = ANY($2)), 0)
-           + (SELECT count(*) FILTER (WHERE action = 'create') - count(*) FILTER (WHERE action = 'delete')
-              FROM unnumbered_change WHERE tenant_id = $1 AND kind = ANY($2)))::bigint"
+    /// How many resources of some types there are.
+    Total: (SqlUuid, Array<Text>) -> (BigInt,) = concat!("SELECT ", total!("$2"))
 );
 
 /// How many resources of some types there are.
@@ -180,27 +115,29 @@ pub(super) async fn stretch(
     stretch: &Stretch,
     want: Want,
 ) -> Result<Rows, Failure> {
-    let values = [
-        (4, Bind::Id(client.map(ClientId::uuid))),
-        (5, Bind::Flag(want.groups)),
-        (6, Bind::Flag(want.members)),
-    ];
-    let columns = if want.members {
-        columns!()
+    // Groups are read for the whole page at once.
+    let columns = Sql::new("SELECT ").push(if want.members {
+        columns!(members)
     } else {
-        columns!("NULL::text", "NULL::text[]")
+        columns!(bare)
+    });
+    let in_order = plain && sort.is_none();
+    let sql = if in_order && stretch.skip == 0 {
+        columns
+            .push(", NULL::text FROM resource r WHERE ")
+            .sql(&stretch.unsorted(among))
+    } else {
+        columns
+            .push(", p.k::text FROM (")
+            .sql(&stretch.ids(among, sort))
+            .push(") p JOIN resource r ON r.id = p.id AND r.tenant_id = ")
+            .id(tenant.uuid())
+            .push(" ORDER BY ")
+            .push(stretch.order())
     };
-    let sql = Sql::new("SELECT ")
-        .sql(&Sql::template(columns, &values))
-        .push(", p.k::text FROM (")
-        .sql(&stretch.ids(among, sort))
-        .push(") p JOIN resource r ON r.id = p.id AND r.tenant_id = ")
-        .id(tenant.uuid())
-        .push(" ORDER BY ")
-        .push(stretch.order());
-    let statement = sql.statement::<Listed>().kept(plain && sort.is_none());
+    let statement = sql.statement::<Listed>().kept(in_order);
     let rows = statement.load::<ListedRow>(conn).await?;
-    Ok(rows.into_iter().map(listed).collect())
+    Ok(rows.into_iter().map(|row| listed(row, client)).collect())
 }
 
 type Listed = (
@@ -212,7 +149,7 @@ type Listed = (
     Timestamptz,
     Nullable<SqlUuid>,
     Array<Text>,
-    Nullable<Array<Text>>,
+    Array<Text>,
     Nullable<Array<Text>>,
     Nullable<Text>,
     Nullable<Array<Text>>,
@@ -228,16 +165,16 @@ type ListedRow = (
     DateTime<Utc>,
     Option<Uuid>,
     Vec<String>,
-    Option<Vec<String>>,
+    Vec<String>,
     Option<Vec<String>>,
     Option<String>,
     Option<Vec<String>>,
     Option<String>,
 );
 
-fn listed(row: ListedRow) -> (Found, Option<String>) {
+fn listed(row: ListedRow, client: Option<ClientId>) -> (Found, Option<String>) {
     let (a, b, c, d, e, f, g, h, i, j, k, l, key) = row;
-    (found((a, b, c, d, e, f, g, h, i, j, k, l)), key)
+    (found((a, b, c, d, e, f, g, h, i, j, k, l), client), key)
 }
 
 /// A walk: whose, by which token, and the digest of its query.
@@ -250,11 +187,15 @@ pub(super) struct Step {
     pub total: u64,
 }
 
+// Marks are written without waiting for the disk (`synchronous_commit`), for they are written with every page. When the
+// database dies, those of the last second may be gone; then the next page is found by counting.
+
 statement!(
     /// Where the page before ended. Whoever asks is on its way from there.
     StepOf: (SqlUuid, SqlUuid, Bytea, BigInt, Timestamptz) -> (Jsonb, BigInt) =
     "UPDATE walk SET owed = greatest(owed - 1, 0)
      WHERE tenant_id = $1 AND token_id = $2 AND query = $3 AND next_index = $4 AND expires_at > $5
+       AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
      RETURNING last_key, total"
 );
 
@@ -279,10 +220,15 @@ pub(super) async fn step(
 }
 
 statement!(
-    /// Keeps the first of some possible ends of a page whose number no other walk needs for an end elsewhere.
-    Keep: (SqlUuid, SqlUuid, Bytea, Array<BigInt>, Array<Jsonb>, BigInt, Timestamptz, Timestamptz, Bool) -> (BigInt,) =
-    "INSERT INTO walk (tenant_id, token_id, query, next_index, last_key, total, expires_at, owed)
-     SELECT $1, $2, $3, e.next, e.key, $6, $8, 1 FROM unnest($4, $5) WITH ORDINALITY AS e(next, key, n)
+    /// Keeps the first of some possible ends of a page whose number no other walk needs for an end elsewhere, with the
+    /// total, which is counted if it is not given.
+    Keep: (
+        SqlUuid, SqlUuid, Bytea, Array<BigInt>, Array<Jsonb>, Nullable<BigInt>, Timestamptz, Timestamptz, Bool, Array<Text>,
+    ) -> (BigInt, BigInt) =
+    concat!("INSERT INTO walk (tenant_id, token_id, query, next_index, last_key, total, expires_at, owed)
+     SELECT $1, $2, $3, e.next, e.key, coalesce($6, ", total!("$10"), "), $8, 1
+       FROM (SELECT set_config('synchronous_commit', 'off', true) OFFSET 0) s,
+            unnest($4, $5) WITH ORDINALITY AS e(next, key, n)
        LEFT JOIN walk w ON w.tenant_id = $1 AND w.token_id = $2 AND w.query = $3 AND w.next_index = e.next
       WHERE $9 OR w.owed IS NULL OR w.owed = 0 OR w.expires_at <= $7 OR w.last_key = e.key
       ORDER BY e.n LIMIT 1
@@ -290,7 +236,7 @@ statement!(
      SET last_key = EXCLUDED.last_key, total = EXCLUDED.total, expires_at = EXCLUDED.expires_at,
          owed = CASE WHEN walk.last_key = EXCLUDED.last_key AND walk.expires_at > $7 THEN walk.owed + 1 ELSE 1 END
      WHERE $9 OR walk.owed = 0 OR walk.expires_at <= $7 OR walk.last_key = EXCLUDED.last_key
-     RETURNING next_index"
+     RETURNING next_index, total")
 );
 
 /// A possible end of a page.
@@ -304,15 +250,16 @@ pub(super) struct End {
     pub key: Key,
 }
 
-/// Keeps one of `ends`, the first best; gives its next number. `None`: others took them at the same moment. When
-/// `forced`, the first one, whoever needs its number.
+/// Keeps one of `ends`, the first best; gives its next number and the total, of all resources of these types if it
+/// is not known. `None`: others took them at the same moment. When `forced`, the first one, whoever needs its number.
 pub(super) async fn keep(
     conn: &mut Conn,
     (tenant, token, query): Walk<'_>,
     ends: &[End],
-    (total, forced): (u64, bool),
+    (total, kinds): (Option<u64>, &[&str]),
+    forced: bool,
     (now, until): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Option<u64>, Failure> {
+) -> Result<Option<(u64, u64)>, Failure> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let next: Vec<i64> = ends.iter().map(|end| number(end.next)).collect();
     let keys: Vec<Value> = ends
@@ -325,15 +272,16 @@ pub(super) async fn keep(
         query,
         next,
         keys,
-        number(total),
+        total.map(number),
         now,
         until,
         forced,
+        kinds,
     ))
-    .get_result::<(i64,)>(conn)
+    .get_result::<(i64, i64)>(conn)
     .await
     .optional()?;
-    Ok(row.and_then(|(next,)| u64::try_from(next).ok()))
+    Ok(row.and_then(|(next, total)| Some((u64::try_from(next).ok()?, u64::try_from(total).ok()?))))
 }
 
 statement!(

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
 use serde_json::{Value, json};
 
 use super::condition::etag;
@@ -92,29 +92,96 @@ pub fn member_list(base: &str, kind: &ResourceType, rows: &[MemberRow], projecti
 fn spliced(base: &str, kind: &ResourceType, found: &Found) -> Option<String> {
     let body = found.body.strip_prefix('{')?.strip_suffix('}')?;
     let mut text = String::with_capacity(body.len() + 512);
-    let _ = write!(text, "{{\"id\":\"{}\"", found.id);
+    text.push_str("{\"id\":\"");
+    push_id(&mut text, found.id);
+    text.push('"');
     if let Some(external) = found.external_id() {
         text.push_str(",\"externalId\":");
-        text.push_str(&Value::from(external).to_string());
+        push_quoted(&mut text, external);
     }
     if !body.is_empty() {
         text.push(',');
     }
     with_manager(&mut text, base, body)?;
-    if let Some(list) = groups(base, found) {
-        let _ = write!(text, ",\"groups\":{list}");
-    }
-    let _ = write!(text, ",\"meta\":{}}}", meta(base, kind, found));
+    push_groups(&mut text, base, found);
+    push_meta(&mut text, base, kind, found);
+    text.push('}');
     Some(text)
+}
+
+fn push_groups(text: &mut String, base: &str, found: &Found) {
+    for (at, group) in found.groups.iter().enumerate() {
+        text.push_str(if at == 0 {
+            ",\"groups\":[{\"value\":\""
+        } else {
+            ",{\"value\":\""
+        });
+        push_id(text, group.id);
+        text.push_str("\",\"$ref\":\"");
+        text.push_str(base);
+        text.push_str("/Groups/");
+        push_id(text, group.id);
+        text.push_str("\",\"display\":");
+        push_quoted(text, &group.display);
+        text.push_str(if group.direct {
+            ",\"type\":\"direct\"}"
+        } else {
+            ",\"type\":\"indirect\"}"
+        });
+    }
+    if !found.groups.is_empty() {
+        text.push(']');
+    }
+}
+
+fn push_meta(text: &mut String, base: &str, kind: &ResourceType, found: &Found) {
+    text.push_str(",\"meta\":{\"resourceType\":");
+    push_quoted(text, &kind.name);
+    text.push_str(",\"created\":\"");
+    push_instant(text, found.created);
+    text.push_str("\",\"lastModified\":\"");
+    push_instant(text, found.last_modified);
+    text.push_str("\",\"location\":\"");
+    text.push_str(base);
+    text.push_str(&kind.endpoint);
+    text.push('/');
+    push_id(text, found.id);
+    text.push_str("\",\"version\":");
+    push_quoted(text, &etag(found.version));
+    text.push('}');
+}
+
+fn push_id(text: &mut String, id: ResourceId) {
+    text.push_str(
+        id.uuid()
+            .hyphenated()
+            .encode_lower(&mut uuid::Uuid::encode_buffer()),
+    );
+}
+
+/// A JSON string.
+fn push_quoted(text: &mut String, value: &str) {
+    if value
+        .bytes()
+        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+    {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(value).to_string());
+    }
 }
 
 /// Writes the body with the address of the manager (the name is given out on request). The stored manager has a
 /// `value` and nothing else; what is no id of ours stays as it is.
 fn with_manager(text: &mut String, base: &str, body: &str) -> Option<()> {
-    let Some((before, rest)) = body.split_once("\"manager\":") else {
+    const NAME: &str = "\"manager\":";
+    let Some(at) = memchr::memmem::find(body.as_bytes(), NAME.as_bytes()) else {
         text.push_str(body);
         return Some(());
     };
+    let (before, rest) = (body.get(..at)?, body.get(at.checked_add(NAME.len())?..)?);
     let value = rest
         .trim_start()
         .strip_prefix("{\"value\":")?
@@ -204,7 +271,49 @@ fn meta(base: &str, kind: &ResourceType, found: &Found) -> Value {
 }
 
 fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    let mut text = String::new();
+    push_instant(&mut text, at);
+    text
+}
+
+/// An instant with as many digits as it needs. (By hand, since chrono took a fifth of the time of a page.)
+fn push_instant(text: &mut String, at: DateTime<Utc>) {
+    let (date, time) = (at.date_naive(), at.time());
+    let Ok(year @ 0..=9999) = u32::try_from(date.year()) else {
+        text.push_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        return;
+    };
+    push_digits(text, year, 4);
+    for (before, number) in [
+        ('-', date.month()),
+        ('-', date.day()),
+        ('T', time.hour()),
+        (':', time.minute()),
+        (':', time.second()),
+    ] {
+        text.push(before);
+        push_digits(text, number, 2);
+    }
+    let nanos = time.nanosecond();
+    let (fraction, digits) = match nanos {
+        0 => (0, 0),
+        _ if nanos % 1_000_000 == 0 => (nanos / 1_000_000, 3),
+        _ if nanos % 1_000 == 0 => (nanos / 1_000, 6),
+        _ => (nanos, 9),
+    };
+    if digits > 0 {
+        text.push('.');
+        push_digits(text, fraction, digits);
+    }
+    text.push('Z');
+}
+
+/// The last `digits` digits of a number.
+fn push_digits(text: &mut String, number: u32, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
+    }
 }
 
 #[cfg(test)]
