@@ -623,3 +623,38 @@ async fn a_delivery_reaches_the_app_within_seconds() {
     eprintln!("from the delivery to the PATCH: {took:?}");
     assert_eq!(acme.reads(), (0, vec!["7".to_owned()]));
 }
+
+#[tokio::test]
+async fn the_command_line_makes_shows_and_rotates_it() {
+    let acme = Acme::with(1, ACME).await;
+    let run = async |arguments: &[&str]| {
+        let done = crate::push::command_line::run(&acme.bridge, arguments).await;
+        let (out, err) = (
+            String::from_utf8(done.stdout).unwrap(),
+            String::from_utf8(done.stderr).unwrap(),
+        );
+        (done.status.code(), out, err)
+    };
+    let (code, made, err) = run(&["connection", "webhook", "people"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        made.contains(&format!("URL     {}/hooks/", acme.bridge.base_url)),
+        "{made}"
+    );
+    assert!(
+        made.contains("shown this once") && made.contains("Enter the URL and the secret under Webhooks"),
+        "{made}"
+    );
+    let (_, again, _) = run(&["connection", "webhook", "people"]).await;
+    assert!(
+        again.contains("is not shown again") && again.contains("last never"),
+        "{again}"
+    );
+    let (_, rotated, _) = run(&["connection", "webhook", "people", "--rotate", "--keep-hours", "2"]).await;
+    assert!(rotated.contains("the URL before is heard until"), "{rotated}");
+    assert_ne!(made.lines().next(), rotated.lines().next());
+    let (code, _, err) = run(&["connection", "webhook", "people", "--secret", "short"]).await;
+    assert!(code == Some(1) && err.contains("8 to 1024 characters"), "{err}");
+    let (code, ended, _) = run(&["connection", "webhook", "people", "--off"]).await;
+    assert!(code == Some(0) && ended.contains("has ended"), "{ended}");
+}
