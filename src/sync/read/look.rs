@@ -17,7 +17,7 @@ impl Looks {
     /// Takes what is due, or what this run had taken before it was interrupted.
     pub async fn take(job: &Job<'_>) -> Result<Self, Error> {
         let mut conn = job.conn().await?;
-        let ids = webhook::store::take(&mut conn, &job.run, job.engine.clock.now()).await?;
+        let ids = webhook::store::take(&mut conn, &job.run, job.engine.clock.now(), webhook::STORM).await?;
         Ok(Self { ids: ids.into_iter() })
     }
 

@@ -18,4 +18,4 @@ pub(in crate::sync) mod store;
 
 pub use hear::Answered;
 pub use sheet::WebhookSheet;
-pub(in crate::sync) use start::ask_for_all;
+pub(in crate::sync) use start::{STORM, ask_for_all};

@@ -12,7 +12,7 @@ use crate::sync::run::{Run, RunCause, store as runs};
 /// How many connections are looked at together.
 const BATCH: i32 = 100;
 /// More employees than this at once are read together with all others.
-const STORM: i64 = 50;
+pub(in crate::sync) const STORM: i64 = 50;
 /// A look is remembered for so long; longer than any distance that looks keep.
 const MEMORY: TimeDelta = TimeDelta::hours(1);
 

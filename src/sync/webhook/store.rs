@@ -288,20 +288,26 @@ pub(super) async fn due(conn: &mut Conn, now: DateTime<Utc>, limit: i32) -> Resu
 }
 
 statement!(
-    TakeLooks: (SqlUuid, SqlUuid, SqlUuid, Timestamptz) -> (Text,) =
+    TakeLooks: (SqlUuid, SqlUuid, SqlUuid, Timestamptz, BigInt) -> (Text,) =
     "UPDATE look SET due_at = NULL, looked_at = $4, run_id = $3
-     WHERE tenant_id = $1 AND connection_id = $2 AND source_id <> '' AND (due_at <= $4 OR run_id = $3)
-     RETURNING source_id"
+     FROM (
+       SELECT source_id FROM look
+       WHERE tenant_id = $1 AND connection_id = $2 AND source_id <> '' AND (due_at <= $4 OR run_id = $3)
+       ORDER BY due_at NULLS FIRST LIMIT $5 FOR UPDATE) next
+     WHERE look.tenant_id = $1 AND look.connection_id = $2 AND look.source_id = next.source_id
+     RETURNING look.source_id"
 );
 
-/// The employees that a run looks at; again those it had taken before it was interrupted.
+/// Up to `most` employees that a run looks at: first those it had taken before it was interrupted, then those that wait
+/// longest.
 pub(in crate::sync) async fn take(
     conn: &mut Conn,
     run: &Run,
     now: DateTime<Utc>,
+    most: i64,
 ) -> Result<Vec<String>, QueryError> {
     let rows: Vec<(String,)> =
-        TakeLooks::with((run.tenant.uuid(), run.connection.uuid(), run.id.uuid(), now))
+        TakeLooks::with((run.tenant.uuid(), run.connection.uuid(), run.id.uuid(), now, most))
             .get_results(conn)
             .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
