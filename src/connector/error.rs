@@ -163,6 +163,18 @@ pub enum Error {
         /// HTTP status.
         status: u16,
     },
+    /// Fewer or more records came than the HR system counts.
+    #[error("{connector} counts {total} records in {what}, {came} came")]
+    Short {
+        /// Key of the connector.
+        connector: String,
+        /// What was read.
+        what: String,
+        /// What the HR system counts.
+        total: u64,
+        /// How many came.
+        came: u64,
+    },
     /// There is more than a read can take.
     #[error("{connector} has more than {most} {what}")]
     TooMany {
@@ -267,6 +279,7 @@ impl Error {
             Self::NotReady { .. }
             | Self::Busy { .. }
             | Self::EndsEarly { .. }
+            | Self::Short { .. }
             | Self::Unreadable { .. }
             | Self::SignInBusy { .. }
             | Self::TokenStore { .. } => true,
@@ -317,7 +330,7 @@ impl Error {
             Self::AllUnreadable { .. } | Self::Record { .. } => {
                 "compare how the field is read with what the HR system delivers"
             }
-            Self::Looping { .. } | Self::EndsEarly { .. } | Self::LeadsAway { .. } => {
+            Self::Looping { .. } | Self::EndsEarly { .. } | Self::Short { .. } | Self::LeadsAway { .. } => {
                 "try again; if it stays, report it: nobody leaves because of this read"
             }
             Self::Sftp(_) => {

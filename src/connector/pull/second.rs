@@ -28,6 +28,49 @@ pub(super) struct Loaded {
     count: usize,
 }
 
+/// How many records of a second list came for a parent, and how many the HR system counts. One that is short would empty the
+/// fields that are joined from it.
+#[derive(Default)]
+struct Counted {
+    parent: usize,
+    came: u64,
+    total: Option<u64>,
+}
+
+impl Counted {
+    fn add(
+        &mut self,
+        connector: &str,
+        list: &str,
+        parent: usize,
+        came: usize,
+        total: Option<u64>,
+    ) -> Result<(), Error> {
+        if parent != self.parent {
+            self.end(connector, list)?;
+            *self = Self {
+                parent,
+                ..Self::default()
+            };
+        }
+        self.came = self.came.saturating_add(u64::try_from(came).unwrap_or(u64::MAX));
+        self.total = total.or(self.total);
+        Ok(())
+    }
+
+    fn end(&self, connector: &str, list: &str) -> Result<(), Error> {
+        match self.total {
+            Some(total) if total != self.came => Err(Error::Short {
+                connector: connector.to_owned(),
+                what: format!("the list {list}"),
+                total,
+                came: self.came,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl ManifestReader<'_> {
     /// The labels of the account's own fields by their key, when a field that is read asks for them and its label is said.
     pub(super) async fn labels(
@@ -167,11 +210,13 @@ impl ManifestReader<'_> {
             Extra::default(),
         )?;
         let mut last: Option<(usize, Value)> = None;
+        let mut counted = Counted::default();
         loop {
             let scope = Scope::new(manifest, settings, self.now);
             let Some(sheet) = feed.next(&mut self.asker, scope).await? else {
-                return Ok(());
+                return counted.end(manifest.key(), name);
             };
+            counted.add(manifest.key(), name, sheet.parent, sheet.items.len(), sheet.total)?;
             let first = sheet.items.first().map(|item| (sheet.parent, item.clone()));
             if first.is_some() && first == last {
                 return Err(feed.looping());

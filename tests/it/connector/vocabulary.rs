@@ -258,6 +258,36 @@ async fn a_second_list_that_fails_fails_the_read() {
 }
 
 #[tokio::test]
+async fn a_second_list_that_is_shorter_than_its_count_fails_the_read() {
+    let rest = "department = { list = \"departments\", by = \"/dept\", name = \"/title\" }\n[lists.departments]\n\
+                get = \"https://{{ host }}.acme.example/departments\"\nrecords = \"/departments\"\nkey = \"/id\"\ncount = \"/all\"\n";
+    let stub = Stub::start().await;
+    stub.on("GET", "/people", Answer::json(200, &people(&[1])));
+    let departments = |all: u32| json!({"departments": [{"id": 1}, {"id": 2}], "all": all});
+    stub.on("GET", "/departments", Answer::json(200, &departments(3)));
+    let read = reading(manifest(NO_AUTH, "", rest), &stub).read().await;
+    assert!(
+        matches!(
+            read.error,
+            Some(Error::Short {
+                total: 3,
+                came: 2,
+                ..
+            })
+        ),
+        "{:?}",
+        read.error
+    );
+    stub.on("GET", "/departments", Answer::json(200, &departments(2)));
+    assert!(
+        reading(manifest(NO_AUTH, "", rest), &stub)
+            .read()
+            .await
+            .is_complete()
+    );
+}
+
+#[tokio::test]
 async fn requests_keep_the_pace() {
     let stub = Stub::start().await;
     stub.rule(|request| {
