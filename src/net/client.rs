@@ -33,6 +33,7 @@ pub struct Net {
     clock: Clock,
     sleeper: Sleeper,
     refusals: Option<Refusals>,
+    longest: Duration,
 }
 
 impl Net {
@@ -49,7 +50,6 @@ impl Net {
             .dns_resolver(Arc::new(Resolver { allow_private }))
             .connect_timeout(CONNECT_TIME_OUT)
             .read_timeout(SILENCE_TIME_OUT)
-            .timeout(TIME_OUT)
             .redirect(Policy::custom(|attempt| {
                 let same = attempt
                     .previous()
@@ -69,7 +69,15 @@ impl Net {
             clock,
             sleeper: Sleeper::real(),
             refusals: None,
+            longest: TIME_OUT,
         })
+    }
+
+    /// The same client, with at most so much time for each request, whatever the request says.
+    #[must_use]
+    pub const fn within(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
     }
 
     /// The same client with another way of waiting.
@@ -257,9 +265,8 @@ impl Request<'_> {
         if let Some(body) = self.body {
             request = request.body(body);
         }
-        if let Some(time) = self.time_out {
-            request = request.timeout(time);
-        }
+        let longest = self.net.longest;
+        request = request.timeout(self.time_out.map_or(longest, |time| time.min(longest)));
         let mut response = request.send().await.map_err(|error| sort(error, &host))?;
         let status = response.status().as_u16();
         let mut body = BytesMut::new();

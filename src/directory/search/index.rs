@@ -125,13 +125,16 @@ impl List<'_> {
         let until = self.reader.now + WALK;
         let until = until.duration_trunc(WALK_STEP).unwrap_or(until) + WALK_STEP;
         let kinds = self.kinds();
-        // The whole page is mostly free to be kept; the others are only looked at when it is not.
-        let whole = ends.get(..1).unwrap_or_default();
-        for attempt in 0..=ATTEMPTS {
-            let ends = if attempt == 0 { whole } else { &ends };
+        let (counted, times) = ((total, kinds.as_slice()), (self.reader.now, until));
+        // The end of the whole page is mostly free to be kept; the others are only looked at when it is not.
+        if let Some(whole) = ends.first()
+            && let Some(total) = store::keep_one(conn, walk, whole, counted, times).await?
+        {
+            return Ok((whole.shown, total));
+        }
+        for attempt in 1..=ATTEMPTS {
             let forced = attempt == ATTEMPTS;
-            let counted = (total, kinds.as_slice());
-            let kept = store::keep(conn, walk, ends, counted, forced, (self.reader.now, until)).await?;
+            let kept = store::keep(conn, walk, &ends, counted, forced, times).await?;
             if let Some((next, total)) = kept
                 && let Some(end) = ends.iter().find(|end| end.next == next)
             {

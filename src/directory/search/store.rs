@@ -220,6 +220,52 @@ pub(super) async fn step(
 }
 
 statement!(
+    /// Keeps the end of a page, unless another walk needs its number for an end elsewhere, with the total, which is
+    /// counted if it is not given.
+    KeepOne: (
+        SqlUuid, SqlUuid, Bytea, BigInt, Jsonb, Nullable<BigInt>, Timestamptz, Timestamptz, Array<Text>,
+    ) -> (BigInt,) =
+    concat!("INSERT INTO walk AS w (tenant_id, token_id, query, next_index, last_key, total, expires_at, owed)
+     SELECT $1, $2, $3, $4, $5, coalesce($6, ", total!("$9"), "), $8, 1
+       FROM (SELECT set_config('synchronous_commit', 'off', true) OFFSET 0) s
+     ON CONFLICT (tenant_id, token_id, query, next_index) DO UPDATE
+     SET last_key = EXCLUDED.last_key, total = EXCLUDED.total, expires_at = EXCLUDED.expires_at,
+         owed = CASE WHEN w.last_key = EXCLUDED.last_key AND w.expires_at > $7 THEN w.owed + 1 ELSE 1 END
+     WHERE w.owed = 0 OR w.expires_at <= $7 OR w.last_key = EXCLUDED.last_key
+     RETURNING total")
+);
+
+/// Keeps the end of a page; gives the total, of all resources of these types if it is not known. `None`: another walk
+/// needs its number.
+pub(super) async fn keep_one(
+    conn: &mut Conn,
+    (tenant, token, query): Walk<'_>,
+    end: &End,
+    (total, kinds): (Option<u64>, &[&str]),
+    (now, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Option<u64>, Failure> {
+    let row = KeepOne::with((
+        tenant.uuid(),
+        token.uuid(),
+        query,
+        number(end.next),
+        serde_json::to_value(&end.key).unwrap_or_default(),
+        total.map(number),
+        now,
+        until,
+        kinds,
+    ))
+    .get_result::<(i64,)>(conn)
+    .await
+    .optional()?;
+    Ok(row.and_then(|(total,)| u64::try_from(total).ok()))
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+statement!(
     /// Keeps the first of some possible ends of a page whose number no other walk needs for an end elsewhere, with the
     /// total, which is counted if it is not given.
     Keep: (
@@ -260,7 +306,6 @@ pub(super) async fn keep(
     forced: bool,
     (now, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Option<(u64, u64)>, Failure> {
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let next: Vec<i64> = ends.iter().map(|end| number(end.next)).collect();
     let keys: Vec<Value> = ends
         .iter()

@@ -115,6 +115,12 @@ impl Reading {
             .with_sleeper(Sleeper::noting())
     }
 
+    /// Reads with so much time for each request.
+    pub async fn read_within(&self, longest: Duration) -> Outcome {
+        let net = self.net().within(longest);
+        Self::drain(self.source(&net).pull(), &net).await.0
+    }
+
     pub async fn read(&self) -> Outcome {
         let net = self.net();
         Self::drain(self.source(&net).pull(), &net).await.0

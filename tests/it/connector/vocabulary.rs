@@ -287,6 +287,80 @@ async fn a_second_list_that_is_shorter_than_its_count_fails_the_read() {
     );
 }
 
+/// A manifest whose list is a report that must be made first; the API is asked for its state every 10 s for a minute.
+fn report() -> Manifest {
+    let text = r#"[connector]
+key = "acme"
+name = "Acme"
+docs = "Acme API, read 2026-11-20"
+provable = true
+guide = "Click."
+[settings]
+host = { ask = "Host", form = "subdomain" }
+[auth]
+kind = "none"
+[employees]
+get = "https://{{ host }}.acme.example/reports/{{ /id }}/rows"
+records = "/items"
+required = ["source_id", "status"]
+[employees.report]
+post = "https://{{ host }}.acme.example/reports"
+body = { of = "people" }
+poll = "https://{{ host }}.acme.example/reports/{{ /id }}"
+ready = { at = "/state", is = ["ready"] }
+failed = { at = "/state", is = ["broken"] }
+every_seconds = 10
+within_seconds = 60
+[employees.map]
+source_id = "/id"
+status = { at = "/state", words = { on = "active" } }"#;
+    Manifest::parse("acme.toml", text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[tokio::test]
+async fn a_report_is_started_waited_for_and_fetched() {
+    let cases: [(&[&str], usize); 3] = [
+        (&["making", "ready"], 2),
+        (&["making", "broken"], 2),
+        (&["making"], 7),
+    ];
+    for (states, waits) in cases {
+        let stub = Stub::start().await;
+        stub.on(
+            "POST",
+            "/reports",
+            Answer::json(201, &json!({"id": 7, "state": "new"})),
+        );
+        stub.on("GET", "/reports/7/rows", Answer::json(200, &people(&[1, 2])));
+        let state = |state: &str| Answer::json(200, &json!({ "state": state }));
+        let (last, others) = states.split_last().unwrap();
+        stub.on("GET", "/reports/7", state(last));
+        for other in others {
+            stub.queue("GET", "/reports/7", state(other));
+        }
+        let settings = json!({"host": "h", "base_url": stub.base_url});
+        let read = Reading::by(report(), &settings).read().await;
+        let asked = stub.received();
+        let first = (asked[0].method.as_str(), asked[0].path.as_str());
+        assert_eq!(first, ("POST", "/reports"), "{states:?}");
+        assert_eq!(asked[0].json(), json!({"of": "people"}));
+        assert_eq!(read.waits, vec![Duration::from_secs(10); waits], "{states:?}");
+        if states.contains(&"ready") {
+            assert_eq!((read.ids(), read.is_complete()), (vec!["1", "2"], true));
+        } else {
+            assert!(
+                matches!(read.error, Some(Error::NotReady { .. })),
+                "{:?}",
+                read.error
+            );
+            assert!(
+                asked.iter().all(|one| one.path != "/reports/7/rows"),
+                "{states:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn requests_keep_the_pace() {
     let stub = Stub::start().await;

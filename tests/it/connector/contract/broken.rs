@@ -341,7 +341,7 @@ async fn an_unknown_status_is_held() {
 #[tokio::test]
 async fn a_body_that_never_ends_is_cut_off() {
     each(|vendor| async move {
-        let base_url = endless(vendor.clone()).await;
+        let base_url = unending(vendor.clone(), Ending::Never).await;
         let (reading, _clock) = match vendor.reading(&base_url).await {
             Ok(reading) => reading,
             Err(problem) => return vec![problem],
@@ -363,8 +363,42 @@ async fn a_body_that_never_ends_is_cut_off() {
     .await;
 }
 
-/// A server that answers like the recordings, but never ends the first page.
-async fn endless(vendor: Vendor) -> String {
+#[tokio::test]
+async fn a_body_that_stands_still_is_given_up() {
+    let (vendors, mut told) = super::vendors();
+    // All at once, since each waits until its time is over, as often as it asks again.
+    let reads = vendors.into_iter().map(|vendor| async move {
+        let base_url = unending(vendor.clone(), Ending::Still).await;
+        let (reading, _clock) = match vendor.reading(&base_url).await {
+            Ok(reading) => reading,
+            Err(problem) => return Some(problem),
+        };
+        let outcome = reading.read_within(Duration::from_millis(400)).await;
+        let gave_up = matches!(
+            outcome.error,
+            Some(Error::Unreachable {
+                source: net::Error::TimedOut { .. },
+                ..
+            })
+        );
+        let problem = format!("{}: a slow body is told as {}", vendor.key, shown(&outcome));
+        (!gave_up || outcome.is_complete()).then_some(problem)
+    });
+    told.extend(futures_util::future::join_all(reads).await.into_iter().flatten());
+    assert!(told.is_empty(), "\n{}\n", told.join("\n"));
+}
+
+/// How the first page does not end.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    /// It goes on for ever.
+    Never,
+    /// It begins, and then nothing comes any more.
+    Still,
+}
+
+/// A server that answers like the recordings, but does not end the first page.
+async fn unending(vendor: Vendor, ending: Ending) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -380,6 +414,12 @@ async fn endless(vendor: Vendor) -> String {
                         .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
                         .await;
                     let blanks = vec![b' '; 1024 * 1024];
+                    if matches!(ending, Ending::Still) {
+                        let _ = socket.write_all(b" ").await;
+                        // Until the client has had enough and closes.
+                        let _ = socket.read(&mut [0]).await;
+                        return;
+                    }
                     while socket.write_all(&blanks).await.is_ok() {}
                     return;
                 }
