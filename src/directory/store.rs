@@ -571,7 +571,7 @@ pub(super) async fn delete(conn: &mut Conn, tenant: TenantId, id: ResourceId) ->
 statement!(
     /// The resources that have a key.
     Having: (SqlUuid, BigInt) -> (SqlUuid,) =
-    "SELECT id FROM resource_key WHERE tenant_id = $1 AND keys @> ARRAY[$2]"
+    "SELECT k.id FROM (SELECT * FROM resource_key WHERE keys @> ARRAY[$2] OFFSET 0) k WHERE k.tenant_id = $1"
 );
 
 /// The resources that may have the value of this key (to be rechecked).

@@ -33,9 +33,11 @@ pub(super) const AT_ONCE: usize = 100;
 
 finding!(
     /// The first of the resources that have all these keys: one more than [`AT_ONCE`], to see whether there are more.
+    /// (A key is a digest with the tenant in it. The index of the keys is to be used and not that of the tenant, which
+    /// the planner preferred in tenants of 10,000 users: a look-up took 2 ms.)
     by_keys, Array<BigInt>; &[i64],
     "r.tenant_id = $1 AND r.kind = $3 AND r.id = ANY (ARRAY(
-        SELECT k.id FROM resource_key k WHERE k.tenant_id = $1 AND k.keys @> $2 LIMIT 10001))
+        SELECT k.id FROM (SELECT * FROM resource_key WHERE keys @> $2 OFFSET 0) k WHERE k.tenant_id = $1 LIMIT 10001))
      ORDER BY r.id LIMIT 101"
 );
 
@@ -45,7 +47,7 @@ const FEW: i64 = 10_000;
 statement!(
     /// The resources that have all these keys, unless there are many.
     WithKeys: (SqlUuid, Array<BigInt>, BigInt) -> (SqlUuid,) =
-    "SELECT id FROM resource_key WHERE tenant_id = $1 AND keys @> $2 LIMIT $3"
+    "SELECT k.id FROM (SELECT * FROM resource_key WHERE keys @> $2 OFFSET 0) k WHERE k.tenant_id = $1 LIMIT $3"
 );
 
 /// The resources that have all these keys; `None` if they are too many to be named.
