@@ -1,7 +1,11 @@
-//! `docs/conformance.md` is made of the list of rules (`tests/conformance/rules.toml`) and of the marks on the tests.
+//! `docs/conformance.md` is made of the list of rules (`tests/conformance/rules.toml`) and of the marks on the tests,
+//! `docs/requirements.md` of `tests/conformance/requirements.toml` and the same marks (see `requirements`).
 //!
-//! A test says what it covers in its name (`rule_5_34_…`, `rules_5_20_to_5_24_…`, `c41_c42_…`) or in a line above it,
-//! `/// Covers: rfc 6.12, 6.17; C13; client entra`; a recording of a client in its `covers`.
+//! A test says what it covers in its name (`rule_5_34_…`, `rules_5_20_to_5_24_…`, `c41_c42_…`, `leap_10_payh_3_…`) or in
+//! a line above it, `/// Covers: rfc 6.12, 6.17; C13; client entra; LEAP-10, PAYH-3`; a recording of a client in its
+//! `covers`.
+
+mod requirements;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -85,8 +89,11 @@ fn groups(line: &str) -> Result<Vec<String>, String> {
             "rfc" => marks.extend(list.map(|rule| format!("rfc {rule}"))),
             "client" => marks.extend(list.map(|name| format!("client {name}"))),
             "item" => {}
+            _ if requirements::is_id(word.trim_end_matches(',')) => {
+                marks.extend(group.split(',').map(|one| one.trim().to_owned()));
+            }
             _ if group.starts_with('C') => marks.extend(group.split(',').map(|one| one.trim().to_owned())),
-            _ => return Err(format!("`{group}` is neither rfc, client, item nor C")),
+            _ => return Err(format!("`{group}` is neither rfc, client, item, C nor a promise")),
         }
     }
     Ok(marks)
@@ -105,6 +112,12 @@ fn named(name: &str, all: &[String]) -> Vec<String> {
     let mut marks: Vec<String> = Vec::new();
     let (mut at, mut range) = (usize::from(rules), false);
     while let Some(token) = tokens.get(at) {
+        let promise = format!("{}-{}", token.to_uppercase(), tokens.get(at + 1).unwrap_or(&""));
+        if requirements::is_id(&promise) {
+            marks.push(promise);
+            at += 2;
+            continue;
+        }
         if lesson(token) {
             marks.push(token.to_uppercase());
             at += 1;
@@ -268,7 +281,7 @@ fn the_page_says_what_the_tests_say() {
                 return !list.clients.contains_key(client);
             }
             // Lessons beyond those of SCIM belong to other parts of the program.
-            mark[1..].parse::<u16>().is_err()
+            !requirements::is_id(mark) && mark[1..].parse::<u16>().is_err()
         })
         .collect();
     assert!(
@@ -277,14 +290,19 @@ fn the_page_says_what_the_tests_say() {
     );
     let (page, missing) = page(&list, &marks);
     println!("{} without a test: {}", missing.len(), missing.join(", "));
-    let path = root().join(PAGE);
+    is_committed(PAGE, &page);
+}
+
+/// Compares a page with the one that is there, or writes it.
+fn is_committed(name: &str, page: &str) {
+    let path = root().join(name);
     if std::env::var_os(WRITE).is_some() {
-        std::fs::write(&path, &page).unwrap();
+        std::fs::write(&path, page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == page,
-        "{PAGE} is not what the tests say: run 'make conformance'"
+        "{name} is not what the tests say: run 'make conformance'"
     );
 }
 
@@ -303,6 +321,8 @@ fn marks_are_read_from_names_and_lines() {
         ("rules_5_20_and_c8_members", &["rfc 5.20", "C8"]),
         ("c41_c42_members", &["C41", "C42"]),
         ("lesson_c29_external_id", &["C29"]),
+        ("leap_10_payh_3_and_c8_names", &["LEAP-10", "PAYH-3", "C8"]),
+        ("leap_x_frogs", &[]),
         ("a_5_20_b", &[]),
         ("rule_of_thumb", &[]),
     ] {
