@@ -1,0 +1,32 @@
+//! An app file, a file of code per part of it.
+//!
+//! Comes in: the text or JSON of an app file. Goes out: [`Settings`], each part checked by itself
+//! (`problems`), or every problem at once. A part that is kept but not acted on says so in its `warnings`.
+//! Owns no table; must not know what is done with the settings.
+
+mod deprovision;
+mod duration;
+mod file;
+mod groups;
+mod guard;
+mod invite;
+mod lifecycle;
+mod mapping;
+mod matching;
+mod mode;
+mod pace;
+mod protect;
+mod reconcile;
+mod scope;
+
+pub use deprovision::{Deprovision, Do, Step};
+pub use duration::duration;
+pub use file::Settings;
+pub use groups::Groups;
+pub use guard::{Cap, Guard};
+pub use mapping::{Line, Policy};
+pub use matching::{Ambiguous, MatchBy, Matching};
+pub use mode::Mode;
+pub use pace::Pace;
+pub use protect::Protect;
+pub use scope::Scope;
