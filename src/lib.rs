@@ -23,6 +23,7 @@ pub mod identity;
 pub mod insight;
 pub mod lifecycle;
 pub mod net;
+pub mod notice;
 pub mod provision;
 pub mod scim;
 pub mod sync;

@@ -1,0 +1,109 @@
+//! What somebody is told of.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::base::{AppId, ConnectionId, PersonId};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $word:literal),+ $(,)?) => {
+        /// What somebody is told of. A closed list: each has its text in every language.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum EventKind {
+            $($(#[$doc])* $name),+
+        }
+
+        impl EventKind {
+            /// All of them, in the order of this list.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The word in the store, in files and in JSON.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word),+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A run ended. Key: the run. Detail: `run`, `state`, `counts`.
+    RunDone = "run_done",
+    /// A run waits for approval. Key: the run. Detail: `run`, `plan_hash`, `reasons`, `counts`.
+    RunAwaitingApproval = "run_awaiting_approval",
+    /// A run failed. Key: the run. Detail: `run`, `error`.
+    RunFailed = "run_failed",
+    /// A plan of an app, or of a bulk action, waits for approval. Key: the plan. Detail: `plan`, `cause`, `reasons`, `counts`.
+    AppAwaitingApproval = "app_awaiting_approval",
+    /// Somebody was deactivated. Key: the user and the change. Detail: `user`, `name`, `user_name`, `run`.
+    PersonDeactivated = "person_deactivated",
+    /// A value differs and waits for a decision. Key: the hold. Detail: `hold`, `field`, `old`, `new`, `name`.
+    ValueHeld = "value_held",
+    /// An app has accounts that nobody of ours has. Key: the app and the compare. Detail: `count`.
+    AccountsUnmatched = "accounts_unmatched",
+    /// Somebody new is invited. Key: the account. Detail: `to`, `name`, `user_name`, `link`, `language`.
+    Welcome = "welcome",
+    /// Somebody's account will be removed. Key: the account and the cause. Detail: `to`, `name`, `user_name`, `on`.
+    DeletionNotice = "deletion_notice",
+    /// An HR system or an app refused our credentials. Key: the connection or app and the occurrence. Detail: `message`.
+    CredentialFailed = "credential_failed",
+    /// An app keeps failing and was quarantined. Key: the app and since when. Detail: `reason`.
+    AppQuarantined = "app_quarantined",
+    /// A client, an app or the whole tenant was frozen. Key: who and since when. Detail: `who`, `reason`.
+    ClientOrAppFrozen = "client_or_app_frozen",
+    /// A connection has not been read to its end for too long. Key: the connection and since when. Detail: `since`.
+    FeedStale = "feed_stale",
+    /// A leaver's account is still open. Key: the account and the cause. Detail: `user`, `since`, `state`, `reason`.
+    LeaverNotDisabled = "leaver_not_disabled",
+    /// Telephone numbers came that nobody has verified. Key: the run. Detail: `count`.
+    PhoneUnverified = "phone_unverified",
+    /// Somebody returned and was not enabled again, by the policy. Key: the person and the day. Detail: `name`, `reason`.
+    ReactivationWithheld = "reactivation_withheld",
+    /// A webhook of ours was switched off after failing for days. Key: the subscription and since when. Detail:
+    /// `subscription`, `since`, `reason`.
+    SubscriptionDisabled = "subscription_disabled",
+}
+
+impl EventKind {
+    /// The kind of that word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// An event to be raised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// What it is about: raised again with the same kind and key it stays one event.
+    pub key: String,
+    /// The connection it is of.
+    pub connection: Option<ConnectionId>,
+    /// The app it is of.
+    pub app: Option<AppId>,
+    /// The legal entity it belongs to.
+    pub entity: Option<String>,
+    /// The person it is about.
+    pub person: Option<PersonId>,
+    /// Numbers and ids; personal data only in the fields that the text needs. An object.
+    pub detail: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_a_kind_is_the_same_in_the_store_and_in_json() {
+        for kind in EventKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(EventKind::of(kind.as_str()), Some(*kind));
+        }
+        assert_eq!(EventKind::of("lunch"), None);
+    }
+}
