@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -52,6 +53,13 @@ pub struct Engine {
     clock: Clock,
     sealer: Sealer,
     owner: Uuid,
+}
+
+/// Whether the app takes PATCH: what it said of itself, or else what its dialect says.
+pub(super) fn can_patch(capabilities: Option<&Value>, dialect: &Dialect) -> bool {
+    capabilities
+        .and_then(|found| found.get("patch")?.as_bool())
+        .unwrap_or(dialect.patch)
 }
 
 impl Engine {
@@ -174,10 +182,7 @@ impl Engine {
                 }
             }
         }
-        let can_patch = capabilities
-            .as_ref()
-            .and_then(|found| found.get("patch")?.as_bool())
-            .unwrap_or(dialect.patch);
+        let can_patch = can_patch(capabilities.as_ref(), dialect);
         let desk = Desk {
             by: Arc::new(settings.matching.by.clone()),
             client,
@@ -186,13 +191,15 @@ impl Engine {
             clock: self.clock.clone(),
         };
         let plan = Plan {
-            leased,
+            at: (leased.tenant, leased.app),
+            name: &leased.name,
+            mode: leased.mode,
             rules: &rules,
             directory: &self.directory,
             registry: &registry,
             can_patch,
         };
-        self.batches(plan, &desk, &mut health).await
+        self.batches(leased, plan, &desk, &mut health).await
     }
 
     async fn give_up(&self, leased: &Leased, health: &mut Health, words: &str) -> Result<(), Error> {
@@ -213,7 +220,13 @@ impl Engine {
 
     /// Prepares, sends and records until nothing is left. Calls go on while the next batch is prepared and the last one
     /// is recorded; a kill or an error drops the calls, and their intents tell what was under way.
-    async fn batches(&self, plan: Plan<'_>, desk: &Desk, health: &mut Health) -> Result<(), Error> {
+    async fn batches(
+        &self,
+        leased: &Leased,
+        plan: Plan<'_>,
+        desk: &Desk,
+        health: &mut Health,
+    ) -> Result<(), Error> {
         let mut calls: JoinSet<Report> = JoinSet::new();
         let mut ended: Vec<Report> = Vec::new();
         let mut is_dry = false;
@@ -232,7 +245,9 @@ impl Engine {
                     let mut conn = self.db.conn().await?;
                     let now = self.clock.now();
                     let prepared = conn
-                        .transaction::<_, Error, _>(async |conn| prepare(conn, plan, share, now).await)
+                        .transaction::<_, Error, _>(async |conn| {
+                            prepare(conn, leased, plan, share, now).await
+                        })
                         .await?;
                     desk.client.lengthen(until);
                     is_dry = prepared.looked_at == 0;
@@ -259,14 +274,14 @@ impl Engine {
             if ended.len() >= WORTH_A_WRITE || calls.is_empty() {
                 let batch = std::mem::take(&mut ended);
                 let had_some = !batch.is_empty();
-                self.write(plan.leased, batch, health).await?;
+                self.write(leased, batch, health).await?;
                 if health.is_paused() {
                     desk.client.halt();
                 }
                 is_dry &= !had_some;
             }
             if calls.is_empty() && ended.is_empty() && (desk.client.is_halted() || is_over || is_dry) {
-                if is_dry && !desk.client.is_halted() && self.release_waiting(plan.leased).await? {
+                if is_dry && !desk.client.is_halted() && self.release_waiting(leased).await? {
                     is_dry = false;
                     continue;
                 }

@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod members;
 mod patch;
+mod predict;
 mod prepare;
 mod preview;
 mod record;
@@ -35,6 +36,7 @@ pub use admin::{
 };
 pub use engine::{Engine, Worked};
 pub use error::Error;
+pub use predict::{AppInForce, Call, Predicted, UserAfter, predict};
 pub use preview::{Counts, Published, approve_waiting, publish};
 
 /// How long an app is ours before the lease has to be renewed; renewed with every batch.

@@ -12,7 +12,7 @@ use super::record::{Intent, Settled, intend, settle};
 use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::{Error, LEASE_TIME};
-use crate::base::{OperationId, ResourceId};
+use crate::base::{AppId, OperationId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
@@ -24,12 +24,14 @@ use crate::scim::{Object, Registry};
 /// How long an account waits for its manager's account at most, before it is made without the reference.
 const MANAGER_WAIT: TimeDelta = TimeDelta::minutes(5);
 /// The priority of users that waited for their manager once.
-const WAITED: i16 = 6;
+pub(super) const WAITED: i16 = 6;
 
-/// What stays the same during a lease.
+/// What stays the same while an app is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan<'a> {
-    pub leased: &'a Leased,
+    pub at: (TenantId, AppId),
+    pub name: &'a str,
+    pub mode: Mode,
     pub rules: &'a Rules,
     pub directory: &'a Directory,
     pub registry: &'a Registry,
@@ -44,10 +46,10 @@ pub(super) struct Share {
 }
 
 /// What a batch read.
-struct Read {
-    stored: HashMap<ResourceId, Stored>,
-    managers: HashMap<ResourceId, Stored>,
-    references: HashMap<ResourceId, Reference>,
+pub(super) struct Read {
+    pub stored: HashMap<ResourceId, Stored>,
+    pub managers: HashMap<ResourceId, Stored>,
+    pub references: HashMap<ResourceId, Reference>,
     decided: Vec<DecidedValue>,
     to_add: HashMap<ResourceId, Vec<MemberRow>>,
     to_remove: HashMap<ResourceId, Vec<MemberRow>>,
@@ -58,8 +60,8 @@ struct Read {
 pub(super) struct Prepared {
     pub looked_at: usize,
     pub jobs: Vec<Job>,
-    settled: Vec<Settled>,
-    intents: Vec<Intent>,
+    pub settled: Vec<Settled>,
+    pub intents: Vec<Intent>,
     resolving: Vec<OperationId>,
     holds: Vec<NewHold>,
     judged: Vec<ResourceId>,
@@ -67,15 +69,15 @@ pub(super) struct Prepared {
 }
 
 /// Looks at a batch of accounts and writes what is to be done. Needs a transaction; a constant number of statements.
-#[tracing::instrument(name = "delivery.batch.prepare", skip_all, fields(app.id = %plan.leased.app))]
+#[tracing::instrument(name = "delivery.batch.prepare", skip_all, fields(app.id = %leased.app))]
 pub(super) async fn prepare(
     conn: &mut Conn,
+    leased: &Leased,
     plan: Plan<'_>,
     share: Share,
     now: DateTime<Utc>,
 ) -> Result<Prepared, Error> {
-    let leased = plan.leased;
-    let at = (leased.tenant, leased.app);
+    let at = plan.at;
     store::renew(conn, leased, LEASE_TIME).await?;
     let rows = store::take(conn, leased, now, share.limit, share.least_urgent).await?;
     let mut out = Prepared {
@@ -92,7 +94,7 @@ pub(super) async fn prepare(
     settle(conn, at, &out.settled, now).await?;
     intend(conn, (leased.tenant, leased.app, leased.epoch), &out.intents, now).await?;
     store::resolve_under(conn, leased, &out.resolving).await?;
-    if plan.leased.mode == Mode::Live {
+    if plan.mode == Mode::Live {
         let owner = leased.app.uuid();
         guard::close_holds(conn, leased.tenant, owner, &out.judged, &out.holds, now).await?;
         guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
@@ -105,24 +107,34 @@ pub(super) async fn prepare(
 
 impl Plan<'_> {
     async fn read(self, conn: &mut Conn, rows: &[Row]) -> Result<Read, Error> {
-        let leased = self.leased;
         let ids: Vec<ResourceId> = rows.iter().map(|row| row.resource).collect();
-        let stored = self.directory.load(conn, leased.tenant, &ids).await?;
+        let stored = self.directory.load(conn, self.at.0, &ids).await?;
+        self.read_about(conn, rows, stored).await
+    }
+
+    /// What belongs to these accounts, beside the users and groups themselves. A constant number of statements.
+    pub(super) async fn read_about(
+        self,
+        conn: &mut Conn,
+        rows: &[Row],
+        stored: HashMap<ResourceId, Stored>,
+    ) -> Result<Read, Error> {
+        let ids: Vec<ResourceId> = rows.iter().map(|row| row.resource).collect();
         let managers: HashSet<ResourceId> = stored
             .values()
             .filter_map(|stored| manager_of(&stored.object))
             .collect();
         let managers: Vec<ResourceId> = managers.into_iter().collect();
-        let references = store::references(conn, leased, &managers)
+        let references = store::references(conn, self.at, &managers)
             .await?
             .into_iter()
             .collect();
         let managers = if self.rules.settings().reads_manager() && !managers.is_empty() {
-            self.directory.load(conn, leased.tenant, &managers).await?
+            self.directory.load(conn, self.at.0, &managers).await?
         } else {
             HashMap::new()
         };
-        let decided = store::decided(conn, leased, &ids).await?;
+        let decided = store::decided(conn, self.at, &ids).await?;
         let (to_add, to_remove) = self.read_members(conn, rows).await?;
         Ok(Read {
             stored,
@@ -149,11 +161,11 @@ impl Plan<'_> {
             .iter()
             .filter(|row| row.kind == "Group" && row.remote_id.is_some() && row.unknown.is_none())
             .collect();
-        if groups.is_empty() || self.leased.mode != Mode::Live {
+        if groups.is_empty() || self.mode != Mode::Live {
             return Ok((HashMap::new(), HashMap::new()));
         }
         let is_pushed = self.rules.settings().groups.push;
-        let at = (self.leased.tenant, self.leased.app);
+        let at = self.at;
         let batch = i64::from(self.rules.settings().groups.member_batch);
         let wanted: Vec<ResourceId> = groups
             .iter()
@@ -166,7 +178,8 @@ impl Plan<'_> {
         Ok((by_group(add), by_group(remove)))
     }
 
-    fn look(self, row: &Row, read: &Read, now: DateTime<Utc>, out: &mut Prepared) {
+    /// What is to be done about one account: pure. The one way to a call, whether it is made or only foretold.
+    pub(super) fn look(self, row: &Row, read: &Read, now: DateTime<Utc>, out: &mut Prepared) {
         if let Some((operation, action, body, after)) = &row.unknown {
             let expected = expected(after.as_ref(), body.as_ref(), row);
             out.resolving.push(*operation);
@@ -196,7 +209,7 @@ impl Plan<'_> {
         }
         let decision = self.decide(row, read, manager, now);
         if let Next::Create(_) = &decision.next
-            && self.leased.mode == Mode::Live
+            && self.mode == Mode::Live
             && let Some(manager) = manager
             && self.waits_for(row, manager, read)
         {
@@ -323,7 +336,7 @@ impl Plan<'_> {
             let task = self.members_task(row, read, State::InSync);
             let is_held = !decision.held.is_empty();
             match (task, is_held) {
-                (Some(task), _) if self.leased.mode == Mode::Live => self.intend(row, task, settled, out),
+                (Some(task), _) if self.mode == Mode::Live => self.intend(row, task, settled, out),
                 (_, true) => out
                     .settled
                     .push(rest(State::Held, "waits for a decision".to_owned())),
@@ -331,9 +344,8 @@ impl Plan<'_> {
             }
             return;
         }
-        if self.leased.mode != Mode::Live {
-            out.settled
-                .push(rest(State::Pending, would(self.leased.mode, &task)));
+        if self.mode != Mode::Live {
+            out.settled.push(rest(State::Pending, would(self.mode, &task)));
             return;
         }
         self.intend(row, task, settled, out);
@@ -415,14 +427,14 @@ impl Plan<'_> {
 
     fn hold(self, row: &Row, read: &Read, held: &HeldValue) -> NewHold {
         NewHold {
-            owner: self.leased.app.uuid(),
-            app: Some(self.leased.app),
+            owner: self.at.1.uuid(),
+            app: Some(self.at.1),
             person: read.stored.get(&row.resource).and_then(|stored| stored.person),
             resource: Some(row.resource),
             field: held.field.clone(),
             old: held.old.clone(),
             new: held.new.clone(),
-            detail: format!("the app {} holds another value", self.leased.name),
+            detail: format!("the app {} holds another value", self.name),
         }
     }
 }

@@ -464,7 +464,7 @@ statement!(
     "SELECT resource_id, id, action, body, after FROM operation
      WHERE tenant_id = $1 AND app_id = $2 AND resource_id = ANY($3) AND state = 'unknown'"
 );
-type AccountRow = (
+pub(super) type AccountRow = (
     Uuid,
     String,
     Option<String>,
@@ -508,7 +508,7 @@ pub(super) async fn take(
     Ok(rows)
 }
 
-fn read_row(row: AccountRow) -> Row {
+pub(super) fn read_row(row: AccountRow) -> Row {
     let (
         resource,
         kind,
@@ -569,11 +569,11 @@ statement!(
 /// The accounts of these resources, as references need them: the app's id, or whether it will be there soon.
 pub(super) async fn references(
     conn: &mut Conn,
-    leased: &Leased,
+    (tenant, app): (TenantId, AppId),
     ids: &[ResourceId],
 ) -> Result<Vec<(ResourceId, Reference)>, Error> {
     let rows: Vec<(Uuid, Option<String>, bool, Vec<Uuid>)> =
-        References::with((leased.tenant.uuid(), leased.app.uuid(), uuids(ids)))
+        References::with((tenant.uuid(), app.uuid(), uuids(ids)))
             .get_results(conn)
             .await?;
     Ok(rows
@@ -605,11 +605,11 @@ statement!(
 /// The last decision about each field of these resources.
 pub(super) async fn decided(
     conn: &mut Conn,
-    leased: &Leased,
+    (tenant, app): (TenantId, AppId),
     ids: &[ResourceId],
 ) -> Result<Vec<DecidedValue>, Error> {
     let rows: Vec<(Uuid, String, Option<Value>, bool)> =
-        DecidedHolds::with((leased.tenant.uuid(), leased.app.uuid(), uuids(ids)))
+        DecidedHolds::with((tenant.uuid(), app.uuid(), uuids(ids)))
             .get_results(conn)
             .await?;
     Ok(rows

@@ -111,7 +111,9 @@ impl Cause {
         }
     }
 
-    const fn said(self) -> &'static str {
+    /// In words.
+    #[must_use]
+    pub const fn said(self) -> &'static str {
         match self {
             Self::Leaver => "the user is not active",
             Self::OutOfScope => "outside the app's scope",

@@ -16,6 +16,7 @@ mod judges;
 mod killed;
 mod modes;
 mod own_attributes;
+mod predict;
 mod second_tenant;
 mod users;
 

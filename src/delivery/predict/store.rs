@@ -1,0 +1,59 @@
+//! What a forecast reads: accounts without locking them, and everybody who may have one.
+
+use std::collections::HashMap;
+
+use diesel::OptionalExtension;
+use diesel::sql_types::{
+    Array, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use crate::base::{AppId, ResourceId, TenantId};
+use crate::db::{Conn, Statement as _};
+use crate::delivery::Error;
+use crate::delivery::store::{AccountRow, Row, read_row, uuids};
+use crate::statement;
+
+statement!(
+    AccountsAsKnown: (SqlUuid, SqlUuid, Array<SqlUuid>) ->
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt) =
+    "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
+            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority
+     FROM account x
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = ANY($3) AND x.state <> 'unmatched'"
+);
+
+/// These resources' accounts in an app, where there are any.
+pub(in crate::delivery) async fn accounts_of(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    ids: &[ResourceId],
+) -> Result<HashMap<ResourceId, Row>, Error> {
+    let rows: Vec<AccountRow> = AccountsAsKnown::with((tenant.uuid(), app.uuid(), uuids(ids)))
+        .get_results(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(read_row)
+        .map(|row| (row.resource, row))
+        .collect())
+}
+
+statement!(
+    Capabilities: (SqlUuid, SqlUuid) -> (Nullable<Jsonb>,) =
+    "SELECT capabilities FROM app WHERE tenant_id = $1 AND id = $2"
+);
+
+/// What the app said of itself when it was last matched.
+pub(super) async fn capabilities(
+    conn: &mut Conn,
+    tenant: TenantId,
+    app: AppId,
+) -> Result<Option<Value>, Error> {
+    let row: Option<(Option<Value>,)> = Capabilities::with((tenant.uuid(), app.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.and_then(|(capabilities,)| capabilities))
+}
