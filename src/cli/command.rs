@@ -43,6 +43,9 @@ enum Command {
     /// List and show runs, approve or reject their plans, list whom they skipped
     #[command(subcommand)]
     Run(runs::Command),
+    /// List, show and export plans of every cause, approve them whole or in part, reject them
+    #[command(subcommand)]
+    Plan(super::plan::Command),
     /// Say whose records are that nobody else can tell
     #[command(subcommand)]
     Review(review::Command),
@@ -96,6 +99,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Connection(command) => connection::run(command, output).await,
         Command::Sync(command) => sync::run(command, output).await,
         Command::Run(command) => runs::run(command, output).await,
+        Command::Plan(command) => super::plan::run(command, output).await,
         Command::Review(command) => review::run(command, output).await,
         Command::Hold(command) => hold::run(command, output).await,
         Command::Connector(command) => super::connector::run(command, output).await,

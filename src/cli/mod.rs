@@ -21,6 +21,7 @@ mod hold;
 mod migrate;
 mod operation;
 mod output;
+mod plan;
 mod review;
 mod run;
 mod schema;

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::plan::Choice;
 use super::sync::{exit, story, until_it_rests};
 use super::{Client, Error, Exit, Output};
 
@@ -32,6 +33,8 @@ pub(super) enum Command {
         /// Only if this is the plan's hash
         #[arg(long)]
         plan: Option<String>,
+        #[command(flatten)]
+        choice: Choice,
     },
     /// Reject the plan of a waiting run: it never has an effect
     Reject {
@@ -61,9 +64,9 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
     match command {
         Command::List { connection, state } => list(&client, connection, state, output).await,
         Command::Show { id } => show(&client, &id, output).await,
-        Command::Approve { id, plan } => {
+        Command::Approve { id, plan, choice } => {
             let started = client
-                .post(&format!("/runs/{id}/approve"), &json!({ "plan": plan }))
+                .post(&format!("/runs/{id}/approve"), &choice.body(plan)?)
                 .await?;
             let run = until_it_rests(&client, &started, output).await?;
             output.show(&json!({ "run": run }), || story(&run))?;

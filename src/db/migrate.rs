@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-120000_keep_how_far_a_read_came",
     "2026-11-22-130000_hear_webhooks",
     "2026-11-22-140000_keep_bodies_as_text",
+    "2026-11-22-150000_decline_plan_items",
     "2026-11-22-210000_keep_events",
 ];
 

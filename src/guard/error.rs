@@ -21,6 +21,9 @@ pub enum Error {
         /// The hash of the plan that waits, in hexadecimal.
         hash: String,
     },
+    /// A choice names what the plan does not have, or leaves nothing of it.
+    #[error("the choice does not fit the plan: {0}")]
+    Choice(String),
     /// A row holds a word that this version does not know.
     #[error("a stored plan holds the unknown word {word}")]
     UnknownWord {

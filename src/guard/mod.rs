@@ -9,6 +9,7 @@
 //! run while effects happen. A *share* alone never stops one or two people in a small company: see
 //! [`SMALLEST_SHARE`]. Approval names the plan's hash, so nobody approves something else than what was looked at.
 
+mod choice;
 mod error;
 mod freeze;
 mod hold;
@@ -16,12 +17,15 @@ mod judge;
 mod plan;
 mod store;
 
+pub use choice::{Chosen, Picks};
 pub use error::Error;
 pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, forget_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};
 pub use judge::{Limit, Limits, Reason, SMALLEST_SHARE, Sizes, Unit, Verdict, judge};
-pub use plan::{Action, Cause, Item, ItemState, Mark, Plan, PlanState, StoredItem, Writer};
+pub use plan::{
+    Action, Cause, Item, ItemFilter, ItemState, Mark, Plan, PlanFilter, PlanState, StoredItem, Writer,
+};
 pub use store::{
-    close_holds, decide, decide_hold, end, hold, holds, items, mark, noted_items, open_holds, plan,
-    planned_items, rejected_values, supersede,
+    close_holds, decide, decide_hold, decline, end, found_items, hold, holds, item_counts, items, mark,
+    noted_items, open_holds, plan, planned_items, plans, rejected_values, supersede,
 };

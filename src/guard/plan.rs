@@ -25,7 +25,7 @@ macro_rules! words {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            pub(super) fn read(word: &str) -> Result<Self, Error> {
+            pub(in crate::guard) fn read(word: &str) -> Result<Self, Error> {
                 match word {
                     $($word => Ok(Self::$variant),)+
                     _ => Err(Error::UnknownWord { word: word.to_owned() }),
@@ -103,6 +103,8 @@ words!(
         Applied = "applied",
         /// What it stood on moved, or the store refused: see its note.
         Refused = "refused",
+        /// Whoever approved the rest of the plan left it out: it has no effect.
+        Declined = "declined",
     }
 );
 
@@ -134,6 +136,30 @@ pub struct StoredItem {
     pub state: ItemState,
     /// What was said when it was refused.
     pub note: Option<String>,
+}
+
+/// Which plans to list.
+#[derive(Debug, Clone, Default)]
+pub struct PlanFilter {
+    /// In one state.
+    pub state: Option<PlanState>,
+    /// Of one cause.
+    pub cause: Option<Cause>,
+    /// Of one run or app.
+    pub owner: Option<Uuid>,
+    /// Older than this one.
+    pub before: Option<PlanId>,
+}
+
+/// Which items of a plan to look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ItemFilter {
+    /// With one action.
+    pub action: Option<Action>,
+    /// In one state.
+    pub state: Option<ItemState>,
+    /// About one person.
+    pub person: Option<PersonId>,
 }
 
 /// What became of an item.

@@ -1,5 +1,11 @@
 //! The tables of the guard.
 
+mod choose;
+mod look;
+
+pub use choose::decline;
+pub use look::{found_items, item_counts, plans};
+
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{
@@ -102,7 +108,7 @@ pub(super) async fn seal(
     Ok(())
 }
 
-type PlanRow = (
+pub(super) type PlanRow = (
     String,
     Uuid,
     String,
@@ -132,7 +138,7 @@ pub async fn plan(conn: &mut Conn, tenant: TenantId, id: PlanId) -> Result<Optio
     row.map(|row| read_plan(id, row)).transpose()
 }
 
-fn read_plan(id: PlanId, row: PlanRow) -> Result<Plan, Error> {
+pub(super) fn read_plan(id: PlanId, row: PlanRow) -> Result<Plan, Error> {
     let (cause, owner, state, hash, counts, verdict, created_at, decided_at, decided_by) = row;
     Ok(Plan {
         id,
@@ -148,7 +154,7 @@ fn read_plan(id: PlanId, row: PlanRow) -> Result<Plan, Error> {
     })
 }
 
-type ItemRow = (
+pub(super) type ItemRow = (
     i32,
     String,
     Option<Uuid>,
@@ -206,7 +212,7 @@ pub async fn planned_items(
     rows.into_iter().map(read_item).collect()
 }
 
-fn read_item(row: ItemRow) -> Result<StoredItem, Error> {
+pub(super) fn read_item(row: ItemRow) -> Result<StoredItem, Error> {
     let (ordinal, action, person, resource, base_version, diff, reason, state, note) = row;
     Ok(StoredItem {
         ordinal,

@@ -40,7 +40,8 @@ pub use connection::{
 pub use engine::Engine;
 pub use error::Error;
 pub use inbound::inbound_connection;
-pub use run::{Outcome, Run, RunCause, RunFilter, RunState, Severity};
+pub use plan::Planned;
+pub use run::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,
     keep_oauth_client, oauth_client, remove_oauth_client,

@@ -37,6 +37,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::document::routes)
     .configure(api::freezes::routes)
     .configure(api::holds::routes)
+    .configure(api::plans::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
     .configure(api::apps::routes)

@@ -43,6 +43,7 @@ impl From<guard::Error> for Problem {
             guard::Error::OtherPlan { hash } => {
                 Self::conflict("other-plan", text).with("plan_hash", json!(hash))
             }
+            guard::Error::Choice(_) => Self::unprocessable("invalid-choice", text),
             error @ guard::Error::UnknownWord { .. } => Self::internal(&error),
         }
     }

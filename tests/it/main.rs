@@ -32,6 +32,7 @@ mod judges;
 mod kit;
 mod migrations;
 mod payroll;
+mod plans;
 mod push;
 mod real_input;
 mod routes;

@@ -97,8 +97,11 @@ async fn leap_10_a_change_moves_only_what_changed() {
         paths,
         [
             "title",
-            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
-        ]
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+            "groups",
+            "groups"
+        ],
+        "and it enters one group and leaves another"
     );
 }
 

@@ -270,7 +270,7 @@ fn shown(kind: Option<&ResourceType>, mut line: Value) -> Value {
     line
 }
 
-fn masked(kind: &ResourceType, path: &str, value: Value) -> Value {
+pub(super) fn masked(kind: &ResourceType, path: &str, value: Value) -> Value {
     if is_sensitive(kind, path) {
         MASK.into()
     } else {

@@ -24,6 +24,9 @@ pub(in crate::sync) struct Effect {
     /// HR holds the user disabled after this.
     #[serde(skip_serializing_if = "is_false")]
     pub disabled: bool,
+    /// HR held the user disabled, and lifts that.
+    #[serde(skip_serializing_if = "is_false")]
+    pub lifts: bool,
     /// Whose user, made by the same plan, becomes the manager as soon as it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_waits: Option<PersonId>,

@@ -19,6 +19,8 @@ mod sizes;
 mod steps;
 pub(in crate::sync) mod store;
 mod surroundings;
+mod view;
 
 pub(in crate::sync) use effect::{Effect, GroupAt};
 pub(in crate::sync) use steps::plan;
+pub use view::Planned;

@@ -331,6 +331,7 @@ impl<'a> Deciding<'a> {
             effect.object.get_or_insert_with(|| user.object.clone());
         }
         if back && !effect.disabled {
+            effect.lifts = true;
             return (Action::Update, format!("back again: {}", verdict.rule));
         }
         (self.update_or_skip(effect), "changed in HR".to_owned())

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Outcome, Run, RunCause, RunFilter, RunState, Severity, store};
+use super::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity, plans, store};
 use crate::audit;
 use crate::base::{ConnectionId, RunId, TenantId};
 use crate::db::{Conn, Transactional as _};
@@ -148,23 +148,24 @@ impl Engine {
         Ok(store::outcomes(&mut conn, run, severities, after, records).await?)
     }
 
-    /// Approves the plan of a waiting run; it is applied next. With `hash`, only if that is the plan's.
+    /// Approves the plan of a waiting run, whole or in part; it is applied next.
     ///
     /// # Errors
     /// [`Error::RunState`] when it does not wait or another run of its connection is under way,
-    /// [`guard::Error::OtherPlan`], or when the store refuses.
+    /// [`guard::Error::OtherPlan`], [`guard::Error::Choice`], or when the store refuses.
     #[tracing::instrument(name = "sync.run.approve", skip_all, fields(run.id = %id))]
     pub async fn approve(
         &self,
         tenant: TenantId,
         id: RunId,
-        hash: Option<&str>,
+        approval: &Approval,
         actor: &str,
     ) -> Result<Run, Error> {
         let mut conn = self.conn().await?;
         let run = conn
             .transaction(async |conn| {
-                self.decide(conn, tenant, id, Decision::Approve, hash, actor).await?;
+                self.decide(conn, tenant, id, Decision::Approve, approval, actor)
+                    .await?;
                 if !store::leave_approval(conn, tenant, id, RunState::Applying, None).await? {
                     return Err(Error::RunState {
                         run: id.to_string(),
@@ -180,17 +181,27 @@ impl Engine {
         Ok(run)
     }
 
-    /// Rejects the plan of a waiting run: it never has an effect.
+    /// Rejects the plan of a waiting run: it never has an effect. With `hash`, only if that is the plan's.
     ///
     /// # Errors
     /// As [`Engine::approve`].
     #[tracing::instrument(name = "sync.run.reject", skip_all, fields(run.id = %id))]
-    pub async fn reject(&self, tenant: TenantId, id: RunId, actor: &str) -> Result<Run, Error> {
+    pub async fn reject(
+        &self,
+        tenant: TenantId,
+        id: RunId,
+        hash: Option<&str>,
+        actor: &str,
+    ) -> Result<Run, Error> {
         let now = self.clock.now();
+        let approval = Approval {
+            hash: hash.map(str::to_owned),
+            ..Approval::default()
+        };
         let mut conn = self.conn().await?;
         conn.transaction(async |conn| {
             let run = self
-                .decide(conn, tenant, id, Decision::Reject, None, actor)
+                .decide(conn, tenant, id, Decision::Reject, &approval, actor)
                 .await?;
             store::leave_approval(conn, tenant, id, RunState::Rejected, Some(now)).await?;
             read::store::clear(conn, &run).await?;
@@ -208,7 +219,7 @@ impl Engine {
         tenant: TenantId,
         id: RunId,
         decision: Decision,
-        hash: Option<&str>,
+        approval: &Approval,
         actor: &str,
     ) -> Result<Run, Error> {
         let now = self.clock.now();
@@ -219,22 +230,14 @@ impl Engine {
                 problem: format!("does not wait for approval: it is {}", run.state.as_str()),
             });
         };
-        guard::decide(conn, tenant, plan, decision, hash, actor, now).await?;
+        let declined = plans::decide(conn, now, (tenant, plan), decision, approval, actor).await?;
         let action = match decision {
             Decision::Approve => "run.approve",
             Decision::Reject => "run.reject",
         };
-        let detail = json!({ "plan": plan });
-        audit::note(
-            conn,
-            Some(tenant),
-            now,
-            actor,
-            action,
-            &format!("run:{id}"),
-            detail,
-        )
-        .await?;
+        let subject = format!("run:{id}");
+        let detail = json!({ "plan": plan, "declined": declined });
+        audit::note(conn, Some(tenant), now, actor, action, &subject, detail).await?;
         Ok(run)
     }
 

@@ -10,8 +10,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    apps, clients, connections, connectors, consents, freezes, holds, operations, reviews, runs, schemas,
-    status, tenants, tokens, user, users, webhooks,
+    apps, clients, connections, connectors, consents, freezes, holds, operations, plans, reviews, runs,
+    schemas, status, tenants, tokens, user, users, webhooks,
 };
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -56,6 +56,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(connectors::Api::openapi());
     document.merge(freezes::Api::openapi());
     document.merge(holds::Api::openapi());
+    document.merge(plans::Api::openapi());
     document.merge(reviews::Api::openapi());
     document.merge(runs::Api::openapi());
     document.merge(apps::Api::openapi());

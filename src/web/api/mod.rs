@@ -13,6 +13,7 @@ pub mod freezes;
 pub mod holds;
 mod list;
 pub mod operations;
+pub mod plans;
 pub mod reviews;
 pub mod runs;
 pub mod schemas;

@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
+use super::plans::{ApprovalBody, page_of};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{RunId, TenantId};
-use crate::guard::Plan;
+use crate::guard::{ItemFilter, Plan};
+use crate::insight::ItemView;
 use crate::sync::{Engine, Error, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 
 /// How many records are read together when outcomes are streamed.
@@ -190,7 +192,7 @@ async fn show(
 /// Lists what a run's plan would do, or did, item by item.
 #[utoipa::path(
     get, path = "/api/v1/runs/{id}/items", tag = "runs", params(("id" = String, Path), PageQuery),
-    responses((status = 200, description = "items: ordinal, action, person, user, reason, changes, state, note")),
+    responses((status = 200, description = "items: ordinal, action, person, user, state, reason, note, changes (path, old, new)")),
     security(("token" = ["provisioning:read"])),
 )]
 #[get("/api/v1/runs/{id}/items")]
@@ -199,33 +201,15 @@ async fn list_items(
     caller: ApiCaller<ProvisioningRead>,
     id: Path<String>,
     page: Query<PageQuery>,
-) -> Result<Json<List<Value>>, Problem> {
-    let limit = page.limit()?;
+) -> Result<Json<List<ItemView>>, Problem> {
     let run = state.sync.run(caller.tenant, id_of(&id)?).await?;
-    let after: Option<i32> = page.after()?;
-    let found = state
-        .sync
-        .plan_items(&run, after.unwrap_or_default(), limit.saturating_add(1))
-        .await?;
-    let items = found
-        .into_iter()
-        .map(|item| {
-            json!({
-                "ordinal": item.ordinal,
-                "action": item.item.action,
-                "person": item.item.person,
-                "user": item.item.resource,
-                "reason": item.item.reason,
-                "changes": item.item.diff.get("delta"),
-                "groups": item.item.diff.get("groups"),
-                "state": item.state,
-                "note": item.note,
-            })
-        })
-        .collect();
-    Ok(Json(List::page(items, limit, |item: &Value| {
-        item.get("ordinal").map(Value::to_string).unwrap_or_default()
-    })))
+    let found = match run.plan {
+        Some(plan) => page_of(&state, caller.tenant, plan, &ItemFilter::default(), &page).await?,
+        None => List::page(Vec::new(), page.limit()?, |item: &ItemView| {
+            item.ordinal.to_string()
+        }),
+    };
+    Ok(Json(found))
 }
 
 /// How outcomes are asked for.
@@ -393,17 +377,9 @@ impl Walk {
     }
 }
 
-/// An approval.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-struct Approval {
-    /// The plan's hash, or its first 8 digits or more: approves only that plan.
-    plan: Option<String>,
-}
-
-/// Approves the plan of a waiting run. It is applied next: ask for the run until it rests.
+/// Approves the plan of a waiting run, whole or in part. It is applied next: ask for the run until it rests.
 #[utoipa::path(
-    post, path = "/api/v1/runs/{id}/approve", tag = "runs", params(("id" = String, Path)), request_body = Approval,
+    post, path = "/api/v1/runs/{id}/approve", tag = "runs", params(("id" = String, Path)), request_body = ApprovalBody,
     responses((status = 202, body = RunBody), (status = 409, description = "it does not wait, or it is another plan")),
     security(("token" = ["admin"])),
 )]
@@ -412,14 +388,14 @@ async fn approve(
     state: Data<State>,
     caller: ApiCaller<Admin>,
     id: Path<String>,
-    approval: Json<Approval>,
+    approval: Json<ApprovalBody>,
 ) -> Result<HttpResponse, Problem> {
     let run = state
         .sync
         .approve(
             caller.tenant,
             id_of(&id)?,
-            approval.plan.as_deref(),
+            &approval.into_inner().read()?,
             &caller.actor(),
         )
         .await?;
@@ -440,7 +416,7 @@ async fn reject(
 ) -> Result<Json<RunBody>, Problem> {
     let run = state
         .sync
-        .reject(caller.tenant, id_of(&id)?, &caller.actor())
+        .reject(caller.tenant, id_of(&id)?, None, &caller.actor())
         .await?;
     Ok(Json(body(&state.sync, run).await?))
 }
