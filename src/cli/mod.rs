@@ -22,6 +22,7 @@ mod migrate;
 mod operation;
 mod output;
 mod plan;
+mod past;
 mod review;
 mod run;
 mod schema;

@@ -47,7 +47,7 @@ pub(super) fn line(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|cell| cell.to_uppercase()).collect();
     let mut widths: Vec<usize> = Vec::new();
     for row in std::iter::once(&head).chain(rows) {

@@ -3,16 +3,35 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output};
+use super::{Client, Error, Exit, Output, past};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Find people and users by whatever you hold: e-mail address, user name, employee number, id in HR or in a client
     Find(Find),
-    /// Show where a user comes from, who holds it, and whose value stands in each attribute
+    /// Show where each value of a user comes from (record, field, mapping line, run), and what each app holds and why
     Explain {
-        /// The user's id, its person's, or the id it had before it was deleted
+        /// The user's id, its person's, the id it had before it was deleted, or what `find` takes
         id: String,
+    },
+    /// Show a user with its story, or as it stood at a past instant
+    Show {
+        /// The user's id, its person's, or what `find` takes
+        id: String,
+        /// An instant by RFC 3339, such as 2026-11-22T08:00:00Z
+        #[arg(long)]
+        at: Option<String>,
+    },
+    /// Show what differs between a user and its accounts at two instants
+    Diff {
+        /// The user's id, its person's, or what `find` takes
+        id: String,
+        /// The first instant by RFC 3339
+        #[arg(long)]
+        from: String,
+        /// The second; now without it
+        #[arg(long)]
+        to: Option<String>,
     },
     /// Show what changed of a user or group, the newest first
     History {
@@ -39,6 +58,9 @@ pub(super) enum Command {
     Provisioning {
         /// The user's id
         id: String,
+        /// As it stood at this instant, by RFC 3339
+        #[arg(long)]
+        at: Option<String>,
     },
 }
 
@@ -63,7 +85,10 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
     let client = Client::from_env()?;
     match command {
         Command::Find(find) => seek(&client, &find, output).await,
-        Command::Explain { id } => explain(&client, &id, output).await,
+        Command::Explain { id } => past::explain(&client, &id, output).await,
+        Command::Show { id, at: None } => story(&client, &id, output).await,
+        Command::Show { id, at: Some(at) } => past::show(&client, &id, &at, output).await,
+        Command::Diff { id, from, to } => past::diff(&client, &id, &from, to.as_deref(), output).await,
         Command::History { id } => history(&client, &id, output).await,
         Command::Suspend { id, reason } => {
             let body = client
@@ -91,16 +116,36 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             })?;
             Ok(Exit::Done)
         }
-        Command::Provisioning { id } => provisioning(&client, &id, output).await,
+        Command::Provisioning { id, at } => provisioning(&client, &id, at.as_deref(), output).await,
     }
 }
 
-fn text(value: &Value, member: &str) -> String {
+pub(super) fn text(value: &Value, member: &str) -> String {
     value
         .get(member)
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
+}
+
+/// The id of whom somebody means: an id as it is, anything else as `find` would find it, if it is one.
+pub(super) async fn known_id(client: &Client, what: &str) -> Result<String, Error> {
+    if what.parse::<uuid::Uuid>().is_ok() {
+        return Ok(what.to_owned());
+    }
+    let mut ids = Vec::new();
+    for kind in KINDS {
+        let page = client.get("/users", &[(kind, what)]).await?;
+        for item in items(&page, "items") {
+            let id = [text(item, "id"), text(item, "person")].into_iter().find(|id| !id.is_empty());
+            ids.extend(id.filter(|id| !ids.contains(id)));
+        }
+    }
+    match <[String; 1]>::try_from(ids) {
+        Ok([id]) => Ok(id),
+        Err(ids) if ids.is_empty() => Err(Error::Usage("nobody is known by that".to_owned())),
+        Err(ids) => Err(Error::Usage(format!("it fits several: name one of {}", ids.join(", ")))),
+    }
 }
 
 async fn seek(client: &Client, find: &Find, output: Output) -> Result<Exit, Error> {
@@ -146,9 +191,15 @@ async fn seek(client: &Client, find: &Find, output: Output) -> Result<Exit, Erro
     })
 }
 
-async fn provisioning(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
-    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    let body = client.get(&format!("/users/{id}/provisioning"), &[]).await?;
+async fn provisioning(
+    client: &Client,
+    id: &str,
+    at: Option<&str>,
+    output: Output,
+) -> Result<Exit, Error> {
+    let query: Vec<(&str, &str)> = at.map(|at| ("at", at)).into_iter().collect();
+    let path = format!("/users/{}/provisioning", escaped(id));
+    let body = client.get(&path, &query).await?;
     let rows: Vec<Vec<String>> = body
         .get("accounts")
         .and_then(Value::as_array)
@@ -168,17 +219,17 @@ async fn provisioning(client: &Client, id: &str, output: Output) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn escaped(id: &str) -> String {
+pub(super) fn escaped(id: &str) -> String {
     url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
 }
 
 /// The items of a member that is a list.
-fn items<'v>(body: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
+pub(super) fn items<'v>(body: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
     body.get(member).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// A party or doer: its name, or what it is.
-fn who(value: Option<&Value>) -> String {
+pub(super) fn who(value: Option<&Value>) -> String {
     let Some(value) = value else { return String::new() };
     let kind = ["by", "party"]
         .iter()
@@ -190,7 +241,7 @@ fn who(value: Option<&Value>) -> String {
     }
 }
 
-fn short(value: Option<&Value>) -> String {
+pub(super) fn short(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -198,8 +249,9 @@ fn short(value: Option<&Value>) -> String {
     }
 }
 
-async fn explain(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
-    let body = client.get(&format!("/users/{}", escaped(id)), &[]).await?;
+async fn story(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
+    let id = known_id(client, id).await?;
+    let body = client.get(&format!("/users/{}", escaped(&id)), &[]).await?;
     if !output.json {
         let state = match (body.get("id"), body.get("active").and_then(Value::as_bool)) {
             (None | Some(Value::Null), _) => "",

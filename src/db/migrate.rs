@@ -49,6 +49,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-140000_keep_bodies_as_text",
     "2026-11-22-150000_decline_plan_items",
     "2026-11-22-210000_keep_events",
+    "2026-11-22-220000_remember_states_of_accounts",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.

@@ -37,15 +37,22 @@ impl Directory {
         }
         tombstone::leave(conn, tenant, &stored, cause).await?;
         member::leave_all(conn, (tenant, id), cause).await?;
+        if kind.membership().is_some() {
+            member::let_all_go(conn, (tenant, id), (&stored.kind, stored.version), cause).await?;
+        }
         if kind.name == "User" {
             leave_reports(conn, (tenant, id), &kind, cause).await?;
+        }
+        let mut lines = log::differences(&kind, &stored.object, &Object::new());
+        if !stored.disabled_by.is_empty() {
+            lines.push(log::line("disabledBy", Some(stored.disabled_by.into()), None));
         }
         let line = Line {
             id,
             kind: stored.kind,
             version: stored.version,
             person: stored.person,
-            entry: Entry::of(&log::differences(&kind, &stored.object, &Object::new()).into()),
+            entry: Entry::of(&lines.into()),
         };
         insert_changes(conn, tenant, "delete", &[line], cause.now, &cause.origin).await?;
         store::delete(conn, tenant, id).await?;

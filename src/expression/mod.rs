@@ -32,6 +32,7 @@ mod fields;
 mod filters;
 mod logic;
 mod names;
+mod reads;
 mod scan;
 
 /// What an expression is run against: made by [`employee_context`] or [`user_context`].

@@ -12,4 +12,13 @@ pub enum Error {
     /// A value that no search can be made of.
     #[error("this cannot be searched for: {0}")]
     Value(String),
+    /// The log no longer reaches back so far.
+    #[error("what was then is no longer kept")]
+    Forgotten,
+    /// Another module refused.
+    #[error("what is stored could not be read")]
+    Sync(#[from] crate::sync::Error),
+    /// The settings of an app could not be read.
+    #[error("the settings of an app could not be read")]
+    Provision(#[from] crate::provision::Error),
 }

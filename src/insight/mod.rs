@@ -2,14 +2,16 @@
 //!
 //! *Comes in:* a tenant, and what the asker holds: an e-mail address, a number, a name. *Goes out:* accounts by state
 //! per app ([`status`](fn@status)), people and users ([`find`](fn@find)),
-//! one user with its story ([`explain`](fn@explain)), the items of plans as people read them
-//! ([`plan_items`]). *Owns:* no table; reads those of the modules below.
+//! one user with its story ([`explain`](fn@explain)) and where each value comes from ([`lineage`](fn@lineage)), the items of plans as
+//! people read them ([`plan_items`]), what stood at a past instant ([`resource_at`]). *Owns:* no table; reads those of the modules below.
 //! *Must not know:* HTTP.
 
 mod error;
 mod explain;
 mod find;
 mod plan;
+mod lineage;
+mod past;
 mod status;
 mod store;
 
@@ -17,4 +19,10 @@ pub use error::Error;
 pub use explain::{Change, Doer, Explained, Source, Standing, explain, history};
 pub use find::{By, Person, find};
 pub use plan::{ITEM_COLUMNS, ItemChange, ItemView, item_rows, plan_items};
+pub use lineage::{
+    AppLine, AttributeLine, FieldPlace, Held, LineOfMapping, Lineage, RecordOf, Sent, Step, lineage,
+};
+pub use past::{
+    AccountMoved, MembersMoved, Moved, Past, PastAccount, PastMember, accounts_at, masked, members_at, moved, resource_at,
+};
 pub use status::{AppStatus, FrozenView, Status, frozen, status};

@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod hold;
 mod inbound;
+mod lineage;
 mod plan;
 mod read;
 mod review;
@@ -42,6 +43,7 @@ pub use error::Error;
 pub use inbound::inbound_connection;
 pub use plan::Planned;
 pub use run::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity};
+pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,
     keep_oauth_client, oauth_client, remove_oauth_client,

@@ -57,6 +57,27 @@ pub(super) struct Mapped {
     pub(super) from: Expression,
     pub(super) policy: Policy,
     pub(super) clear_when_empty: bool,
+    /// The customer wrote it; else it is the default's.
+    pub(super) is_own: bool,
+}
+
+/// One line as it is told to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineView {
+    /// Its name in `[mapping]`: `emails.work`.
+    pub name: String,
+    /// The attribute that it writes, as a path of a difference: `emails`.
+    pub path: String,
+    /// The expression.
+    pub from: String,
+    /// The fields that the expression reads, each with its parts: `["entity", "id"]`.
+    pub fields: Vec<Vec<String>>,
+    /// What happens to a value that is there already.
+    pub policy: Policy,
+    /// Whether an empty source value clears the attribute.
+    pub clear_when_empty: bool,
+    /// The connection file says it; else the default mapping does.
+    pub is_own: bool,
 }
 
 #[derive(Debug)]
@@ -122,6 +143,19 @@ impl Mapping {
         &self.0.kind
     }
 
+    /// Its lines.
+    pub fn lines(&self) -> impl Iterator<Item = LineView> {
+        self.0.lines.iter().map(|line| LineView {
+            name: line.target.path.clone(),
+            path: line.target.attribute_path(),
+            from: line.from.text().to_owned(),
+            fields: line.from.reads("employee"),
+            policy: line.policy,
+            clear_when_empty: line.clear_when_empty,
+            is_own: line.is_own,
+        })
+    }
+
     /// What it writes, as paths of a difference: `name.givenName`, `emails`.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {
@@ -154,6 +188,7 @@ fn line(
         from,
         policy: own.policy,
         clear_when_empty: own.clear_when_empty,
+        is_own: false,
     })
 }
 
@@ -182,7 +217,10 @@ fn override_line(
             ));
         }
     };
-    let mapped = line(kind, fields, path, &text, own)?;
+    let mapped = Mapped {
+        is_own: true,
+        ..line(kind, fields, path, &text, own)?
+    };
     match place.and_then(|place| lines.get_mut(place)) {
         Some(slot) => *slot = mapped,
         None => lines.push(mapped),

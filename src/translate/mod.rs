@@ -31,7 +31,7 @@ pub use error::{MappingError, Missing};
 pub use group::{GroupKey, groups};
 pub use inbound::employee;
 pub use manager::set_manager;
-pub use mapping::Mapping;
+pub use mapping::{LineView, Mapping};
 pub use user::{HeldField, HeldPart, Translated, release, user};
 
 #[cfg(test)]

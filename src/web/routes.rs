@@ -42,6 +42,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::runs::routes)
     .configure(api::apps::routes)
     .configure(api::operations::routes)
+    .configure(api::past::routes)
     .configure(api::schemas::routes)
     .configure(api::status::routes)
     .configure(api::tenants::routes)

@@ -259,7 +259,7 @@ pub(crate) fn file(name: &str, base_url: &str, more: &Value) -> Value {
 }
 
 /// Applies and publishes an app; panics unless it is in force at once.
-async fn publish(bridge: &Bridge, file: &Value) {
+pub(crate) async fn publish(bridge: &Bridge, file: &Value) {
     let (status, body) = try_publish(bridge, file).await;
     assert_eq!(status, 200, "{body}");
 }
@@ -276,7 +276,7 @@ async fn try_publish(bridge: &Bridge, file: &Value) -> (u16, Value) {
 }
 
 /// Makes a user over SCIM; its id.
-async fn user(bridge: &Bridge, name: &str, more: &Value) -> String {
+pub(crate) async fn user(bridge: &Bridge, name: &str, more: &Value) -> String {
     let mut body =
         json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "active": true});
     body.as_object_mut()
@@ -286,7 +286,7 @@ async fn user(bridge: &Bridge, name: &str, more: &Value) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-async fn scim(bridge: &Bridge, method: Method, path: &str, body: &Value) -> Value {
+pub(crate) async fn scim(bridge: &Bridge, method: Method, path: &str, body: &Value) -> Value {
     let request = bridge
         .request(method, path)
         .header("content-type", "application/scim+json")
@@ -296,7 +296,7 @@ async fn scim(bridge: &Bridge, method: Method, path: &str, body: &Value) -> Valu
     body
 }
 
-async fn patch(bridge: &Bridge, path: &str, operations: &Value) {
+pub(crate) async fn patch(bridge: &Bridge, path: &str, operations: &Value) {
     let body =
         json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations});
     scim(bridge, Method::PATCH, path, &body).await;

@@ -9,6 +9,9 @@ use crate::directory::batch::{Line, insert_changes};
 use crate::directory::log::Entry;
 use crate::directory::{Cause, Directory, Error, GroupRef, MemberRow};
 
+/// Members that one row of the log tells of when a group goes.
+const LET_GO_AT_ONCE: i64 = 10_000;
+
 /// Who really was added and removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MembersWritten {
@@ -101,6 +104,35 @@ pub(in crate::directory) async fn leave_all(
         insert_changes(conn, tenant, "members", &lines, cause.now, &cause.origin).await?;
     }
     Ok(())
+}
+
+/// Logs that a group that goes lets its members go, so that the log alone tells who was in it; the rows go with the group.
+pub(in crate::directory) async fn let_all_go(
+    conn: &mut Conn,
+    (tenant, group): (TenantId, ResourceId),
+    (kind, version): (&str, i64),
+    cause: &Cause,
+) -> Result<(), Error> {
+    let mut after = None;
+    loop {
+        let members = store::members_of(conn, (tenant, group), after, LET_GO_AT_ONCE).await?;
+        let ids: Vec<ResourceId> = members.iter().map(|member| member.id).collect();
+        let Some(last) = ids.last().copied() else {
+            return Ok(());
+        };
+        after = Some(last);
+        let line = Line {
+            id: group,
+            kind: kind.to_owned(),
+            version,
+            person: None,
+            entry: Entry::of_members(&[], &ids),
+        };
+        insert_changes(conn, tenant, "members", &[line], cause.now, &cause.origin).await?;
+        if i64::try_from(ids.len()).unwrap_or(i64::MAX) < LET_GO_AT_ONCE {
+            return Ok(());
+        }
+    }
 }
 
 /// Refuses groups as members of a group that is among their own, direct or through others, and keeps others of the

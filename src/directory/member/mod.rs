@@ -12,7 +12,7 @@ mod one;
 mod store;
 
 pub use change::MembersWritten;
-pub(super) use change::{Delta, finish, leave_all, refuse_cycle};
+pub(super) use change::{Delta, finish, leave_all, let_all_go, refuse_cycle};
 pub(super) use store::{
     TooManyGroups, add, hold_with_groups, kinds_of, name, remove, remove_all_but, remove_where, show_groups,
     show_indirect,

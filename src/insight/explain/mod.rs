@@ -17,7 +17,7 @@ use crate::directory::{Directory, Stored, Tombstone};
 use crate::scim::{AttrPath, ResourceType, diff};
 
 /// What stands in place of a sensitive value.
-const MASK: &str = "(hidden)";
+pub(super) const MASK: &str = "(hidden)";
 /// The most members that a line of the history names.
 const MEMBERS: usize = 100;
 
@@ -35,6 +35,12 @@ pub struct Doer {
     /// The token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Uuid>,
+    /// The settings revision of the connection that the run had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i32>,
+    /// The connection by its id.
+    #[serde(skip)]
+    pub connection: Option<Uuid>,
 }
 
 /// An attribute that has a value.
@@ -107,6 +113,17 @@ pub async fn explain(
     tenant: TenantId,
     id: ResourceId,
 ) -> Result<Option<Explained>, Error> {
+    explain_to(conn, directory, tenant, id, false).await
+}
+
+/// The same for somebody who may see sensitive values, or not.
+pub(super) async fn explain_to(
+    conn: &mut Conn,
+    directory: &Directory,
+    tenant: TenantId,
+    id: ResourceId,
+    shows_sensitive: bool,
+) -> Result<Option<Explained>, Error> {
     let Some(found) = seek(conn, directory, tenant, id).await? else {
         return Ok(None);
     };
@@ -117,7 +134,7 @@ pub async fn explain(
         None => Vec::new(),
     };
     let attributes = match &user {
-        Some(user) => attributes(conn, directory, tenant, user, &names).await?,
+        Some(user) => attributes(conn, directory, tenant, user, (&names, shows_sensitive)).await?,
         None => Vec::new(),
     };
     Ok(Some(Explained {
@@ -170,7 +187,7 @@ async fn attributes(
     directory: &Directory,
     tenant: TenantId,
     user: &Stored,
-    names: &Names,
+    (names, shows_sensitive): (&Names, bool),
 ) -> Result<Vec<Standing>, Error> {
     let registry = directory.registry(conn, tenant).await?;
     let Some(kind) = registry.kind(&user.kind) else {
@@ -191,7 +208,10 @@ async fn attributes(
                 .filter(|_| is_hr)
                 .find_map(|(connection, rules)| Some((connection, rules.get(&line.path)?.as_str()?)));
             Standing {
-                value: masked(kind, &line.path, line.after.unwrap_or_default()),
+                value: match shows_sensitive {
+                    true => line.after.unwrap_or_default(),
+                    false => masked(kind, &line.path, line.after.unwrap_or_default()),
+                },
                 authority: rule.map(|(_, rule)| rule.to_owned()),
                 connection: rule.map(|(connection, _)| connection.clone()),
                 writer: writers
@@ -244,7 +264,7 @@ fn lines(delta: Option<Value>) -> Vec<Value> {
 }
 
 /// A line as it may be shown: sensitive values masked, long lists of members cut.
-fn shown(kind: Option<&ResourceType>, mut line: Value) -> Value {
+pub(super) fn shown(kind: Option<&ResourceType>, mut line: Value) -> Value {
     let path = line
         .get("path")
         .and_then(Value::as_str)
@@ -278,7 +298,8 @@ pub(super) fn masked(kind: &ResourceType, path: &str, value: Value) -> Value {
     }
 }
 
-fn is_sensitive(kind: &ResourceType, path: &str) -> bool {
+/// Whether only those with the scope for it see what is at a path.
+pub(super) fn is_sensitive(kind: &ResourceType, path: &str) -> bool {
     AttrPath::parse(path)
         .and_then(|path| kind.place(&path))
         .is_some_and(|place| place.attribute.sensitive || place.leaf().sensitive)
@@ -312,6 +333,11 @@ impl Names {
             name: self.of(id("connection").or_else(|| id("client"))),
             run: id("run"),
             token: id("token"),
+            revision: origin
+                .get("revision")
+                .and_then(Value::as_i64)
+                .and_then(|revision| i32::try_from(revision).ok()),
+            connection: id("connection"),
         }
     }
 }

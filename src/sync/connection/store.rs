@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -315,6 +317,23 @@ pub(in crate::sync) async fn revision(
         .await
         .optional()?;
     Ok(row.map(read_revision))
+}
+
+statement!(
+    RevisionsOf: (SqlUuid, Array<SqlUuid>, Array<Integer>) -> (SqlUuid, Text, Integer, Jsonb) =
+    "SELECT c.id, c.name, r.revision, r.body FROM UNNEST($2, $3) AS wanted (id, revision)
+     JOIN setting_revision r ON r.tenant_id = $1 AND r.owner_id = wanted.id AND r.revision = wanted.revision
+     JOIN connection c ON c.tenant_id = $1 AND c.id = wanted.id"
+);
+
+/// The bodies of revisions of several connections, without their secrets: connection, its name, revision, body.
+pub(in crate::sync) async fn revisions_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    wanted: &[(ConnectionId, i32)],
+) -> Result<Vec<(Uuid, String, i32, Value)>, QueryError> {
+    let (ids, numbers): (Vec<Uuid>, Vec<i32>) = wanted.iter().map(|(id, number)| (id.uuid(), *number)).unzip();
+    RevisionsOf::with((tenant.uuid(), ids, numbers)).load(conn).await
 }
 
 /// The latest 100 revisions, newest first, without their secrets.

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    apps, clients, connections, connectors, consents, freezes, holds, operations, plans, reviews, runs,
+    apps, clients, connections, connectors, consents, freezes, holds, operations, past, plans, reviews, runs,
     schemas, status, tenants, tokens, user, users, webhooks,
 };
 
@@ -61,6 +61,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(runs::Api::openapi());
     document.merge(apps::Api::openapi());
     document.merge(operations::Api::openapi());
+    document.merge(past::Api::openapi());
     document.merge(schemas::Api::openapi());
     document.merge(status::Api::openapi());
     document.merge(tenants::Api::openapi());

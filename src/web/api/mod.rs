@@ -14,6 +14,7 @@ pub mod holds;
 mod list;
 pub mod operations;
 pub mod plans;
+pub mod past;
 pub mod reviews;
 pub mod runs;
 pub mod schemas;

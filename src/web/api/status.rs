@@ -54,6 +54,13 @@ impl From<insight::Error> for Problem {
         match error {
             insight::Error::Store(error) => error.into(),
             insight::Error::Value(said) => Self::bad_request("invalid-query", said),
+            insight::Error::Forgotten => Self::new(
+                actix_web::http::StatusCode::GONE,
+                "forgotten",
+                "what stood then is no longer kept: see `scim-bridge retention show`",
+            ),
+            insight::Error::Sync(error) => error.into(),
+            insight::Error::Provision(error) => error.into(),
             insight::Error::Directory(_) => Self::internal(&error),
         }
     }

@@ -1,13 +1,14 @@
 //! One user: where it comes from, whose value stands, what changed; suspending and releasing it.
 
 use actix_web::web::{Data, Json, Path, Query, ServiceConfig};
-use actix_web::{get, post};
+use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
+use super::past::{self, AtQuery};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::access;
 use crate::base::{PersonId, ResourceId};
@@ -29,7 +30,7 @@ pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
 
 /// Who holds a user disabled, or deleted it.
 #[derive(Debug, Serialize, ToSchema)]
-struct PartyBody {
+pub(super) struct PartyBody {
     /// hr, admin, client:ID or app:ID.
     party: String,
     /// The name of the client or app.
@@ -38,7 +39,7 @@ struct PartyBody {
 
 /// A user that stays deleted.
 #[derive(Debug, Serialize, ToSchema)]
-struct DeletedBody {
+pub(super) struct DeletedBody {
     at: DateTime<Utc>,
     by: PartyBody,
 }
@@ -89,6 +90,21 @@ struct UserStoryBody {
     attributes: Vec<AttributeBody>,
 }
 
+impl PartyBody {
+    pub(super) const fn of(party: String, name: Option<String>) -> Self {
+        Self { party, name }
+    }
+}
+
+impl DeletedBody {
+    pub(super) const fn of(at: DateTime<Utc>, party: String, name: Option<String>) -> Self {
+        Self {
+            at,
+            by: PartyBody::of(party, name),
+        }
+    }
+}
+
 impl From<Explained> for UserStoryBody {
     fn from(found: Explained) -> Self {
         let user = found.user.as_ref();
@@ -102,12 +118,11 @@ impl From<Explained> for UserStoryBody {
             held_by: found
                 .held_by
                 .into_iter()
-                .map(|(party, name)| PartyBody { party, name })
+                .map(|(party, name)| PartyBody::of(party, name))
                 .collect(),
-            deleted: found.deleted.map(|(at, party, name)| DeletedBody {
-                at,
-                by: PartyBody { party, name },
-            }),
+            deleted: found
+                .deleted
+                .map(|(at, party, name)| DeletedBody::of(at, party, name)),
             sources: found
                 .sources
                 .into_iter()
@@ -136,17 +151,18 @@ impl From<Explained> for UserStoryBody {
     }
 }
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::not_found("there is no such user")
 }
 
-fn id_of(path: &str) -> Result<ResourceId, Problem> {
+pub(super) fn id_of(path: &str) -> Result<ResourceId, Problem> {
     path.parse().map_err(|_| unknown())
 }
 
-/// A user with its story, by its id, its person's id, or the id that it had before it was deleted.
+/// A user with its story, by its id, its person's id, or the id that it had before it was deleted. With `at` instead as it
+/// stood at that instant: see `PastBody`.
 #[utoipa::path(
-    get, path = "/api/v1/users/{id}", tag = "users", params(("id" = String, Path)),
+    get, path = "/api/v1/users/{id}", tag = "users", params(("id" = String, Path), AtQuery),
     responses((status = 200, body = UserStoryBody), (status = 404, description = "no such user")),
     security(("token" = ["provisioning:read"])),
 )]
@@ -155,10 +171,15 @@ async fn show(
     state: Data<State>,
     caller: ApiCaller<ProvisioningRead>,
     id: Path<String>,
-) -> Result<Json<UserStoryBody>, Problem> {
+    query: Query<AtQuery>,
+) -> Result<HttpResponse, Problem> {
+    if let Some(at) = query.at {
+        let past = past::at(&state, &caller, (id_of(&id)?, "User"), at).await?;
+        return Ok(HttpResponse::Ok().json(past));
+    }
     let mut conn = state.db.conn().await?;
     let found = insight::explain(&mut conn, &state.directory, caller.tenant, id_of(&id)?).await?;
-    Ok(Json(found.ok_or_else(unknown)?.into()))
+    Ok(HttpResponse::Ok().json(UserStoryBody::from(found.ok_or_else(unknown)?)))
 }
 
 /// One change.

@@ -1,12 +1,14 @@
 //! Users as API clients seek them, who hold an e-mail address or a payroll number, not our id.
 
-use actix_web::get;
+use actix_web::{HttpResponse, get};
 use actix_web::web::{Data, Json, Path, Query, ServiceConfig};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
 use super::apps::AccountBody;
+use super::past::AtQuery;
 use super::{ApiCaller, List, ProvisioningRead};
 use crate::base::{PersonId, ResourceId};
 use crate::delivery;
@@ -108,9 +110,9 @@ struct ProvisioningBody {
     accounts: Vec<AccountBody>,
 }
 
-/// What each app holds of a user or group, and why.
+/// What each app holds of a user or group, and why; with `at` as it stood at that instant.
 #[utoipa::path(
-    get, path = "/api/v1/users/{id}/provisioning", tag = "users", params(("id" = String, Path)),
+    get, path = "/api/v1/users/{id}/provisioning", tag = "users", params(("id" = String, Path), AtQuery),
     responses((status = 200, body = ProvisioningBody), (status = 404, description = "no such user")),
     security(("token" = ["provisioning:read"])),
 )]
@@ -119,15 +121,20 @@ async fn provisioning(
     state: Data<State>,
     caller: ApiCaller<ProvisioningRead>,
     id: Path<String>,
-) -> Result<Json<ProvisioningBody>, Problem> {
+    query: Query<AtQuery>,
+) -> Result<HttpResponse, Problem> {
     let unknown = || Problem::not_found("there is no such user");
     let id: ResourceId = id.parse().map_err(|_| unknown())?;
     let mut conn = state.db.conn().await?;
+    if let Some(at) = query.at {
+        let accounts = insight::accounts_at(&mut conn, caller.tenant, id, at).await?;
+        return Ok(HttpResponse::Ok().json(json!({ "at": at, "accounts": accounts })));
+    }
     let found = delivery::accounts_of(&mut conn, caller.tenant, id).await?;
     if found.is_empty() && !delivery::is_there(&mut conn, &state.directory, caller.tenant, id).await? {
         return Err(unknown());
     }
-    Ok(Json(ProvisioningBody {
+    Ok(HttpResponse::Ok().json(ProvisioningBody {
         accounts: found.into_iter().map(AccountBody::of).collect(),
     }))
 }
