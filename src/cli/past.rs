@@ -89,10 +89,12 @@ fn attribute(one: &Value) -> Vec<String> {
     };
     let from = joined(&|line| {
         let fields: Vec<String> = items(line, "fields")
-            .map(|field| match field.get("at").and_then(|at| at.get(0)).and_then(Value::as_str) {
-                Some(at) => format!("{} at {at}", text(field, "field")),
-                None => text(field, "field"),
-            })
+            .map(
+                |field| match field.get("at").and_then(|at| at.get(0)).and_then(Value::as_str) {
+                    Some(at) => format!("{} at {at}", text(field, "field")),
+                    None => text(field, "field"),
+                },
+            )
             .collect();
         fields.join(", ")
     });

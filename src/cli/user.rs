@@ -137,14 +137,19 @@ pub(super) async fn known_id(client: &Client, what: &str) -> Result<String, Erro
     for kind in KINDS {
         let page = client.get("/users", &[(kind, what)]).await?;
         for item in items(&page, "items") {
-            let id = [text(item, "id"), text(item, "person")].into_iter().find(|id| !id.is_empty());
+            let id = [text(item, "id"), text(item, "person")]
+                .into_iter()
+                .find(|id| !id.is_empty());
             ids.extend(id.filter(|id| !ids.contains(id)));
         }
     }
     match <[String; 1]>::try_from(ids) {
         Ok([id]) => Ok(id),
         Err(ids) if ids.is_empty() => Err(Error::Usage("nobody is known by that".to_owned())),
-        Err(ids) => Err(Error::Usage(format!("it fits several: name one of {}", ids.join(", ")))),
+        Err(ids) => Err(Error::Usage(format!(
+            "it fits several: name one of {}",
+            ids.join(", ")
+        ))),
     }
 }
 
@@ -191,12 +196,7 @@ async fn seek(client: &Client, find: &Find, output: Output) -> Result<Exit, Erro
     })
 }
 
-async fn provisioning(
-    client: &Client,
-    id: &str,
-    at: Option<&str>,
-    output: Output,
-) -> Result<Exit, Error> {
+async fn provisioning(client: &Client, id: &str, at: Option<&str>, output: Output) -> Result<Exit, Error> {
     let query: Vec<(&str, &str)> = at.map(|at| ("at", at)).into_iter().collect();
     let path = format!("/users/{}/provisioning", escaped(id));
     let body = client.get(&path, &query).await?;

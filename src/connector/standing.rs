@@ -16,7 +16,9 @@ impl Manifest {
             .employees
             .as_ref()
             .and_then(|employees| employees.map.get(field));
-        rules.map(|rules| places(rules.get_ref(), part)).unwrap_or_default()
+        rules
+            .map(|rules| places(rules.get_ref(), part))
+            .unwrap_or_default()
     }
 }
 
@@ -104,7 +106,10 @@ mod tests {
     fn a_place_is_told_in_the_words_of_the_manifest() {
         let catalogue = Catalogue::load(None).unwrap();
         let personio = catalogue.get("personio").unwrap();
-        assert_eq!(personio.stands("given_name", None), ["/attributes/first_name/value"]);
+        assert_eq!(
+            personio.stands("given_name", None),
+            ["/attributes/first_name/value"]
+        );
         assert_eq!(
             personio.stands("department", Some("name")),
             ["/attributes/department/value/attributes/name"]

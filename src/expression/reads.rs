@@ -57,7 +57,9 @@ mod tests {
     fn fields_are_found_with_their_parts_and_texts_are_not_fields() {
         let text = "employee.entity.id == 'employee.title' and employee.custom[\"badge\"] or \
                     (employee.entity.id ~ employee.given_name | lower)";
-        let read = Expression::parse(text, &Fields::employee()).unwrap().reads("employee");
+        let read = Expression::parse(text, &Fields::employee())
+            .unwrap()
+            .reads("employee");
         let read: Vec<String> = read.iter().map(|path| path.join(".")).collect();
         assert_eq!(read, ["entity.id", "custom.badge", "given_name"]);
     }

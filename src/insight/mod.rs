@@ -23,6 +23,7 @@ pub use lineage::{
     AppLine, AttributeLine, FieldPlace, Held, LineOfMapping, Lineage, RecordOf, Sent, Step, lineage,
 };
 pub use past::{
-    AccountMoved, MembersMoved, Moved, Past, PastAccount, PastMember, accounts_at, masked, members_at, moved, resource_at,
+    AccountMoved, MembersMoved, Moved, Past, PastAccount, PastMember, accounts_at, masked, members_at, moved,
+    resource_at,
 };
 pub use status::{AppStatus, FrozenView, Status, frozen, status};

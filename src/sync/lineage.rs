@@ -99,7 +99,11 @@ impl Engine {
         let lines = mapping
             .lines()
             .map(|line| LineRead {
-                fields: line.fields.iter().map(|path| (path.join("."), stands(path))).collect(),
+                fields: line
+                    .fields
+                    .iter()
+                    .map(|path| (path.join("."), stands(path)))
+                    .collect(),
                 line,
             })
             .collect();

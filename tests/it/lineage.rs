@@ -9,7 +9,10 @@ use crate::sync_kit::{Company, apply, connection_file, done, person};
 
 fn at<'v>(body: &'v Value, path: &str) -> &'v Value {
     let found = body["attributes"].as_array().unwrap().iter();
-    found.clone().find(|one| one["path"] == path).unwrap_or_else(|| panic!("no {path} in {body}"))
+    found
+        .clone()
+        .find(|one| one["path"] == path)
+        .unwrap_or_else(|| panic!("no {path} in {body}"))
 }
 
 async fn connected(bridge: &Bridge, file: &Value) {
@@ -46,26 +49,50 @@ async fn each_value_tells_its_record_field_mapping_line_policy_run_and_time_and_
     assert_eq!(body["records"][0]["connector"], "csv");
     let title = at(&body, "title");
     assert_eq!(title["value"], "Engineer");
-    assert_eq!((&title["connection"], &title["revision"]), (&json!("people"), &json!(1)));
+    assert_eq!(
+        (&title["connection"], &title["revision"]),
+        (&json!("people"), &json!(1))
+    );
     assert_eq!(title["source_ids"], json!(["2"]));
     assert_eq!(title["writer"]["run"], run["id"]);
-    assert_eq!(title["written_at"], bridge.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    assert_eq!(
+        title["written_at"],
+        bridge
+            .clock
+            .now()
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    );
     assert_eq!(
         title["mapping"],
         json!([{ "name": "title", "from": "employee.title", "set_in": "default", "policy": "overwrite",
                  "clear_when_empty": false, "fields": [{ "field": "title", "at": ["Title"] }] }])
     );
     let nick = &at(&body, "nickName")["mapping"][0];
-    assert_eq!((&nick["set_in"], &nick["policy"]), (&json!("connection"), &json!("fill")));
+    assert_eq!(
+        (&nick["set_in"], &nick["policy"]),
+        (&json!("connection"), &json!("fill"))
+    );
     assert_eq!(nick["fields"][0]["at"], json!(["Given"]));
-    let manager = at(&body, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value");
-    assert_eq!(manager["mapping"][0]["fields"], json!([{ "field": "manager", "at": ["Manager"] }]));
-    assert_eq!(at(&body, "active")["mapping"][0]["fields"][0]["at"], json!(["Status"]));
+    let manager = at(
+        &body,
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+    );
+    assert_eq!(
+        manager["mapping"][0]["fields"],
+        json!([{ "field": "manager", "at": ["Manager"] }])
+    );
+    assert_eq!(
+        at(&body, "active")["mapping"][0]["fields"][0]["at"],
+        json!(["Status"])
+    );
     assert!(!body["lifecycle"]["rule"].as_str().unwrap().is_empty());
 
     // The app has it, and says what it should have; then it holds a value for a decision, and refuses another.
     let expenses = &body["apps"][0];
-    assert_eq!((&expenses["app"], &expenses["state"]), (&json!("expenses"), &json!("in_sync")));
+    assert_eq!(
+        (&expenses["app"], &expenses["state"]),
+        (&json!("expenses"), &json!("in_sync"))
+    );
     assert_eq!(expenses["last"]["action"], "create");
     assert_eq!(expenses["last"]["status"], 201);
     let value = |body: &Value, path: &str| -> Value {
@@ -88,13 +115,21 @@ async fn each_value_tells_its_record_field_mapping_line_policy_run_and_time_and_
     let expenses = &body["apps"][0];
     assert_eq!(expenses["state"], "parked", "{expenses}");
     assert_eq!(expenses["last"]["status"], 400);
-    assert!(expenses["last"]["answer"].as_str().unwrap().contains("no such nickname"));
+    assert!(
+        expenses["last"]["answer"]
+            .as_str()
+            .unwrap()
+            .contains("no such nickname")
+    );
     assert_eq!(expenses["holds"][0]["field"], "title");
     assert_eq!(expenses["holds"][0]["new"], "POET");
     assert_eq!(value(&body, "title")["known"], "ENGINEER");
     assert_eq!(value(&body, "nickName")["wanted"], "Bee");
     let nick = at(&body, "nickName");
-    assert_eq!((&nick["writer"]["by"], &nick["mapping"]), (&json!("client"), &json!([])));
+    assert_eq!(
+        (&nick["writer"]["by"], &nick["mapping"]),
+        (&json!("client"), &json!([]))
+    );
 
     // By whatever the asker holds.
     for key in ["person2@acme.example", "E0002"] {
@@ -103,7 +138,10 @@ async fn each_value_tells_its_record_field_mapping_line_policy_run_and_time_and_
     }
     let text = command_line::run(&bridge, &["user", "explain", "E0002"]).await;
     let text = String::from_utf8(text.stdout).unwrap();
-    assert!(text.contains("given_name at Given") && text.contains("no such nickname"), "{text}");
+    assert!(
+        text.contains("given_name at Given") && text.contains("no such nickname"),
+        "{text}"
+    );
 
     // A second app and more changes cost no more statements.
     let count = async || {
@@ -116,7 +154,12 @@ async fn each_value_tells_its_record_field_mapping_line_policy_run_and_time_and_
     let second = StubApp::start().await;
     publish(&bridge, &file("second", &second.stub.base_url, &json!({}))).await;
     for title in ["a", "b", "c"] {
-        patch(&bridge, &path, &json!([{ "op": "replace", "path": "title", "value": title }])).await;
+        patch(
+            &bridge,
+            &path,
+            &json!([{ "op": "replace", "path": "title", "value": title }]),
+        )
+        .await;
     }
     bridge.drain().await;
     assert_eq!(count().await, first);

@@ -77,8 +77,11 @@ async fn standing(bridge: &Bridge, users: &[String], groups: &[String]) -> Stand
         let (status, body) = answer(bridge.request(Method::GET, &format!("/scim/v2/Groups/{id}"))).await;
         if status == 200 {
             let members = body["members"].as_array().cloned().unwrap_or_default();
-            let members = members.iter().map(|member| member["value"].as_str().unwrap().to_owned());
-            now.groups.insert(id.clone(), (bare(body.clone()), members.collect()));
+            let members = members
+                .iter()
+                .map(|member| member["value"].as_str().unwrap().to_owned());
+            now.groups
+                .insert(id.clone(), (bare(body.clone()), members.collect()));
         }
     }
     now
@@ -98,7 +101,9 @@ async fn rebuilt(bridge: &Bridge, at: DateTime<Utc>, users: &[String], groups: &
         if status == 200 {
             then.users.insert(id.clone(), body["attributes"].clone());
         }
-        let body = bridge.get(&format!("/api/v1/users/{id}/provisioning?at={at}")).await;
+        let body = bridge
+            .get(&format!("/api/v1/users/{id}/provisioning?at={at}"))
+            .await;
         if !body["accounts"].as_array().unwrap().is_empty() {
             then.accounts.insert(id.clone(), accounts(&body));
         }
@@ -121,7 +126,8 @@ async fn rebuilt(bridge: &Bridge, at: DateTime<Utc>, users: &[String], groups: &
                     None => break,
                 }
             }
-            then.groups.insert(id.clone(), (body["attributes"].clone(), members));
+            then.groups
+                .insert(id.clone(), (body["attributes"].clone(), members));
         }
     }
     then
@@ -139,7 +145,14 @@ async fn write(bridge: &Bridge, dice: &mut Dice, users: &mut Vec<String>, groups
     match dice.roll(12) {
         0 => {
             let name = format!("u{}@x", users.len());
-            users.push(user(bridge, &name, &json!({"title": word, "name": {"givenName": word}})).await);
+            users.push(
+                user(
+                    bridge,
+                    &name,
+                    &json!({"title": word, "name": {"givenName": word}}),
+                )
+                .await,
+            );
         }
         1 => {
             let body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": word,
@@ -154,10 +167,20 @@ async fn write(bridge: &Bridge, dice: &mut Dice, users: &mut Vec<String>, groups
             bridge.request(Method::DELETE, &group_at).send().await.unwrap();
         }
         4 if is_group => {
-            patch(bridge, &group_at, &json!([{"op": "replace", "path": "displayName", "value": word}])).await;
+            patch(
+                bridge,
+                &group_at,
+                &json!([{"op": "replace", "path": "displayName", "value": word}]),
+            )
+            .await;
         }
         5..=6 if is_group && is_user => {
-            patch(bridge, &group_at, &json!([{"op": "add", "path": "members", "value": [{"value": one}]}])).await;
+            patch(
+                bridge,
+                &group_at,
+                &json!([{"op": "add", "path": "members", "value": [{"value": one}]}]),
+            )
+            .await;
         }
         7 if is_group => {
             let path = format!("members[value eq \"{one}\"]");
@@ -165,14 +188,24 @@ async fn write(bridge: &Bridge, dice: &mut Dice, users: &mut Vec<String>, groups
         }
         8 if is_user => {
             let active = dice.roll(2) == 0;
-            patch(bridge, &at, &json!([{"op": "replace", "path": "active", "value": active}])).await;
+            patch(
+                bridge,
+                &at,
+                &json!([{"op": "replace", "path": "active", "value": active}]),
+            )
+            .await;
         }
         9 if is_user => {
             patch(bridge, &at, &json!([{"op": "remove", "path": "name.givenName"}])).await;
         }
         10 if is_user => {
             let mails = json!([{"value": format!("{word}@x"), "type": "work"}]);
-            patch(bridge, &at, &json!([{"op": "replace", "path": "emails", "value": mails}])).await;
+            patch(
+                bridge,
+                &at,
+                &json!([{"op": "replace", "path": "emails", "value": mails}]),
+            )
+            .await;
         }
         _ if is_user => {
             let department = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
@@ -257,10 +290,18 @@ async fn every_instant_is_rebuilt_as_it_was() {
 
     // The same from the command line.
     let there = users.iter().find(|id| after.users.contains_key(*id)).unwrap();
-    let shown =
-        command_line::json_of(&bridge, &["user", "show", there, "--at", &at(to), "--json"]).await;
+    let shown = command_line::json_of(&bridge, &["user", "show", there, "--at", &at(to), "--json"]).await;
     assert_eq!(shown["attributes"], after.users[there]);
-    let arguments = ["user", "diff", there, "--from", &at(from), "--to", &at(to), "--json"];
+    let arguments = [
+        "user",
+        "diff",
+        there,
+        "--from",
+        &at(from),
+        "--to",
+        &at(to),
+        "--json",
+    ];
     let shown = command_line::json_of(&bridge, &arguments).await;
     assert_eq!(shown["there_after"], true);
 }
@@ -274,7 +315,10 @@ async fn the_past_is_the_tenants_own() {
     let token = bridge
         .make_token(other, "t", &scim_bridge::access::Scope::ALL)
         .await;
-    let at = bridge.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let at = bridge
+        .clock
+        .now()
+        .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     for path in [
         format!("/api/v1/users/{id}?at={at}"),
         format!("/api/v1/users/{id}/diff?from={at}"),

@@ -120,7 +120,10 @@ pub(super) async fn lines(
     let found = rows
         .into_iter()
         .map(|row| {
-            let remote = remotes.iter().find(|(app, _)| *app == row.app).map(|(_, id)| id.as_str());
+            let remote = remotes
+                .iter()
+                .find(|(app, _)| *app == row.app)
+                .map(|(_, id)| id.as_str());
             let view = UserView {
                 id: user.id,
                 object: &user.object,
@@ -156,7 +159,10 @@ fn line(
         Some(Value::Object(known)) => known,
         _ => none,
     };
-    let mask = Mask { kind, shows_sensitive };
+    let mask = Mask {
+        kind,
+        shows_sensitive,
+    };
     AppLine {
         app: row.name,
         mode: row.mode,

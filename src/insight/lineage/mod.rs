@@ -166,7 +166,9 @@ fn attribute(one: &explain::Standing, records: &[RecordOf], read: &Read) -> Attr
             .filter(|record| settings.is_some_and(|settings| settings.connection == record.connection))
             .map(|record| record.source_id.clone())
             .collect(),
-        mapping: settings.map(|settings| lines(settings, &one.path)).unwrap_or_default(),
+        mapping: settings
+            .map(|settings| lines(settings, &one.path))
+            .unwrap_or_default(),
         path: one.path.clone(),
         writer,
         written_at,

@@ -162,7 +162,10 @@ pub(super) async fn apps(
         .map(|row| {
             let (app, name, mode, settings, state, reason, since, acknowledged_at, verified_at, ..) = row;
             let (remote_id, adopted, known) = (row.9, row.10, row.11);
-            let last = steps.iter().position(|step| step.0 == app).map(|at| steps.swap_remove(at));
+            let last = steps
+                .iter()
+                .position(|step| step.0 == app)
+                .map(|at| steps.swap_remove(at));
             AppRow {
                 app,
                 name,
@@ -207,7 +210,9 @@ pub(super) async fn remote_ids(
     tenant: TenantId,
     resource: ResourceId,
 ) -> Result<Vec<(Uuid, String)>, Error> {
-    Ok(RemoteIds::with((tenant.uuid(), resource.uuid())).load(conn).await?)
+    Ok(RemoteIds::with((tenant.uuid(), resource.uuid()))
+        .load(conn)
+        .await?)
 }
 
 /// An open decision.
@@ -242,7 +247,9 @@ pub(super) async fn holds(
         String,
         DateTime<Utc>,
     );
-    let rows: Vec<Row> = OpenHolds::with((tenant.uuid(), vec![resource.uuid()])).load(conn).await?;
+    let rows: Vec<Row> = OpenHolds::with((tenant.uuid(), vec![resource.uuid()]))
+        .load(conn)
+        .await?;
     let hold = |(app, id, field, old, new, detail, since): Row| HoldRow {
         app,
         id,

@@ -175,7 +175,10 @@ pub async fn moved(
     let (id, kind_name) = (any.id, any.kind.clone());
     let registry = directory.registry(conn, tenant).await?;
     let none = Object::new();
-    let object = |past: &Option<Past>| past.as_ref().map_or_else(|| none.clone(), |past| past.object.clone());
+    let object = |past: &Option<Past>| {
+        past.as_ref()
+            .map_or_else(|| none.clone(), |past| past.object.clone())
+    };
     let (before, after) = (object(&first), object(&second));
     let mut changes = Vec::new();
     if let Some(kind) = registry.kind(&kind_name) {

@@ -24,7 +24,9 @@ pub(super) async fn resource_of(
     tenant: TenantId,
     id: ResourceId,
 ) -> Result<ResourceId, Error> {
-    let (id,): (Uuid,) = ResourceOf::with((tenant.uuid(), id.uuid())).get_result(conn).await?;
+    let (id,): (Uuid,) = ResourceOf::with((tenant.uuid(), id.uuid()))
+        .get_result(conn)
+        .await?;
     Ok(id.into())
 }
 
@@ -116,7 +118,10 @@ pub(super) async fn beginning(
         at: last_modified.filter(|_| !is_changed),
         kind,
         action: String::new(),
-        version: version.map(|version| version.saturating_sub(1)).or(version_now).unwrap_or_default(),
+        version: version
+            .map(|version| version.saturating_sub(1))
+            .or(version_now)
+            .unwrap_or_default(),
         created,
     }))
 }
@@ -273,7 +278,9 @@ pub(super) async fn accounts(
         Option<DateTime<Utc>>,
         Option<String>,
     );
-    let rows: Vec<Row> = AccountsAt::with((tenant.uuid(), id.uuid(), at)).load(conn).await?;
+    let rows: Vec<Row> = AccountsAt::with((tenant.uuid(), id.uuid(), at))
+        .load(conn)
+        .await?;
     let account = |(app, state, reason, since, acknowledged_at, remote_id): Row| PastAccount {
         app,
         state,

@@ -138,8 +138,16 @@ mod tests {
     #[test]
     fn holds_come_back_and_what_clients_call_it_is_passed_over() {
         let (mut object, mut held) = (Object::new(), vec!["hr".to_owned()]);
-        line(&mut object, &mut held, &json!({"path": "disabledBy", "before": ["admin"], "after": ["hr"]}));
-        line(&mut object, &mut held, &json!({"path": "externalId", "before": "7"}));
+        line(
+            &mut object,
+            &mut held,
+            &json!({"path": "disabledBy", "before": ["admin"], "after": ["hr"]}),
+        );
+        line(
+            &mut object,
+            &mut held,
+            &json!({"path": "externalId", "before": "7"}),
+        );
         assert_eq!((object.len(), held), (0, vec!["admin".to_owned()]));
     }
 }

@@ -332,7 +332,8 @@ pub(in crate::sync) async fn revisions_of(
     tenant: TenantId,
     wanted: &[(ConnectionId, i32)],
 ) -> Result<Vec<(Uuid, String, i32, Value)>, QueryError> {
-    let (ids, numbers): (Vec<Uuid>, Vec<i32>) = wanted.iter().map(|(id, number)| (id.uuid(), *number)).unzip();
+    let (ids, numbers): (Vec<Uuid>, Vec<i32>) =
+        wanted.iter().map(|(id, number)| (id.uuid(), *number)).unzip();
     RevisionsOf::with((tenant.uuid(), ids, numbers)).load(conn).await
 }
 

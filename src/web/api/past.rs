@@ -18,7 +18,10 @@ use crate::insight::{
 
 /// These paths in the document.
 #[derive(OpenApi)]
-#[openapi(paths(explain, difference, group, members, group_difference), components(schemas(PastBody)))]
+#[openapi(
+    paths(explain, difference, group, members, group_difference),
+    components(schemas(PastBody))
+)]
 pub(super) struct Api;
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -93,7 +96,9 @@ impl From<Lineage> for LineageBody {
                 .iter()
                 .map(|(party, name)| PartyBody::of(party.clone(), name.clone()))
                 .collect(),
-            deleted: story.deleted.map(|(at, party, name)| DeletedBody::of(at, party, name)),
+            deleted: story
+                .deleted
+                .map(|(at, party, name)| DeletedBody::of(at, party, name)),
             lifecycle: found.lifecycle,
             records: found.records,
             attributes: found.attributes,

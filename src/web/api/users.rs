@@ -1,7 +1,7 @@
 //! Users as API clients seek them, who hold an e-mail address or a payroll number, not our id.
 
-use actix_web::{HttpResponse, get};
 use actix_web::web::{Data, Json, Path, Query, ServiceConfig};
+use actix_web::{HttpResponse, get};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
