@@ -9,16 +9,15 @@
 mod error;
 mod explain;
 mod find;
-mod plan;
 mod lineage;
 mod past;
+mod plan;
 mod status;
 mod store;
 
 pub use error::Error;
 pub use explain::{Change, Doer, Explained, Source, Standing, explain, history};
 pub use find::{By, Person, find};
-pub use plan::{ITEM_COLUMNS, ItemChange, ItemView, item_rows, plan_items};
 pub use lineage::{
     AppLine, AttributeLine, FieldPlace, Held, LineOfMapping, Lineage, RecordOf, Sent, Step, lineage,
 };
@@ -26,4 +25,5 @@ pub use past::{
     AccountMoved, MembersMoved, Moved, Past, PastAccount, PastMember, accounts_at, masked, members_at, moved,
     resource_at,
 };
+pub use plan::{ITEM_COLUMNS, ItemChange, ItemView, item_rows, plan_items};
 pub use status::{AppStatus, FrozenView, Status, frozen, status};

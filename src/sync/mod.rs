@@ -41,9 +41,9 @@ pub use connection::{
 pub use engine::Engine;
 pub use error::Error;
 pub use inbound::inbound_connection;
+pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use plan::Planned;
 pub use run::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity};
-pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,
     keep_oauth_client, oauth_client, remove_oauth_client,
