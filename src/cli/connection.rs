@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output, webhook};
+use super::{Client, Error, Exit, Output, setup, webhook};
 use crate::base::Chain;
 use crate::config;
 use crate::sync::{ConnectionFile, FileProblem, position_of};
@@ -60,10 +60,23 @@ pub(super) enum Command {
     },
     /// Make or show the address at which the HR system tells of changes by itself, and what to do there
     Webhook(webhook::Order),
+    /// Show how far it is on its way to its first run, and what to do next
+    Setup {
+        /// Its name
+        name: String,
+    },
+    /// Ask the HR system which attributes its records have: what [custom] may name
+    Attributes {
+        /// Its name
+        name: String,
+    },
     /// Print the link by which somebody consents at the HR system
     Authorize {
         /// Its name
         name: String,
+        /// Let the draft go live as soon as somebody has consented
+        #[arg(long)]
+        publish: bool,
     },
     /// Print a one-time link with which somebody without an account connects the HR system
     SetupLink {
@@ -72,6 +85,9 @@ pub(super) enum Command {
         /// How long it lasts, in hours; at most 720
         #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=720))]
         expires: u32,
+        /// Let the draft go live as soon as what was entered is proven
+        #[arg(long)]
+        publish: bool,
     },
     /// Print the connection file, with "sealed" in place of secrets
     Export {
@@ -105,9 +121,24 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             changed(&client, &name, "/rollback", &json!({ "revision": to }), output).await?;
         }
         Command::Webhook(order) => webhook::run(&client, order, output).await?,
-        Command::Authorize { name } => link(&client, &name, "/authorize", &json!({}), output).await?,
-        Command::SetupLink { name, expires } => {
-            let order = json!({ "expires_in": expires.saturating_mul(3600) });
+        Command::Setup { name } => setup::setup(&client, &name, output).await?,
+        Command::Attributes { name } => setup::attributes(&client, &name, output).await?,
+        Command::Authorize { name, publish } => {
+            link(
+                &client,
+                &name,
+                "/authorize",
+                &json!({ "publish": publish }),
+                output,
+            )
+            .await?;
+        }
+        Command::SetupLink {
+            name,
+            expires,
+            publish,
+        } => {
+            let order = json!({ "expires_in": expires.saturating_mul(3600), "publish": publish });
             link(&client, &name, "/setup-link", &order, output).await?;
         }
         Command::Export { name } => export(&client, &name, output).await?,

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::connector_page::{items, page, text};
-use super::{Client, Error, Exit, Output, connector_client as client};
+use super::{Client, Error, Exit, Output, connector_client as client, setup};
 use crate::config::{Config, ServerAddress};
 use crate::connector::{self, Catalogue, Manifest};
 
@@ -19,6 +19,11 @@ pub(super) enum Command {
     },
     /// Show what a connector asks, what it can read, and where to click in the HR system
     Show {
+        /// Its key, such as personio
+        key: String,
+    },
+    /// Print a connection file to begin with: every question, the fields to choose from, a schedule
+    Init {
         /// Its key, such as personio
         key: String,
     },
@@ -35,6 +40,11 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
     match command {
         Command::List { words } => list(&words.join(" "), output).await,
         Command::Show { key } => show(&key, output).await,
+        Command::Init { key } => {
+            let connector = connector(&key).await?;
+            output.show(&connector, || setup::begin(&connector).trim_end().to_owned())?;
+            Ok(Exit::Done)
+        }
         Command::Client(arguments) => client::run(arguments, output).await,
         Command::Check { file } => check(file.as_deref(), output),
     }
@@ -78,18 +88,22 @@ async fn list(words: &str, output: Output) -> Result<Exit, Error> {
 }
 
 async fn show(key: &str, output: Output) -> Result<Exit, Error> {
+    let connector = connector(key).await?;
+    output.show(&connector, || page(&connector))?;
+    Ok(Exit::Done)
+}
+
+async fn connector(key: &str) -> Result<Value, Error> {
     let unknown = || {
         Error::Usage(format!(
             "there is no connector {key}: see `scim-bridge connector list`"
         ))
     };
-    let connector = match server()? {
-        Some(client) if is_key(key) => client.get(&format!("/connectors/{key}"), &[]).await?,
-        Some(_) => return Err(unknown()),
-        None => json!(local()?.get(key).map(Manifest::view).ok_or_else(unknown)?),
-    };
-    output.show(&connector, || page(&connector))?;
-    Ok(Exit::Done)
+    match server()? {
+        Some(client) if is_key(key) => client.get(&format!("/connectors/{key}"), &[]).await,
+        Some(_) => Err(unknown()),
+        None => Ok(json!(local()?.get(key).map(Manifest::view).ok_or_else(unknown)?)),
+    }
 }
 
 fn is_key(text: &str) -> bool {

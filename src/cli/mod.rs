@@ -27,6 +27,7 @@ mod review;
 mod run;
 mod schema;
 mod serve;
+mod setup;
 mod status;
 mod sync;
 mod tenant;

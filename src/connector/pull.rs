@@ -24,7 +24,10 @@ use crate::base::Clock;
 use crate::hr::{Employee, Page, field};
 use crate::net::HeaderMap;
 
+mod attributes;
 mod second;
+
+pub use attributes::{Attribute, Attributes};
 
 use second::Loaded;
 

@@ -10,7 +10,7 @@ use super::rule::Rule;
 use super::setting::Form;
 use super::validate::FACTS;
 use super::webhook::SecretMaker;
-use crate::hr::{FIELDS, field};
+use crate::hr::{FIELDS, Field, field};
 
 impl Manifest {
     /// What it asks its owner, in order.
@@ -56,6 +56,8 @@ impl Manifest {
     fn field_view(&self, name: &str, required: bool) -> FieldView {
         FieldView {
             name: name.to_owned(),
+            area: field(name).map_or("custom", Field::area),
+            places: self.places(name),
             required,
             sensitive: field(name).is_some_and(|field| field.sensitive),
             assumed: self.written.assumed.get(name).map(|why| why.get_ref().clone()),
@@ -245,6 +247,11 @@ pub struct SettingView {
 pub struct FieldView {
     /// Canonical name.
     pub name: String,
+    /// What it is about: `identity`, `name`, `contact`, `organisation`, `employment`, `personal`, `payroll`, `custom`.
+    pub area: &'static str,
+    /// Where it stands in the HR system's records: paths, or labels in quotes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// Whether it is always read.
     pub required: bool,
     /// Whether it is read only by choice.

@@ -50,6 +50,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-150000_decline_plan_items",
     "2026-11-22-210000_keep_events",
     "2026-11-22-220000_remember_states_of_accounts",
+    "2026-11-22-230000_remember_checks",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.

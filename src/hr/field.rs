@@ -71,6 +71,25 @@ pub const FIELDS: &[Field] = &[
     plain("custom", NONE),
 ];
 
+impl Field {
+    /// What it is about, for people who choose among fields: `identity`, `name`, `contact`, `organisation`,
+    /// `employment`, `personal`, `payroll` or `custom`.
+    #[must_use]
+    pub fn area(&self) -> &'static str {
+        match self.name {
+            "source_id" | "remote_id" | "employee_number" => "identity",
+            "given_name" | "family_name" | "preferred_name" | "middle_name" | "display_name" => "name",
+            "work_email" | "private_email" | "work_phone" | "mobile_phone" | "address" => "contact",
+            "title" | "department" | "team" | "cost_center" | "division" | "entity" | "location"
+            | "manager" => "organisation",
+            "status" | "employment_type" | "first_day" | "last_day" | "last_working_day" => "employment",
+            "bank_accounts" => "payroll",
+            "custom" => "custom",
+            _ => "personal",
+        }
+    }
+}
+
 /// The field of that name.
 #[must_use]
 pub fn field(name: &str) -> Option<&'static Field> {

@@ -3,7 +3,7 @@
 //! *Comes in:* connection files, schedules, due dates, pages of a connector. *Goes out:* users, groups and members in
 //! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
 //! `vendor_token`, `sign_in_turn`, `consent`, `consent_request`, `oauth_client`, `setup_link`, `upload`, `webhook`,
-//! `webhook_delivery`, `look`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
+//! `webhook_delivery`, `look`, `connection_check`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
 //!
 //! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
@@ -25,6 +25,7 @@ mod error;
 mod hold;
 mod inbound;
 mod lineage;
+mod onboarding;
 mod plan;
 mod read;
 mod review;
@@ -42,6 +43,7 @@ pub use engine::Engine;
 pub use error::Error;
 pub use inbound::inbound_connection;
 pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
+pub use onboarding::{FieldChoice, Onboarding, Step};
 pub use plan::Planned;
 pub use run::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 pub use sign_in::{

@@ -167,6 +167,18 @@ impl Mapping {
         paths
     }
 
+    /// What it writes, for people: attribute, expression and policy of each line.
+    #[must_use]
+    pub fn sheet(&self) -> Vec<serde_json::Value> {
+        let line = |line: &Mapped| {
+            serde_json::json!({
+                "attribute": line.target.path, "from": line.from.text(), "policy": line.policy,
+                "clear_when_empty": line.clear_when_empty,
+            })
+        };
+        self.0.lines.iter().map(line).collect()
+    }
+
     pub(super) fn compiled(&self) -> &Compiled {
         &self.0
     }

@@ -44,6 +44,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::operations::routes)
     .configure(api::past::routes)
     .configure(api::schemas::routes)
+    .configure(api::setup::routes)
     .configure(api::status::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)

@@ -53,6 +53,7 @@ mod scim_tester;
 mod sequencer;
 mod server;
 mod setup_links;
+mod setup_steps;
 mod sftp;
 mod stub;
 mod sync_changes;

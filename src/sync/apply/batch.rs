@@ -153,7 +153,7 @@ impl Batch<'_> {
             run.tenant,
             run.connection,
             &records,
-            &[],
+            self.live.sealed_custom(),
             sealer,
             self.cause.now,
         )

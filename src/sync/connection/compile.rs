@@ -40,6 +40,7 @@ pub(in crate::sync) struct Compiled {
     settings: Settings,
     fields: Option<CsvFields>,
     optional: Vec<String>,
+    sealed_custom: Vec<String>,
     files: Option<PathBuf>,
 }
 
@@ -47,6 +48,7 @@ pub(in crate::sync) struct Compiled {
 const RULES: &[&str] = &[
     "connector",
     "fields",
+    "custom",
     "match",
     "filter",
     "mapping",
@@ -123,6 +125,15 @@ impl Compiled {
             }
         };
         let manifest = fitted.as_ref().unwrap_or(manifest);
+        let widened = match (!file.custom.is_empty()).then(|| manifest.with_own(&file.custom)) {
+            Some(Ok(widened)) => Some(widened),
+            Some(Err(found)) => {
+                problems.extend(of_settings("custom", found));
+                None
+            }
+            None => None,
+        };
+        let manifest = widened.as_ref().unwrap_or(manifest);
         let filter = filter(&file).map_err(|found| problems.push(found));
         let mapping = Mapping::compile(kind, &file.mapping, &file.group, file.read.required.as_deref())
             .map_err(|found| {
@@ -157,6 +168,7 @@ impl Compiled {
                     settings,
                     fields,
                     optional,
+                    sealed_custom: sealed_custom(&file),
                     files: None,
                     file,
                 })
@@ -176,6 +188,16 @@ impl Compiled {
     /// Whether SCIM clients write the records, so that they are read from the directory.
     pub(in crate::sync) fn is_written(&self) -> bool {
         self.manifest.is_written()
+    }
+
+    /// The connector, with what this connection adds to it.
+    pub(in crate::sync) const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Names of the account's own fields that are sealed.
+    pub(in crate::sync) fn sealed_custom(&self) -> &[String] {
+        &self.sealed_custom
     }
 
     /// The optional fields that are read.
@@ -348,7 +370,14 @@ fn chosen(manifest: &Manifest, file: &ConnectionFile, problems: &mut Vec<FilePro
             ));
         }
     }
-    chosen.clone()
+    let own =
+        (!file.custom.is_empty() && !chosen.iter().any(|name| name == "custom")).then(|| "custom".to_owned());
+    chosen.iter().cloned().chain(own).collect()
+}
+
+fn sealed_custom(file: &ConnectionFile) -> Vec<String> {
+    let own = file.custom.iter().filter(|(_, field)| field.sensitive);
+    own.map(|(name, _)| name.clone()).collect()
 }
 
 fn rules_digest(body: &Value) -> Vec<u8> {

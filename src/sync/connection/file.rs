@@ -1,9 +1,12 @@
 //! The connection file, in TOML or as the same in JSON. Unknown keys are refused by name.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{AuthorityFile, ScheduleFile, line_and_column};
+use crate::connector::OwnField;
 use crate::guard::Limits;
 use crate::identity::Rules;
 use crate::lifecycle::Policy;
@@ -28,6 +31,9 @@ pub struct ConnectionFile {
     /// The columns of a CSV file.
     #[serde(default)]
     pub fields: Option<Value>,
+    /// Fields of the account's own, by their names in `employee.custom`.
+    #[serde(default)]
+    pub custom: BTreeMap<String, OwnField>,
     /// When runs start by themselves.
     #[serde(default)]
     pub schedule: Option<ScheduleFile>,

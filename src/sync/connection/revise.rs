@@ -10,7 +10,6 @@ use super::{
 };
 use crate::audit;
 use crate::base::{ConnectionId, TenantId, UploadId, digest};
-use crate::connector::CheckStep;
 use crate::db::{Conn, QueryError, Transactional as _};
 use crate::directory::Authorities;
 use crate::sync::Error;
@@ -314,22 +313,31 @@ impl Engine {
     pub async fn publish(&self, tenant: TenantId, name: &str, actor: &str) -> Result<Connection, Error> {
         let mut conn = self.conn().await?;
         let published = conn
-            .transaction(async |conn| {
-                let mut connection = store::by_name_locked(conn, tenant, name)
-                    .await?
-                    .ok_or_else(|| unknown(name))?;
-                let number = connection.draft.or(connection.live);
-                if connection.draft.is_none() && connection.state == ConnectionState::Published {
-                    return Ok(connection);
-                }
-                connection.draft = None;
-                self.go_live(conn, &mut connection, number, actor, "connection.publish")
-                    .await?;
-                Ok::<_, Error>(connection)
-            })
+            .transaction(async |conn| self.publish_in(conn, tenant, name, actor).await)
             .await?;
         self.signals.run_waits();
         Ok(published)
+    }
+
+    /// The same in the caller's transaction, who says afterwards that a run waits.
+    pub(in crate::sync) async fn publish_in(
+        &self,
+        conn: &mut Conn,
+        tenant: TenantId,
+        name: &str,
+        actor: &str,
+    ) -> Result<Connection, Error> {
+        let mut connection = store::by_name_locked(conn, tenant, name)
+            .await?
+            .ok_or_else(|| unknown(name))?;
+        let number = connection.draft.or(connection.live);
+        if connection.draft.is_none() && connection.state == ConnectionState::Published {
+            return Ok(connection);
+        }
+        connection.draft = None;
+        self.go_live(conn, &mut connection, number, actor, "connection.publish")
+            .await?;
+        Ok(connection)
     }
 
     /// Whose word counts for the users of each connection of a tenant: what the door of SCIM clients heeds.
@@ -489,28 +497,6 @@ impl Engine {
             }
         }
         Ok(found)
-    }
-
-    /// Asks the HR system whether the settings work: the draft when there is one, else the live revision. The only
-    /// call that a draft makes.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`], [`Error::File`], or when the store refuses.
-    pub async fn check_connection(&self, tenant: TenantId, name: &str) -> Result<Vec<CheckStep>, Error> {
-        let mut conn = self.conn().await?;
-        let connection = store::by_name(&mut conn, tenant, name)
-            .await?
-            .ok_or_else(|| unknown(name))?;
-        let number = connection.draft.or(connection.live);
-        let revision = self
-            .revision(&mut conn, &connection, number)
-            .await?
-            .ok_or_else(|| unknown(name))?;
-        let ready = Compiled::of(self, &mut conn, connection, &revision).await?;
-        let tokens = ready.tokens(self);
-        let source = ready.source(self, &mut conn, &tokens).await?;
-        drop(conn);
-        Ok(source.check().await)
     }
 
     /// Keeps a file for the next run, sealed, in place of the one before.

@@ -258,7 +258,7 @@ fn take(
     let record = staged(
         &job.engine.sealer,
         job.run.tenant,
-        &live.rules_digest,
+        (&live.rules_digest, live.sealed_custom()),
         employee,
         remarks,
     )?;

@@ -33,15 +33,15 @@ fn about(tenant: TenantId) -> String {
 }
 
 /// Takes a record apart for staging. `rules` is the digest of the settings by which it will be judged: when they
-/// change, every record counts as changed.
+/// change, every record counts as changed. `sealed` names the account's own fields that are sealed.
 pub(super) fn staged(
     sealer: &Sealer,
     tenant: TenantId,
-    rules: &[u8],
+    (rules, sealed): (&[u8], &[String]),
     employee: &Employee,
     problems: Vec<Remark>,
 ) -> Result<Staged, Error> {
-    let (plain, sensitive) = identity::split(employee, &[])?;
+    let (plain, sensitive) = identity::split(employee, sealed)?;
     let digest = fingerprint(sealer, rules, &plain, sensitive.as_ref(), &problems);
     let sealed = sensitive
         .map(|sensitive| sealer.seal(&about(tenant), sensitive.to_string().as_bytes()))
@@ -115,11 +115,24 @@ mod tests {
             given_name: Some("Ada".into()),
             private_email: Some("ada@home.example".into()),
             national_id: Some("123".into()),
+            custom: [
+                ("badge".to_owned(), "b-17".into()),
+                ("shoe".to_owned(), 42.into()),
+            ]
+            .into(),
             ..Employee::default()
         };
-        let staged = staged(&sealer, tenant, b"rules", &employee, Vec::new()).unwrap();
+        let staged = staged(
+            &sealer,
+            tenant,
+            (b"rules", &["badge".to_owned()]),
+            &employee,
+            Vec::new(),
+        )
+        .unwrap();
         let plain = staged.employee.clone().unwrap();
         assert!(!plain.to_string().contains("home.example"));
+        assert!(!plain.to_string().contains("b-17") && plain.to_string().contains("42"));
         assert!(plain.get("gender").is_none(), "empty fields are not kept");
         let sealed = staged.sealed.unwrap();
         assert!(!sealed.windows(4).any(|part| part == b"home"));
@@ -137,7 +150,7 @@ mod tests {
                 national_id: national_id.map(str::to_owned),
                 ..Employee::default()
             };
-            staged(&sealer, tenant, rules, &employee, Vec::new())
+            staged(&sealer, tenant, (rules, &[]), &employee, Vec::new())
                 .unwrap()
                 .digest
         };

@@ -1,6 +1,6 @@
 //! Consent to connections, and setup links.
 
-use actix_web::web::{Data, Json, Path, ServiceConfig};
+use actix_web::web::{Bytes, Data, Json, Path, ServiceConfig};
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -60,10 +60,18 @@ struct LinkBody {
     expires_at: DateTime<Utc>,
 }
 
+/// What happens when somebody has consented.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ConsentOrder {
+    /// The settings that were asked with go live; with a schedule the first run then starts by itself.
+    publish: bool,
+}
+
 /// Makes the link by which somebody consents at the HR system; it is good for one answer, for a day.
 #[utoipa::path(
     post, path = "/api/v1/connections/{name}/authorize", tag = "connections",
-    params(("name" = String, Path)),
+    params(("name" = String, Path)), request_body = ConsentOrder,
     responses(
         (status = 201, body = LinkBody),
         (status = 404, description = "no such connection"),
@@ -76,11 +84,18 @@ async fn authorize(
     state: Data<State>,
     caller: ApiCaller<Admin>,
     name: Path<String>,
+    body: Bytes,
 ) -> Result<HttpResponse, Problem> {
+    let order: ConsentOrder = if body.is_empty() {
+        ConsentOrder::default()
+    } else {
+        serde_json::from_slice(&body)
+            .map_err(|error| Problem::bad_request("invalid-json", error.to_string()))?
+    };
     let redirect = state.link("/oauth/callback");
     let asked = state
         .sync
-        .ask_consent(caller.tenant, &name, &redirect, &caller.actor())
+        .ask_consent(caller.tenant, &name, (&redirect, order.publish), &caller.actor())
         .await?;
     Ok(HttpResponse::Created().json(LinkBody {
         link: asked.link,
@@ -94,6 +109,8 @@ async fn authorize(
 struct SetupOrder {
     /// In seconds, at most 30 days; seven days when absent.
     expires_in: Option<u32>,
+    /// What was entered goes live when it is proven; with a schedule the first run then starts by itself.
+    publish: bool,
 }
 
 /// Makes a one-time link with which somebody without an account connects the HR system: it shows the guide, asks for keys
@@ -114,7 +131,7 @@ async fn setup_link(
     let life = order.expires_in.map(|seconds| TimeDelta::seconds(seconds.into()));
     let made = state
         .sync
-        .make_setup_link(caller.tenant, &name, life, &caller.actor())
+        .make_setup_link(caller.tenant, &name, (life, order.publish), &caller.actor())
         .await?;
     Ok(HttpResponse::Created().json(LinkBody {
         link: state.link(&format!("/setup/{}", made.token.expose())),

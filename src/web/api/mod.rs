@@ -18,6 +18,7 @@ pub mod plans;
 pub mod reviews;
 pub mod runs;
 pub mod schemas;
+pub mod setup;
 pub mod status;
 pub mod tenants;
 pub mod tokens;

@@ -24,7 +24,7 @@ pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
 
 /// An app in numbers.
 #[derive(Debug, Serialize, ToSchema)]
-struct AppStatusBody {
+pub(super) struct AppStatusBody {
     name: String,
     /// observe, link, live or paused.
     mode: String,
@@ -36,6 +36,18 @@ struct AppStatusBody {
     /// It asked to be left alone until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_at: Option<DateTime<Utc>>,
+}
+
+impl From<insight::AppStatus> for AppStatusBody {
+    fn from(app: insight::AppStatus) -> Self {
+        Self {
+            name: app.name,
+            mode: app.mode,
+            counts: app.counts,
+            trouble: app.trouble,
+            resume_at: app.resume_at,
+        }
+    }
 }
 
 /// How a tenant stands.
@@ -78,19 +90,8 @@ async fn status(
 ) -> Result<Json<StatusBody>, Problem> {
     let mut conn = state.db.conn().await?;
     let found = insight::status(&mut conn, caller.tenant, state.clock.now()).await?;
-    let apps = found
-        .apps
-        .into_iter()
-        .map(|app| AppStatusBody {
-            name: app.name,
-            mode: app.mode,
-            counts: app.counts,
-            trouble: app.trouble,
-            resume_at: app.resume_at,
-        })
-        .collect();
     Ok(Json(StatusBody {
-        apps,
+        apps: found.apps.into_iter().map(AppStatusBody::from).collect(),
         settled: found.is_settled,
         frozen: found.frozen.into_iter().map(FrozenBody::from).collect(),
     }))

@@ -116,6 +116,7 @@ async fn refusals_are_told_apart_with_the_hr_systems_own_words() {
     }
 }
 
+/// Covers: PROB-12
 #[tokio::test]
 async fn a_wrong_subdomain_is_named() {
     let steps = reading(None).check().await;

@@ -79,7 +79,7 @@ pub enum VendorAnswer {
 
 impl Engine {
     /// Asks for consent to a connection: the draft's settings when there is one, else the live ones. The answer comes to
-    /// `redirect`, within a day.
+    /// `redirect`, within a day; with `publishes` these settings go live when it is yes.
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::Connector`] when it is not connected by consent, or when the store refuses.
@@ -88,7 +88,7 @@ impl Engine {
         &self,
         tenant: TenantId,
         name: &str,
-        redirect: &str,
+        (redirect, publishes): (&str, bool),
         actor: &str,
     ) -> Result<ConsentAsked, Error> {
         let mut conn = self.conn().await?;
@@ -98,7 +98,7 @@ impl Engine {
                 what: "connection",
                 name: name.to_owned(),
             })?;
-        self.ask_consent_to(&mut conn, connection, redirect, actor, None)
+        self.ask_consent_to(&mut conn, connection, (redirect, publishes), actor, None)
             .await
     }
 
@@ -106,7 +106,7 @@ impl Engine {
         &self,
         conn: &mut Conn,
         connection: Connection,
-        redirect: &str,
+        (redirect, publishes): (&str, bool),
         actor: &str,
         setup_link: Option<Vec<u8>>,
     ) -> Result<ConsentAsked, Error> {
@@ -134,6 +134,7 @@ impl Engine {
             redirect: redirect.to_owned(),
             sealed,
             setup_link,
+            publishes,
             asked_by: actor.to_owned(),
         };
         store::ask(conn, &digest(state.as_bytes()), &request, now, expires_at).await?;
@@ -218,9 +219,15 @@ impl Engine {
             if let Some(link) = &asked.setup_link {
                 setup::end(conn, link, now).await?;
             }
-            self.note_consent(conn, &asked, "consent.give", json!({})).await
+            self.note_consent(conn, &asked, "consent.give", json!({})).await?;
+            if asked.publishes && connection.draft == Some(asked.revision) {
+                self.publish_in(conn, asked.tenant, &connection.name, &asked.asked_by)
+                    .await?;
+            }
+            Ok::<_, Error>(())
         })
         .await?;
+        self.signals.run_waits();
         Ok(ConsentAnswered::Given {
             connection,
             by_setup_link: asked.setup_link.is_some(),

@@ -20,6 +20,7 @@ pub(super) struct Asked {
     pub redirect: String,
     pub sealed: Option<Vec<u8>>,
     pub setup_link: Option<Vec<u8>>,
+    pub publishes: bool,
     pub asked_by: String,
 }
 
@@ -33,17 +34,17 @@ pub(super) struct SealedClient {
 
 statement!(
     WriteAsked: (SqlUuid, SqlUuid, Binary, Integer, Text, Nullable<Binary>, Nullable<Binary>, Text, Timestamptz,
-        Timestamptz) -> () =
+        Timestamptz, Bool) -> () =
     "INSERT INTO consent_request (tenant_id, connection_id, state_digest, revision, redirect, sealed, setup_link,
-         asked_by, asked_at, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+         asked_by, asked_at, expires_at, publishes)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 );
 statement!(
     TakeAsked: (Binary, Timestamptz) ->
-        (SqlUuid, SqlUuid, Integer, Text, Nullable<Binary>, Nullable<Binary>, Text) =
+        (SqlUuid, SqlUuid, Integer, Text, Nullable<Binary>, Nullable<Binary>, Text, Bool) =
     "UPDATE consent_request SET used_at = $2
      WHERE state_digest = $1 AND used_at IS NULL AND expires_at > $2
-     RETURNING tenant_id, connection_id, revision, redirect, sealed, setup_link, asked_by"
+     RETURNING tenant_id, connection_id, revision, redirect, sealed, setup_link, asked_by, publishes"
 );
 statement!(
     WasUsed: (Binary,) -> (Bool,) =
@@ -108,6 +109,7 @@ pub(super) async fn ask(
         asked.asked_by.as_str(),
         now,
         expires_at,
+        asked.publishes,
     ))
     .execute(conn)
     .await?;
@@ -120,19 +122,29 @@ pub(super) async fn take(
     state_digest: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Option<Asked>, QueryError> {
-    type Row = (Uuid, Uuid, i32, String, Option<Vec<u8>>, Option<Vec<u8>>, String);
+    type Row = (
+        Uuid,
+        Uuid,
+        i32,
+        String,
+        Option<Vec<u8>>,
+        Option<Vec<u8>>,
+        String,
+        bool,
+    );
     let row: Option<Row> = TakeAsked::with((state_digest, now))
         .get_result(conn)
         .await
         .optional()?;
     Ok(row.map(
-        |(tenant, connection, revision, redirect, sealed, setup_link, asked_by)| Asked {
+        |(tenant, connection, revision, redirect, sealed, setup_link, asked_by, publishes)| Asked {
             tenant: tenant.into(),
             connection: connection.into(),
             revision,
             redirect,
             sealed,
             setup_link,
+            publishes,
             asked_by,
         },
     ))

@@ -2,7 +2,7 @@
 //!
 //! Whoever has the link may answer the connector's questions and consent, and sees what the check says. What was answered
 //! before is shown unless it is secret; secrets are asked for anew each time, so that nobody can have a kept one sent to
-//! another host. Answers become the connection's draft: that it goes live is for whoever made the link.
+//! another host. Answers become the connection's draft: whether it goes live when it is proven is for whoever made the link.
 
 mod store;
 
@@ -16,7 +16,7 @@ pub(super) use store::{end, forget};
 use crate::audit;
 use crate::base::{Secret, TenantId, digest, random_token};
 use crate::connector::{CheckStep, Form, ManifestView, SettingProblem, SettingView};
-use crate::db::Conn;
+use crate::db::{Conn, Transactional as _};
 use crate::sync::connection::{Connection, store as connections};
 use crate::sync::engine::Engine;
 use crate::sync::sign_in::ConsentAsked;
@@ -51,6 +51,7 @@ pub struct Setup {
     pub answers: BTreeMap<String, String>,
     digest: Vec<u8>,
     made_by: String,
+    publishes: bool,
 }
 
 /// Whether a link opens.
@@ -80,7 +81,8 @@ pub enum Sent {
 }
 
 impl Engine {
-    /// Makes a link with which somebody without an account connects an HR system; it ends the ones before.
+    /// Makes a link with which somebody without an account connects an HR system; it ends the ones before. With
+    /// `publishes` the connection goes live when what was entered is proven.
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::Decision`] for a life that is too long, or when the store refuses.
@@ -88,7 +90,7 @@ impl Engine {
         &self,
         tenant: TenantId,
         name: &str,
-        life: Option<TimeDelta>,
+        (life, publishes): (Option<TimeDelta>, bool),
         actor: &str,
     ) -> Result<SetupLink, Error> {
         let life = life.unwrap_or(LIFE);
@@ -105,10 +107,11 @@ impl Engine {
             expires_at: now + life,
             tries: 0,
             ended_at: None,
+            publishes,
         };
         let mut conn = self.conn().await?;
         store::make(&mut conn, &digest(token.expose().as_bytes()), &link, now).await?;
-        let detail = json!({ "expires_at": link.expires_at });
+        let detail = json!({ "expires_at": link.expires_at, "publishes": publishes });
         note(&mut conn, &connection, now, actor, "setup_link.make", detail).await?;
         Ok(SetupLink {
             token,
@@ -172,6 +175,7 @@ impl Engine {
             answers,
             digest,
             made_by: link.made_by,
+            publishes: link.publishes,
         })))
     }
 
@@ -213,7 +217,7 @@ impl Engine {
         if ready.asks_consent() {
             let link = Some(setup.digest.clone());
             let asked = self
-                .ask_consent_to(&mut conn, connection, redirect, &actor, link)
+                .ask_consent_to(&mut conn, connection, (redirect, setup.publishes), &actor, link)
                 .await;
             return match asked {
                 Ok(asked) => Ok(Sent::Consent(asked)),
@@ -228,11 +232,22 @@ impl Engine {
         let good = steps.iter().all(|step| step.ok);
         let mut conn = self.conn().await?;
         let now = self.clock.now();
-        if good {
-            end(&mut conn, &setup.digest, now).await?;
+        let goes_live = good && setup.publishes;
+        conn.transaction(async |conn| {
+            if good {
+                end(conn, &setup.digest, now).await?;
+            }
+            let detail = json!({ "ok": good });
+            note(conn, &connection, now, &actor, "setup_link.use", detail).await?;
+            if goes_live {
+                self.publish_in(conn, tenant, name, &actor).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+        if goes_live {
+            self.signals.run_waits();
         }
-        let detail = json!({ "ok": good });
-        note(&mut conn, &connection, now, &actor, "setup_link.use", detail).await?;
         Ok(Sent::Checked(steps))
     }
 }

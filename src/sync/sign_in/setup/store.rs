@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -19,20 +19,21 @@ pub(super) struct Link {
     pub expires_at: DateTime<Utc>,
     pub tries: i32,
     pub ended_at: Option<DateTime<Utc>>,
+    pub publishes: bool,
 }
 
 statement!(
     /// A newer link takes the place of those before.
-    MakeLink: (SqlUuid, SqlUuid, Binary, Text, Timestamptz, Timestamptz) -> () =
+    MakeLink: (SqlUuid, SqlUuid, Binary, Text, Timestamptz, Timestamptz, Bool) -> () =
     "WITH ended AS (
          UPDATE setup_link SET ended_at = $5 WHERE tenant_id = $1 AND connection_id = $2 AND ended_at IS NULL
      )
-     INSERT INTO setup_link (tenant_id, connection_id, digest, made_by, made_at, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6)"
+     INSERT INTO setup_link (tenant_id, connection_id, digest, made_by, made_at, expires_at, publishes)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)"
 );
 statement!(
-    FindLink: (Binary,) -> (SqlUuid, SqlUuid, Text, Timestamptz, Integer, Nullable<Timestamptz>) =
-    "SELECT tenant_id, connection_id, made_by, expires_at, tries, ended_at FROM setup_link WHERE digest = $1"
+    FindLink: (Binary,) -> (SqlUuid, SqlUuid, Text, Timestamptz, Integer, Nullable<Timestamptz>, Bool) =
+    "SELECT tenant_id, connection_id, made_by, expires_at, tries, ended_at, publishes FROM setup_link WHERE digest = $1"
 );
 statement!(
     CountTry: (Binary,) -> () = "UPDATE setup_link SET tries = tries + 1 WHERE digest = $1"
@@ -59,6 +60,7 @@ pub(super) async fn make(
         link.made_by.as_str(),
         now,
         link.expires_at,
+        link.publishes,
     ))
     .execute(conn)
     .await?;
@@ -67,16 +69,25 @@ pub(super) async fn make(
 
 /// The link of a digest.
 pub(super) async fn find(conn: &mut Conn, digest: &[u8]) -> Result<Option<Link>, QueryError> {
-    type Row = (Uuid, Uuid, String, DateTime<Utc>, i32, Option<DateTime<Utc>>);
+    type Row = (
+        Uuid,
+        Uuid,
+        String,
+        DateTime<Utc>,
+        i32,
+        Option<DateTime<Utc>>,
+        bool,
+    );
     let row: Option<Row> = FindLink::with((digest,)).get_result(conn).await.optional()?;
     Ok(row.map(
-        |(tenant, connection, made_by, expires_at, tries, ended_at)| Link {
+        |(tenant, connection, made_by, expires_at, tries, ended_at, publishes)| Link {
             tenant: tenant.into(),
             connection: connection.into(),
             made_by,
             expires_at,
             tries,
             ended_at,
+            publishes,
         },
     ))
 }
