@@ -247,6 +247,7 @@ fn sheet(app: &Value) -> String {
             .and_then(Value::as_i64)
             .map_or_else(|| "none".to_owned(), |number| number.to_string())
     };
+    let policies = policies(app);
     let settings = app.get("settings").cloned().unwrap_or_default();
     let settings = serde_json::to_string_pretty(&settings).unwrap_or_default();
     let trouble = text(app, "trouble");
@@ -256,12 +257,39 @@ fn sheet(app: &Value) -> String {
         format!("\ntrouble: {trouble}")
     };
     format!(
-        "{} ({})\nrevision in force: {}, draft: {}{trouble}\n{settings}",
+        "{} ({})\nrevision in force: {}, draft: {}{trouble}\n{settings}{policies}",
         text(app, "name"),
         text(app, "mode"),
         number("live_revision"),
         number("draft_revision"),
     )
+}
+
+/// How each field is treated, a line each.
+pub(super) fn policies(body: &Value) -> String {
+    let lines: Vec<String> = items(body, "policies")
+        .map(|line| {
+            let from = match text(line, "from") {
+                "" => String::new(),
+                from => format!(" from {from}"),
+            };
+            let unverify = match text(line, "unverify") {
+                "" => String::new(),
+                flag => format!("; a new value makes {flag} false"),
+            };
+            format!(
+                "  {}: {}{from}; when empty: {}{unverify}",
+                text(line, "field"),
+                text(line, "policy"),
+                text(line, "when_empty")
+            )
+        })
+        .collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("\nfields:\n{}", lines.join("\n"))
+    }
 }
 
 async fn check(client: &Client, name: &str, output: Output) -> Result<Exit, Error> {

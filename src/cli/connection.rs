@@ -297,7 +297,7 @@ fn sheet(body: &Value) -> String {
         None => String::new(),
     };
     format!(
-        "name: {}\nconnector: {}\nstate: {}{consent}\nlive revision: {}\ndraft revision: {}\nnext run: {}\n\n{file}",
+        "name: {}\nconnector: {}\nstate: {}{consent}\nlive revision: {}\ndraft revision: {}\nnext run: {}\n\n{file}{}",
         text(body, "name"),
         text(body, "connector"),
         text(body, "state"),
@@ -306,6 +306,7 @@ fn sheet(body: &Value) -> String {
         Some(text(body, "next_run_at"))
             .filter(|next| !next.is_empty())
             .unwrap_or("by hand"),
+        super::app::policies(body),
     )
 }
 

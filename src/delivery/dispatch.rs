@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::waiting::look_at_untold;
 use super::{Error, store};
 use crate::base::{AppId, ResourceId, TenantId};
 use crate::db::{Conn, Db, Transactional as _};
@@ -17,6 +18,7 @@ const PAGE: i64 = 2_000;
 pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
     let mut conn = db.conn().await?;
     let mut worked = store::look_at_decided(&mut conn).await?;
+    worked |= look_at_untold(&mut conn).await?;
     for (tenant, app) in store::apps_to_dispatch(&mut conn, APPS).await? {
         worked |= conn
             .transaction::<_, Error, _>(async |conn| one(conn, tenant, app, now).await)

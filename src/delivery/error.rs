@@ -18,6 +18,9 @@ pub enum Error {
     /// The plan of a publication could not be kept.
     #[error("the plan could not be kept")]
     Guard(#[from] crate::guard::Error),
+    /// What happened could not be kept to be told.
+    #[error("an event could not be kept")]
+    Notice(#[from] crate::notice::Error),
     /// An app's base URL cannot be extended by a path.
     #[error("the app's address cannot be used")]
     Address,

@@ -27,6 +27,7 @@ mod preview;
 mod record;
 mod send;
 mod store;
+mod waiting;
 
 use std::time::Duration;
 

@@ -11,11 +11,13 @@ use super::patch::{member_changes, patch_body};
 use super::record::{Intent, Settled, intend, settle};
 use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
+use super::waiting::{look_at_managers, reports, waiting};
 use super::{Error, LEASE_TIME};
 use crate::base::{AppId, OperationId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
+use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
     Account, Decision, HeldValue, Mode, Next, Rules, State, Subject, UserView, decide, manager_of, ours_of,
 };
@@ -51,6 +53,8 @@ pub(super) struct Read {
     pub managers: HashMap<ResourceId, Stored>,
     pub references: HashMap<ResourceId, Reference>,
     decided: Vec<DecidedValue>,
+    waiting: HashMap<ResourceId, Vec<(Value, Value)>>,
+    reports: HashMap<ResourceId, i64>,
     to_add: HashMap<ResourceId, Vec<MemberRow>>,
     to_remove: HashMap<ResourceId, Vec<MemberRow>>,
 }
@@ -64,6 +68,8 @@ pub(super) struct Prepared {
     pub intents: Vec<Intent>,
     resolving: Vec<OperationId>,
     holds: Vec<NewHold>,
+    ruled: Vec<(NewHold, String)>,
+    events: Vec<NewEvent>,
     judged: Vec<ResourceId>,
     regrouped: Vec<ResourceId>,
 }
@@ -96,8 +102,15 @@ pub(super) async fn prepare(
     store::resolve_under(conn, leased, &out.resolving).await?;
     if plan.mode == Mode::Live {
         let owner = leased.app.uuid();
-        guard::close_holds(conn, leased.tenant, owner, &out.judged, &out.holds, now).await?;
+        let asked = out.holds.iter().chain(out.ruled.iter().map(|(hold, _)| hold));
+        let asked: Vec<NewHold> = asked.cloned().collect();
+        guard::close_holds(conn, leased.tenant, owner, &out.judged, &asked, now).await?;
         guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
+        guard::rule_holds(conn, leased.tenant, &out.ruled, now).await?;
+        notice::raise_all(conn, leased.tenant, &out.events, now).await?;
+    }
+    if plan.rules.reads_reports() {
+        look_at_managers(conn, at, &recounted(&rows, &out.settled)).await?;
     }
     if !out.regrouped.is_empty() {
         store::look_at_groups_of(conn, at, &out.regrouped).await?;
@@ -135,8 +148,21 @@ impl Plan<'_> {
             HashMap::new()
         };
         let decided = store::decided(conn, self.at, &ids).await?;
+        let mut held: HashMap<ResourceId, Vec<(Value, Value)>> = HashMap::new();
+        if self.rules.overrules() {
+            for (id, old, new) in waiting(conn, self.at.0, &ids).await? {
+                held.entry(id).or_default().push((old, new));
+            }
+        }
+        let reports = if self.rules.reads_reports() {
+            reports(conn, self.at, &ids).await?.into_iter().collect()
+        } else {
+            HashMap::new()
+        };
         let (to_add, to_remove) = self.read_members(conn, rows).await?;
         Ok(Read {
+            waiting: held,
+            reports,
             stored,
             managers,
             references,
@@ -183,7 +209,7 @@ impl Plan<'_> {
         if let Some((operation, action, body, after)) = &row.unknown {
             let expected = expected(after.as_ref(), body.as_ref(), row);
             out.resolving.push(*operation);
-            out.settled.push(pending(row, None));
+            out.settled.push(pending(row, row.manager));
             out.jobs.push(self.job(
                 row,
                 *operation,
@@ -202,7 +228,7 @@ impl Plan<'_> {
         if row.doubtful && row.remote_id.is_none() && read.stored.contains_key(&row.resource) {
             out.settled.push(Settled {
                 state: State::Held,
-                reason: "more than one account of the app fits".to_owned(),
+                reason: row.reason.clone(),
                 ..pending(row, manager)
             });
             return;
@@ -230,15 +256,20 @@ impl Plan<'_> {
 
     fn decide(self, row: &Row, read: &Read, manager: Option<ResourceId>, now: DateTime<Utc>) -> Decision {
         let stored = read.stored.get(&row.resource);
+        let taken = stored.and_then(|stored| self.taken(read, stored));
         let view = stored.map(|stored| UserView {
             id: stored.id,
-            object: &stored.object,
+            object: taken.as_ref().unwrap_or(&stored.object),
             manager: manager
                 .and_then(|id| read.managers.get(&id))
                 .map(|manager| &manager.object),
             manager_remote: manager
                 .and_then(|id| read.references.get(&id))
                 .and_then(|reference| reference.remote_id.as_deref()),
+            reports: self
+                .rules
+                .reads_reports()
+                .then(|| read.reports.get(&row.resource).copied().unwrap_or_default()),
         });
         let subject = match (view, row.kind.as_str()) {
             (None, kind) => Subject::Gone {
@@ -272,6 +303,19 @@ impl Plan<'_> {
         })
     }
 
+    /// The user with what connections hold back and this app takes at once.
+    fn taken(self, read: &Read, stored: &Stored) -> Option<Object> {
+        let waiting = read.waiting.get(&stored.id)?;
+        let mut object = None;
+        for (old, new) in waiting {
+            let before = object.as_ref().unwrap_or(&stored.object);
+            if let Some(after) = self.rules.overrule(before, old, new) {
+                object = Some(after);
+            }
+        }
+        object
+    }
+
     /// Whether it pays to make the manager's account first: then one call does for both the account and the reference.
     fn waits_for(self, row: &Row, manager: ResourceId, read: &Read) -> bool {
         row.priority < WAITED
@@ -295,7 +339,8 @@ impl Plan<'_> {
             cause: decision.cause,
             steps_done: i16::try_from(decision.steps_done).unwrap_or(i16::MAX),
             grouped: decision.grouped,
-            ..pending(row, manager)
+            // Who has left reports to nobody.
+            ..pending(row, manager.filter(|_| !decision.is_leaver()))
         };
         let rest = |state, reason| Settled {
             state,
@@ -305,6 +350,9 @@ impl Plan<'_> {
         out.judged.push(row.resource);
         out.holds
             .extend(decision.held.iter().map(|held| self.hold(row, read, held)));
+        let ruled = decision.ruled.iter();
+        out.ruled
+            .extend(ruled.map(|(held, rule)| (self.hold(row, read, held), rule.clone())));
         let task = match decision.next {
             Next::Rest(state, reason) => match self.members_task(row, read, state) {
                 Some(task) => task,
@@ -347,6 +395,18 @@ impl Plan<'_> {
         if self.mode != Mode::Live {
             out.settled.push(rest(State::Pending, would(self.mode, &task)));
             return;
+        }
+        if !decision.unverified.is_empty() && row.attempts == 0 {
+            let person = read.stored.get(&row.resource).and_then(|stored| stored.person);
+            out.events.push(NewEvent {
+                kind: EventKind::PhoneUnverified,
+                key: OperationId::new().to_string(),
+                connection: None,
+                app: Some(self.at.1),
+                entity: None,
+                person,
+                detail: json!({ "count": 1, "user": row.resource, "fields": decision.unverified }),
+            });
         }
         self.intend(row, task, settled, out);
     }
@@ -437,6 +497,19 @@ impl Plan<'_> {
             detail: format!("the app {} holds another value", self.name),
         }
     }
+}
+
+/// The managers who have one report more or less than before.
+fn recounted(rows: &[Row], settled: &[Settled]) -> Vec<ResourceId> {
+    let before: HashMap<ResourceId, Option<ResourceId>> =
+        rows.iter().map(|row| (row.resource, row.manager)).collect();
+    let managers: HashSet<ResourceId> = settled
+        .iter()
+        .filter_map(|after| Some((before.get(&after.resource).copied()?, after.manager)))
+        .filter(|(before, after)| before != after)
+        .flat_map(|(before, after)| before.into_iter().chain(after))
+        .collect();
+    managers.into_iter().collect()
 }
 
 fn by_group(rows: Vec<MemberRow>) -> HashMap<ResourceId, Vec<MemberRow>> {

@@ -219,6 +219,7 @@ async fn count(
                 object: &user.object,
                 manager: manager.map(|manager: &Stored| &manager.object),
                 manager_remote: None,
+                reports: None,
             });
             let account = Account {
                 remote_id: Some(&row.remote_id),

@@ -440,6 +440,10 @@ pub(super) struct Row {
     pub doubtful: bool,
     /// `known` was read from the app; the app never acknowledged a write of ours.
     pub is_read: bool,
+    /// The manager that the last desired state read.
+    pub manager: Option<ResourceId>,
+    /// Why it is in the state it is in.
+    pub reason: String,
     pub attempts: i32,
     pub priority: i16,
     /// An operation with an unknown outcome: id, action, body, what would be there after it.
@@ -448,9 +452,9 @@ pub(super) struct Row {
 
 statement!(
     TakeAccounts: (SqlUuid, SqlUuid, Timestamptz, BigInt, SmallInt) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt) =
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
-            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority
+            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND x.state <> 'unmatched'
        AND (x.due_at IS NULL OR x.due_at <= $3) AND x.priority <= $5
@@ -478,6 +482,8 @@ pub(super) type AccountRow = (
     bool,
     i32,
     i16,
+    Option<Uuid>,
+    String,
 );
 
 /// Locks up to `limit` accounts that are to be looked at and due, the most urgent first, and none with a call under way.
@@ -523,6 +529,8 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         is_read,
         attempts,
         priority,
+        manager,
+        reason,
     ) = row;
     Row {
         resource: resource.into(),
@@ -537,6 +545,8 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         is_read,
         attempts,
         priority,
+        manager: manager.map(ResourceId::from),
+        reason,
         unknown: None,
     }
 }

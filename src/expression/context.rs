@@ -168,6 +168,13 @@ fn object(parts: &Map<String, Json>) -> Value {
     )
 }
 
+/// The two sides of a change as context.
+#[must_use]
+pub fn change_context(old: Option<&str>, new: Option<&str>) -> Value {
+    let sides = Names::default().text("old", old).text("new", new);
+    Value::from(sides.0)
+}
+
 /// `user` as context, from a SCIM object with its attributes in registered spelling. Multi-valued attributes stand under
 /// their types, the extensions under their short names, attributes of a tenant's own extension under their names; what the caller put into `manager` (say, `displayName`) is there.
 #[must_use]

@@ -78,6 +78,7 @@ const USER: &[&str] = &[
     "hr.lastWorkingDay",
     "hr.state",
     "hr.onLeave",
+    "hr.directReports",
 ];
 
 impl Fields {
@@ -107,6 +108,15 @@ impl Fields {
         for path in USER.iter().copied().chain(more) {
             fields.add(&format!("user.{path}"));
         }
+        fields
+    }
+
+    /// The two sides of a change, under `old` and `new`: single texts.
+    #[must_use]
+    pub fn change() -> Self {
+        let mut fields = Self::default();
+        fields.add("old");
+        fields.add("new");
         fields
     }
 

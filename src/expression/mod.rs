@@ -23,7 +23,7 @@
 //! their type (`user.emails.work`, `user.phoneNumbers.mobile`, `user.addresses.work.locality`); the enterprise extension
 //! both as `user.enterprise.department` and short (`user.department`, `user.employeeNumber`, `user.costCenter`,
 //! `user.division`, `user.organization`, `user.manager.value`, `user.manager.displayName`); the HR extension as
-//! `user.hr` (`user.hr.entity.id`, `user.hr.employmentType`); another extension as `user["urn:…"].attribute`.
+//! `user.hr` (`user.hr.entity.id`, `user.hr.employmentType`; in an app also `user.hr.directReports`, how many report to them); another extension as `user["urn:…"].attribute`.
 
 mod compile;
 mod context;
@@ -39,7 +39,7 @@ mod scan;
 pub use minijinja::Value as Context;
 
 pub use compile::{Expression, MAX_OUTPUT, MAX_TEXT};
-pub use context::{employee_context, user_context};
+pub use context::{change_context, employee_context, user_context};
 pub use error::Error;
 pub use fields::Fields;
 pub use logic::Truth;

@@ -10,6 +10,7 @@
 //! [`SMALLEST_SHARE`]. Approval names the plan's hash, so nobody approves something else than what was looked at.
 
 mod choice;
+mod decisions;
 mod error;
 mod freeze;
 mod hold;
@@ -18,6 +19,7 @@ mod plan;
 mod store;
 
 pub use choice::{Chosen, Picks};
+pub use decisions::{decide_holds, rule_holds};
 pub use error::Error;
 pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, forget_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};

@@ -389,7 +389,7 @@ statement!(
      SELECT $1, asked.*, 'open', $11
      FROM UNNEST($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::jsonb[], $9::jsonb[], $10::text[]) AS asked
      ON CONFLICT (tenant_id, owner_id, resource_id, field) WHERE state = 'open'
-     DO UPDATE SET old = excluded.old, new = excluded.new, detail = excluded.detail
+     DO UPDATE SET old = excluded.old, new = excluded.new, detail = excluded.detail, heeded = false
      WHERE hold.new IS DISTINCT FROM excluded.new OR hold.old IS DISTINCT FROM excluded.old"
 );
 
@@ -438,7 +438,7 @@ pub async fn open_holds(
 
 statement!(
     CloseHolds: (SqlUuid, SqlUuid, Array<SqlUuid>, Array<Nullable<SqlUuid>>, Array<Text>, Timestamptz) -> () =
-    "UPDATE hold SET state = 'gone', decided_at = $6
+    "UPDATE hold SET state = 'gone', decided_at = $6, heeded = false
      WHERE tenant_id = $1 AND owner_id = $2 AND state = 'open' AND resource_id = ANY($3)
        AND NOT EXISTS (SELECT 1 FROM UNNEST($4::uuid[], $5::text[]) AS still(resource_id, field)
                        WHERE still.resource_id = hold.resource_id AND still.field = hold.field)"
@@ -548,7 +548,8 @@ fn read_hold(row: HoldRow) -> Hold {
 
 statement!(
     DecideHold: (SqlUuid, SqlUuid, Text, Timestamptz, Text) -> () =
-    "UPDATE hold SET state = $3, decided_at = $4, decided_by = $5 WHERE tenant_id = $1 AND id = $2 AND state = 'open'"
+    "UPDATE hold SET state = $3, decided_at = $4, decided_by = $5, heeded = false
+     WHERE tenant_id = $1 AND id = $2 AND state = 'open'"
 );
 
 /// Writes a decision down; the caller makes it so in the same transaction. Returns the hold as it was asked.

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::approval::Approvals;
 use super::error::Problem;
-use super::settings::{Policy, Settings};
+use super::settings::{Line, Policy, Settings};
 use super::target::Target;
 use crate::base::ResourceId;
 use crate::expression::{Expression, Fields, Truth, user_context};
-use crate::guard;
 use crate::scim::{ENTERPRISE, HR, Object, ResourceType};
 
 /// An app's settings with everything compiled and checked.
@@ -15,15 +15,19 @@ use crate::scim::{ENTERPRISE, HR, Object, ResourceType};
 pub struct Rules {
     settings: Settings,
     scope: Option<Expression>,
-    lines: Vec<CompiledLine>,
+    pub(super) lines: Vec<CompiledLine>,
+    pub(super) approvals: Approvals,
+    required: Vec<(String, Target)>,
 }
 
 #[derive(Debug, Clone)]
-struct CompiledLine {
-    key: String,
-    target: Target,
-    from: Option<Expression>,
-    policy: Policy,
+pub(super) struct CompiledLine {
+    pub key: String,
+    pub target: Target,
+    pub from: Option<Expression>,
+    pub policy: Option<Policy>,
+    pub clear_when_empty: Option<bool>,
+    pub unverify: Option<(String, Target)>,
 }
 
 /// A user with what its desired state may read.
@@ -37,6 +41,8 @@ pub struct UserView<'a> {
     pub manager: Option<&'a Object>,
     /// The manager's id in the app, when the manager has an account there.
     pub manager_remote: Option<&'a str>,
+    /// How many report to the user; only where the rules read it ([`Rules::reads_reports`]).
+    pub reports: Option<i64>,
 }
 
 /// What an app should hold of somebody.
@@ -97,23 +103,24 @@ impl Rules {
                 .from
                 .as_deref()
                 .and_then(|text| parse(format!("mapping.{key}.from"), text));
-            match Target::parse(key) {
-                Some(target)
-                    if !NEVER.contains(&key.as_str()) || (key == "externalId" && line.from.is_none()) =>
-                {
-                    lines.push(CompiledLine {
-                        key: key.clone(),
-                        target,
-                        from,
-                        policy: line.policy,
-                    })
-                }
-                _ => unknown.push(Problem::at(
-                    &format!("mapping.{key}"),
-                    "is no attribute that can be sent",
+            match compile_line(key, line, from, user) {
+                Ok(line) => lines.push(line),
+                Err(problem) => unknown.push(problem),
+            }
+        }
+        let mut required = Vec::new();
+        for key in &settings.required {
+            match Target::parse(key).filter(|_| !NEVER.contains(&key.as_str())) {
+                Some(target) => required.push((key.clone(), target)),
+                None => unknown.push(Problem::at(
+                    "required",
+                    format!("{key:?} is no attribute that is sent"),
                 )),
             }
         }
+        let approvals = Approvals::compile(&settings.approve)
+            .map_err(|mut found| unknown.append(&mut found))
+            .unwrap_or_default();
         problems.append(&mut unknown);
         if !problems.is_empty() {
             return Err(problems);
@@ -122,6 +129,8 @@ impl Rules {
             settings,
             scope,
             lines,
+            approvals,
+            required,
         })
     }
 
@@ -211,44 +220,66 @@ impl Rules {
         Desired::Wanted(wanted)
     }
 
-    /// Applies the policies: what of `wanted` may be written over `known`, and what waits for a human.
-    /// `decided` says what a human said about a value.
-    pub fn settle(
-        &self,
-        mut wanted: Object,
-        known: Option<&Object>,
-        decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
-    ) -> (Object, Vec<HeldValue>) {
-        let mut held = Vec::new();
-        for line in &self.lines {
-            if line.policy == Policy::Overwrite {
-                continue;
-            }
-            let old = known.and_then(|known| line.target.get(known)).cloned();
-            let new = line.target.get(&wanted).cloned();
-            if line.policy == Policy::Ignore {
-                line.target.set(&mut wanted, old);
-                continue;
-            }
-            if old.is_none() || old == new {
-                continue;
-            }
-            let value = HeldValue {
-                field: line.key.clone(),
-                old: old.clone(),
-                new,
-            };
-            if line.policy == Policy::Hold {
-                match decided(&value) {
-                    Some(guard::Decision::Approve) => continue,
-                    Some(guard::Decision::Reject) => {}
-                    None => held.push(value),
-                }
-            }
-            line.target.set(&mut wanted, old);
-        }
-        (wanted, held)
+    /// Which of the fields that the app needs are empty.
+    #[must_use]
+    pub fn missing(&self, wanted: &Object) -> Vec<&str> {
+        let is_empty = |target: &Target| {
+            target.get(wanted).is_none_or(|value| {
+                matches!(value, Value::Null)
+                    || super::approval::texts(Some(value)).iter().all(String::is_empty) && !value.is_object()
+            })
+        };
+        self.required
+            .iter()
+            .filter(|(_, target)| is_empty(target))
+            .map(|(key, _)| key.as_str())
+            .collect()
     }
+
+    /// Whether what an account should hold depends on how many report to its user.
+    #[must_use]
+    pub fn reads_reports(&self) -> bool {
+        let lines = self.lines.iter().filter_map(|line| line.from.as_ref());
+        self.scope
+            .iter()
+            .chain(lines)
+            .any(|one| one.text().contains("directReports"))
+    }
+}
+
+/// One line of the mapping, checked.
+fn compile_line(
+    key: &str,
+    line: &Line,
+    from: Option<Expression>,
+    user: &ResourceType,
+) -> Result<CompiledLine, Problem> {
+    let may = !NEVER.contains(&key) || (key == "externalId" && line.from.is_none());
+    let target = Target::parse(key)
+        .filter(|_| may)
+        .ok_or_else(|| Problem::at(&format!("mapping.{key}"), "is no attribute that can be sent"))?;
+    let unverify = match &line.unverify {
+        None => None,
+        Some(path) => Some(
+            Target::parse(path)
+                .filter(|flag| flag.is_known(user))
+                .map(|flag| (path.clone(), flag))
+                .ok_or_else(|| {
+                    Problem::at(
+                        &format!("mapping.{key}.unverify"),
+                        "is no attribute of the tenant's users: define it first (`scim-bridge schema apply`)",
+                    )
+                })?,
+        ),
+    };
+    Ok(CompiledLine {
+        key: key.to_owned(),
+        target,
+        from,
+        policy: line.policy,
+        clear_when_empty: line.clear_when_empty,
+        unverify,
+    })
 }
 
 /// The attributes of a tenant's own extensions, as expressions name them: `user.badge`.
@@ -272,10 +303,15 @@ fn entity_of(user: &Object) -> Option<&str> {
     user.get(HR)?.get("entity")?.get("id")?.as_str()
 }
 
-/// The user as expressions read it: with its id and its manager's name.
+/// The user as expressions read it: with its id, its manager's name and how many report to it.
 fn readable(view: UserView<'_>) -> Object {
     let mut user = view.object.clone();
     user.insert("id".to_owned(), json!(view.id.to_string()));
+    if let Some(reports) = view.reports
+        && let Some(facts) = user.entry(HR).or_insert_with(|| json!({})).as_object_mut()
+    {
+        facts.insert("directReports".to_owned(), json!(reports));
+    }
     let name = view.manager.and_then(|manager| manager.get("displayName"));
     if let Some(name) = name
         && let Some(manager) = user
@@ -351,6 +387,7 @@ mod tests {
             object: user,
             manager,
             manager_remote: remote,
+            reports: None,
         })
     }
 
@@ -408,35 +445,6 @@ mod tests {
         };
         assert_eq!(sent["nickName"], json!("Bo"));
         assert!(rules.settings().reads_manager());
-    }
-
-    #[test]
-    fn policies_decide_what_is_written_over() {
-        let rules = rules(
-            "[mapping]\nemails = { policy = \"hold\" }\ntitle = { policy = \"fill\" }\nnickName = { policy = \"ignore\" }",
-        );
-        let ours =
-            object(json!({"userName": "b", "emails": [{"value": "new"}], "title": "T", "nickName": "N"}));
-        let theirs = object(json!({"userName": "a", "emails": [{"value": "old"}], "title": "S"}));
-        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| None);
-        assert_eq!(
-            Value::Object(settled),
-            json!({"userName": "b", "emails": [{"value": "old"}], "title": "S"})
-        );
-        assert_eq!(held.len(), 1);
-        assert_eq!(held[0].field, "emails");
-        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| Some(guard::Decision::Reject));
-        assert_eq!(settled["emails"], json!([{"value": "old"}]));
-        assert!(held.is_empty());
-        let (settled, held) = rules.settle(ours.clone(), Some(&theirs), |_| Some(guard::Decision::Approve));
-        assert_eq!(settled["emails"], json!([{"value": "new"}]));
-        assert!(held.is_empty());
-        let (settled, held) = rules.settle(ours, None, |_| None);
-        assert_eq!(
-            Value::Object(settled),
-            json!({"userName": "b", "emails": [{"value": "new"}], "title": "T"})
-        );
-        assert!(held.is_empty());
     }
 
     #[test]

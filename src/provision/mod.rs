@@ -9,24 +9,28 @@
 //! there is no queue of edits that could get out of order.
 
 mod answer;
+mod approval;
 mod desired;
 mod dialect;
 mod error;
 mod matching;
 mod plan;
+mod policy;
 mod settings;
 mod store;
 mod target;
 
 pub use answer::{Deed, Ending, QUARANTINE_AFTER, Sense, sense, words};
+pub use approval::{Approvals, HeldChange, folded, is_field};
 pub use desired::{Desired, HeldValue, Rules, UserView, manager_of};
 pub use dialect::Dialect;
 pub use error::{Error, Problem};
 pub use matching::{Fit, Matcher, Ours, Remote, agrees, work_emails};
 pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
+pub use policy::FieldPolicy;
 pub use settings::{
-    Ambiguous, Cap, Deprovision, Do, Groups, Guard, Line, MatchBy, Matching, Mode, Pace, Policy, Protect,
-    Scope, Settings, Step, duration,
+    Ambiguous, Approve, ApproveRule, Cap, Deprovision, Do, Groups, Guard, Line, MatchBy, Matching, Mode,
+    Pace, Policy, Protect, Scope, Settings, Step, duration,
 };
 pub use store::{
     App, Revision, app, app_by_id, apps, broken_by, draft, pause, publish, revision, rollback, save_draft,

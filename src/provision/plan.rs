@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::desired::{Desired, HeldValue, Rules, UserView};
 use super::settings::{Deprovision, Do, Step};
+use super::target::Target;
 use crate::base::ResourceId;
 use crate::guard;
 use crate::scim::Object;
@@ -170,6 +171,9 @@ pub enum Next {
     Delete,
 }
 
+/// What is said of an account that is never written.
+const PROTECTED: &str = "a protected account";
+
 /// What was decided about an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -183,9 +187,19 @@ pub struct Decision {
     pub grouped: bool,
     /// Values that wait for a human.
     pub held: Vec<HeldValue>,
+    /// Values that a rule approved, each with the rule's name.
+    pub ruled: Vec<(HeldValue, String)>,
+    /// Fields whose new value the app is told to be unverified.
+    pub unverified: Vec<String>,
 }
 
 impl Decision {
+    /// Whether the account is on its way out because its user is not active.
+    #[must_use]
+    pub fn is_leaver(&self) -> bool {
+        self.cause.is_some_and(|(cause, _)| cause == Cause::Leaver)
+    }
+
     fn wanted(next: Next) -> Self {
         Self {
             next,
@@ -193,6 +207,8 @@ impl Decision {
             steps_done: 0,
             grouped: true,
             held: Vec::new(),
+            ruled: Vec::new(),
+            unverified: Vec::new(),
         }
     }
 }
@@ -206,6 +222,9 @@ pub fn decide(
     decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
 ) -> Decision {
     let (desired, is_active, is_user) = match subject {
+        Subject::Gone { was_group: false } if account.known.is_some_and(|known| rules.protects(known)) => {
+            return Decision::wanted(Next::Rest(State::Skipped, PROTECTED.to_owned()));
+        }
         Subject::Gone { was_group: false } => return deprovision(rules, account, Cause::Missing, now),
         Subject::Gone { was_group: true } => return ungroup(account, Cause::Missing, now),
         Subject::User(view) => (
@@ -218,7 +237,7 @@ pub fn decide(
     if let Subject::User(view) = subject
         && (rules.protects(view.object) || account.known.is_some_and(|known| rules.protects(known)))
     {
-        return Decision::wanted(Next::Rest(State::Skipped, "a protected account".to_owned()));
+        return Decision::wanted(Next::Rest(State::Skipped, PROTECTED.to_owned()));
     }
     match desired {
         Desired::OutOfScope if is_user => deprovision(rules, account, Cause::OutOfScope, now),
@@ -235,24 +254,44 @@ fn want(
     object: Object,
     decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
 ) -> Decision {
+    let missing = rules.missing(&object);
+    if !missing.is_empty() {
+        let stays = match account.remote_id {
+            Some(_) => "the account stays as it is",
+            None => "no account is made",
+        };
+        let reason = format!("missing: {}; {stays} until it is filled in", missing.join(", "));
+        return Decision::wanted(Next::Rest(State::Skipped, reason));
+    }
     let known = account.remote_id.and(account.known);
-    let (object, held) = rules.settle(object, known, decided);
+    let allowed = rules.settle(object, known, decided);
+    let object = allowed.object;
     let next = match (account.remote_id, account.known) {
         (None, _) => Next::Create(object),
-        (Some(_), Some(known)) if *known == object && held.is_empty() => {
+        (Some(_), Some(known)) if *known == object && allowed.held.is_empty() => {
             Next::Rest(State::InSync, String::new())
         }
         (Some(_), Some(known)) if *known == object => {
-            let fields: Vec<&str> = held.iter().map(|value| value.field.as_str()).collect();
+            let fields: Vec<&str> = allowed.held.iter().map(|value| value.field.as_str()).collect();
             Next::Rest(
                 State::Held,
                 format!("waits for a decision about {}", fields.join(", ")),
             )
         }
-        (Some(_), known) => Next::Change(known.cloned().unwrap_or_default(), object),
+        (Some(_), known) => {
+            let mut before = known.cloned().unwrap_or_default();
+            for path in &allowed.again {
+                if let Some(target) = Target::parse(path) {
+                    target.set(&mut before, None);
+                }
+            }
+            Next::Change(before, object)
+        }
     };
     Decision {
-        held,
+        held: allowed.held,
+        ruled: allowed.ruled,
+        unverified: allowed.unverified,
         ..Decision::wanted(next)
     }
 }
@@ -273,11 +312,10 @@ fn deprovision(rules: &Rules, account: Account<'_>, cause: Cause, now: DateTime<
         grouped &= step.deed != Do::RemoveGroups;
     }
     let decided = |next, steps_done, grouped| Decision {
-        next,
         cause: Some((cause, since)),
         steps_done,
         grouped,
-        held: Vec::new(),
+        ..Decision::wanted(next)
     };
     if account.remote_id.is_none() {
         let (state, reason) = match cause {
@@ -328,11 +366,9 @@ fn ungroup(account: Account<'_>, cause: Cause, now: DateTime<Utc>) -> Decision {
         _ => Next::Rest(State::OutOfScope, cause.said().to_owned()),
     };
     Decision {
-        next,
         cause: Some((cause, account.cause_since.unwrap_or(now))),
-        steps_done: 0,
         grouped: false,
-        held: Vec::new(),
+        ..Decision::wanted(next)
     }
 }
 
@@ -370,6 +406,7 @@ mod tests {
             object: user,
             manager: None,
             manager_remote: None,
+            reports: None,
         };
         decide(rules, account, Subject::User(view), at(hour), |_| None)
     }

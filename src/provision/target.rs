@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::scim::ENTERPRISE;
+use crate::scim::{ENTERPRISE, ResourceType};
 
 const ENTERPRISE_NAMES: &[&str] = &[
     "employeeNumber",
@@ -56,6 +56,31 @@ impl Target {
             attribute: attribute.to_owned(),
             part,
         })
+    }
+
+    /// The attribute's name, without extension and part.
+    pub(crate) fn attribute(&self) -> &str {
+        &self.attribute
+    }
+
+    /// Whether it is userName or an e-mail address, which people sign in with.
+    pub(crate) fn is_login(&self) -> bool {
+        self.extension.is_none() && matches!(self.attribute.as_str(), "userName" | "emails")
+    }
+
+    /// Whether a resource type has the attribute.
+    pub(crate) fn is_known(&self, kind: &ResourceType) -> bool {
+        match &self.extension {
+            None => kind.core(&self.attribute).is_some(),
+            Some(urn) => kind.extensions.iter().any(|extension| {
+                extension.schema.id.eq_ignore_ascii_case(urn)
+                    && extension
+                        .schema
+                        .attributes
+                        .iter()
+                        .any(|attribute| attribute.name.eq_ignore_ascii_case(&self.attribute))
+            }),
+        }
     }
 
     fn home<'a>(&self, object: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
@@ -149,9 +174,17 @@ fn set_typed(home: &mut Map<String, Value>, attribute: &str, kind: &str, value: 
         .entry(attribute.to_owned())
         .or_insert_with(|| Value::Array(Vec::new()));
     let Value::Array(elements) = entry else { return };
-    elements.retain(|element| of_type(std::slice::from_ref(element), kind).is_none());
+    let is_it = |element: &Value| of_type(std::slice::from_ref(element), kind).is_some();
+    let place = elements.iter().position(is_it).unwrap_or(elements.len());
+    // What stands beside the value, such as `primary`, stays.
+    let old = elements.iter().find(|element| is_it(element)).cloned();
+    elements.retain(|element| !is_it(element));
     if let Some(value) = value {
-        elements.push(json!({ "value": value, "type": kind }));
+        let mut element = old.unwrap_or_else(|| json!({ "type": kind }));
+        if let Value::Object(element) = &mut element {
+            element.insert("value".to_owned(), value);
+        }
+        elements.insert(place.min(elements.len()), element);
     }
     if elements.is_empty() {
         home.remove(attribute);

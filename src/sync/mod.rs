@@ -41,6 +41,7 @@ pub use connection::{
 };
 pub use engine::Engine;
 pub use error::Error;
+pub use hold::ManyHolds;
 pub use inbound::inbound_connection;
 pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use onboarding::{FieldChoice, Onboarding, Step};

@@ -42,6 +42,19 @@ pub enum Policy {
     Ignore,
 }
 
+impl Policy {
+    /// The word in files and JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Overwrite => "overwrite",
+            Self::Fill => "fill",
+            Self::Hold => "hold",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
 /// A rule that makes groups: one for each value of `key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,6 +16,7 @@ mod judges;
 mod killed;
 mod modes;
 mod own_attributes;
+mod policies;
 mod predict;
 mod second_tenant;
 mod users;
@@ -240,8 +241,8 @@ fn apply(resource: &mut Value, operation: &Value) {
         .filter(|(attribute, _)| !attribute.contains('['))
     {
         resource[attribute][part] = value;
-    } else if path.starts_with("emails[") {
-        resource["emails"][0]["value"] = value;
+    } else if let Some((attribute, _)) = path.split_once('[') {
+        resource[attribute][0]["value"] = value;
     } else {
         resource[path] = value;
     }

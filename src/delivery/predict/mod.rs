@@ -217,6 +217,7 @@ impl Plan<'_> {
             object: &user.object,
             manager: None,
             manager_remote: None,
+            reports: self.rules.reads_reports().then_some(0),
         };
         user.object.get("active") != Some(&Value::Bool(false))
             && matches!(self.rules.user(view), Desired::Wanted(_))
@@ -331,6 +332,8 @@ impl Row {
             is_read: true,
             attempts: 0,
             priority: WAITED,
+            manager: None,
+            reason: String::new(),
             unknown: None,
         }
     }

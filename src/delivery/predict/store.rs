@@ -17,9 +17,9 @@ use crate::statement;
 
 statement!(
     AccountsAsKnown: (SqlUuid, SqlUuid, Array<SqlUuid>) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt) =
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
-            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority
+            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = ANY($3) AND x.state <> 'unmatched'"
 );

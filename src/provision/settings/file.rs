@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::dialect::Dialect;
 use super::super::error::{Error, Problem};
+use super::approve::Approve;
 use super::deprovision::Deprovision;
 use super::groups::Groups;
 use super::guard::Guard;
@@ -48,6 +49,12 @@ pub struct Settings {
     /// What is sent, by attribute, on top of the user as it is.
     #[serde(default)]
     pub mapping: BTreeMap<String, Line>,
+    /// Attributes without which nobody gets an account, and accounts stay as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<String>,
+    /// Which held values need no human.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approve: Vec<Approve>,
     /// Where this app differs from the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
@@ -241,7 +248,7 @@ do = "disable"
     fn the_documented_file_is_read_and_says_what_is_not_done() {
         let settings = Settings::from_toml(FILE).unwrap();
         assert_eq!(settings.mode, Some(Mode::Observe));
-        assert_eq!(settings.mapping["emails"].policy, Policy::Hold);
+        assert_eq!(settings.mapping["emails"].policy, Some(Policy::Hold));
         assert_eq!(
             settings.deprovision.leaver[1].wait(),
             Duration::from_secs(14 * 86_400)

@@ -4,6 +4,7 @@
 //! (`problems`), or every problem at once. A part that is kept but not acted on says so in its `warnings`.
 //! Owns no table; must not know what is done with the settings.
 
+mod approve;
 mod deprovision;
 mod duration;
 mod file;
@@ -19,6 +20,7 @@ mod protect;
 mod reconcile;
 mod scope;
 
+pub use approve::{Approve, ApproveRule};
 pub use deprovision::{Deprovision, Do, Step};
 pub use duration::duration;
 pub use file::Settings;

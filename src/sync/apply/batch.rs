@@ -14,7 +14,7 @@ use crate::scim::{self, ENTERPRISE, Object};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
-use crate::sync::plan::{Effect, store};
+use crate::sync::plan::{Effect, HoldAt, store};
 use crate::sync::read::{join, store as staging};
 use crate::translate;
 
@@ -443,21 +443,42 @@ impl Batch<'_> {
     /// Opens what waits for a human, and ends the reviews that are settled.
     async fn questions(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
         let run = &self.job.run;
-        let holds: Vec<NewHold> = work
-            .iter()
-            .flat_map(|one| one.effect.holds.iter().map(move |hold| (one, hold)))
-            .map(|(one, hold)| NewHold {
-                owner: run.connection.uuid(),
-                app: None,
-                person: one.item.item.person,
-                resource: one.user,
-                field: hold.field.clone(),
-                old: hold.old.clone(),
-                new: hold.new.clone(),
-                detail: "HR has another value".to_owned(),
+        let asked = |one: &Work, hold: &HoldAt| NewHold {
+            owner: run.connection.uuid(),
+            app: None,
+            person: one.item.item.person,
+            resource: one.user,
+            field: hold.field.clone(),
+            old: hold.old.clone(),
+            new: hold.new.clone(),
+            detail: "HR has another value".to_owned(),
+        };
+        let done = || work.iter().filter(|one| one.refused.is_none());
+        let holds: Vec<NewHold> = done()
+            .flat_map(|one| one.effect.holds.iter().map(move |hold| asked(one, hold)))
+            .collect();
+        let ruled: Vec<(NewHold, String)> = done()
+            .flat_map(|one| {
+                one.effect
+                    .ruled
+                    .iter()
+                    .map(move |(hold, rule)| (asked(one, hold), rule.clone()))
             })
             .collect();
-        guard::open_holds(conn, run.tenant, &holds, self.cause.now).await?;
+        // What HR says no more is no question any more.
+        let judged: Vec<ResourceId> = done()
+            .filter(|one| one.effect.records.iter().any(|record| record.outcome == "linked"))
+            .filter_map(|one| one.user)
+            .collect();
+        let still: Vec<NewHold> = holds
+            .iter()
+            .chain(ruled.iter().map(|(hold, _)| hold))
+            .cloned()
+            .collect();
+        let (owner, now) = (run.connection.uuid(), self.cause.now);
+        guard::close_holds(conn, run.tenant, owner, &judged, &still, now).await?;
+        guard::open_holds(conn, run.tenant, &holds, now).await?;
+        guard::rule_holds(conn, run.tenant, &ruled, now).await?;
         let reviews: Vec<Review> = work
             .iter()
             .filter_map(|one| one.effect.review.clone())

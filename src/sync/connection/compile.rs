@@ -13,6 +13,7 @@ use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Mark, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
 use crate::expression::{Expression, Fields};
+use crate::provision::{self, Approvals};
 use crate::scim::{Authority, ResourceType, Rule};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
@@ -30,6 +31,8 @@ pub(in crate::sync) struct Compiled {
     pub filter: Option<Expression>,
     /// How a person becomes a user.
     pub mapping: Mapping,
+    /// Which held values need no human.
+    pub approvals: Approvals,
     /// Whose word counts for each attribute.
     pub authority: Authority,
     /// Over all that decides what becomes of a record.
@@ -52,6 +55,7 @@ const RULES: &[&str] = &[
     "match",
     "filter",
     "mapping",
+    "approve",
     "group",
     "read",
     "lifecycle",
@@ -144,6 +148,9 @@ impl Compiled {
                     message: problem.message,
                 }));
             });
+        let approvals = Approvals::compile(&file.approve)
+            .map_err(|found| problems.extend(found.into_iter().map(of_provision)))
+            .unwrap_or_default();
         let authority = mapping.as_ref().ok().map_or_else(
             || Some(Authority::default()),
             |mapping| {
@@ -161,6 +168,7 @@ impl Compiled {
                     connection,
                     filter,
                     mapping,
+                    approvals,
                     authority,
                     rules_digest: rules_digest(body),
                     provable: manifest.is_complete_read_provable(),
@@ -309,6 +317,15 @@ fn unknown_connector(catalogue: &Catalogue, key: &str) -> FileProblem {
         "connector",
         format!("there is no connector {key:?}; there are {}", known.join(", ")),
     )
+}
+
+fn of_provision(problem: provision::Problem) -> FileProblem {
+    FileProblem {
+        at: Some(problem.at.replace('[', ".").replace(']', "")),
+        line: Some(problem.line).filter(|line| *line > 0),
+        column: Some(problem.column).filter(|column| *column > 0),
+        message: problem.message,
+    }
 }
 
 fn of_settings(part: &str, found: Vec<SettingProblem>) -> impl Iterator<Item = FileProblem> {

@@ -10,6 +10,7 @@ use crate::connector::OwnField;
 use crate::guard::Limits;
 use crate::identity::Rules;
 use crate::lifecycle::Policy;
+use crate::provision::Approve;
 use crate::translate::{GroupRule, MappingConfig};
 
 /// Longest file that is read.
@@ -46,6 +47,9 @@ pub struct ConnectionFile {
     /// Attributes, on top of the defaults.
     #[serde(default)]
     pub mapping: MappingConfig,
+    /// Which held values need no human.
+    #[serde(default)]
+    pub approve: Vec<Approve>,
     /// Groups from org units.
     #[serde(default)]
     pub group: Vec<GroupRule>,

@@ -48,6 +48,9 @@ pub(in crate::sync) struct Effect {
     /// Decisions to ask for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<HoldAt>,
+    /// Decisions that a rule took, each with the rule's name; `object` has them already.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ruled: Vec<(HoldAt, String)>,
     /// A review to open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewAt>,

@@ -15,12 +15,13 @@ mod assign;
 mod effect;
 mod person;
 mod remark;
+mod ruled;
 mod sizes;
 mod steps;
 pub(in crate::sync) mod store;
 mod surroundings;
 mod view;
 
-pub(in crate::sync) use effect::{Effect, GroupAt};
+pub(in crate::sync) use effect::{Effect, GroupAt, HoldAt};
 pub(in crate::sync) use steps::plan;
 pub use view::Planned;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::assign::Assigned;
 use super::effect::{Effect, GroupAt, Groups, HoldAt, RecordEffect};
 use super::remark::{Message, news};
+use super::ruled::by_rule;
 use super::surroundings::{ManagerUser, RecordNow, Surroundings};
 use crate::base::{PersonId, ResourceId};
 use crate::directory::Stored as StoredUser;
@@ -309,6 +310,9 @@ impl<'a> Deciding<'a> {
             return self.make(object, effect);
         };
         let held = self.leave_clients_alone(user, &mut object, translated.held, effect);
+        let rejected = &self.view.around.rejected;
+        let (held, ruled) = by_rule(self.view.live, rejected, user.id, &mut object, held);
+        effect.ruled = ruled;
         effect.holds = self.holds(user, held);
         let back = is_disabled_by_hr(user);
         if back && !self.view.live.file.lifecycle.reactivate {

@@ -55,6 +55,10 @@ struct AppBody {
     /// The settings, without the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Value>,
+    /// How each field is treated; `*` stands for all that have no line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    policies: Vec<provision::FieldPolicy>,
     /// Whether a token is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     has_token: Option<bool>,
@@ -76,6 +80,7 @@ impl AppBody {
             trouble: app.trouble,
             created_at: app.created_at,
             settings: None,
+            policies: Vec::new(),
             has_token: None,
             warnings: Vec::new(),
         }
@@ -116,7 +121,7 @@ impl From<delivery::Error> for Problem {
             E::Store(error) => error.into(),
             E::Unknown(_) => Self::not_found(error.to_string()),
             E::Address => Self::unprocessable("invalid-settings", error.to_string()),
-            E::Directory(_) | E::Guard(_) | E::LeaseLost => Self::internal(&error),
+            E::Directory(_) | E::Guard(_) | E::Notice(_) | E::LeaseLost => Self::internal(&error),
         }
     }
 }
@@ -215,7 +220,17 @@ async fn show(
     let mut conn = state.db.conn().await?;
     let app = provision::app(&mut conn, caller.tenant, &name).await?;
     let revision = provision::draft(&mut conn, caller.tenant, &app).await?;
-    Ok(Json(AppBody::of(app).with(&revision)))
+    let user = state
+        .directory
+        .kind(&mut conn, caller.tenant, "User")
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    let mut body = AppBody::of(app).with(&revision);
+    // Settings that no longer fit the tenant's users are shown without.
+    if let Ok(rules) = Rules::compile(revision.settings, &user) {
+        body.policies = rules.policies();
+    }
+    Ok(Json(body))
 }
 
 /// One thing that was tried.

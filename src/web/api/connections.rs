@@ -14,6 +14,7 @@ use super::consents::ConsentBody;
 use super::runs::RunBody;
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{ConnectionId, UploadId};
+use crate::provision::FieldPolicy;
 use crate::sync::{Connection, ConnectionFile, ConnectionState, Error};
 
 /// The largest file that may be handed in, in bytes.
@@ -64,6 +65,10 @@ struct ConnectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     file: Option<Value>,
+    /// How each field is treated, by the newest settings; with one connection only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    policies: Vec<FieldPolicy>,
     /// Whether the HR system took consent back, so that nothing is read before somebody consents again.
     needs_consent: bool,
     /// How consent stands, where it was ever given.
@@ -83,6 +88,7 @@ impl From<Connection> for ConnectionBody {
             next_run_at: connection.next_run_at,
             created_at: connection.created_at,
             file: None,
+            policies: Vec::new(),
             needs_consent: false,
             consent: None,
         }
@@ -138,6 +144,7 @@ async fn show(
     let (connection, file) = state.sync.connection_file(caller.tenant, &name, true).await?;
     let mut body = ConnectionBody::from(connection);
     body.file = file;
+    body.policies = state.sync.field_policies(caller.tenant, &name).await?;
     let consent = state.sync.consent(caller.tenant, body.id).await?;
     body.needs_consent = consent.as_ref().is_some_and(|consent| consent.lost_at.is_some());
     body.consent = consent.map(ConsentBody::from);

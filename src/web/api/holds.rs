@@ -12,14 +12,16 @@ use super::super::{Problem, State};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{AppId, HoldId, PersonId, ResourceId};
 use crate::guard::{Decision, Hold};
+use crate::provision::{self, Approvals, Approve, ApproveRule};
+use crate::sync::ManyHolds;
 
 /// These paths in the document.
 #[derive(OpenApi)]
-#[openapi(paths(list, approve, reject))]
+#[openapi(paths(list, approve, reject, decide))]
 pub(super) struct Api;
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list).service(approve).service(reject);
+    cfg.service(list).service(approve).service(reject).service(decide);
 }
 
 /// A hold.
@@ -150,6 +152,94 @@ async fn reject(
     id: Path<String>,
 ) -> Result<Json<HoldBody>, Problem> {
     decided(&state, &caller, &id, Decision::Reject).await
+}
+
+/// One decision about many holds.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DecideOrder {
+    /// approve or reject.
+    decision: String,
+    /// Only those of this app, by name.
+    app: Option<String>,
+    /// Only those of this connection, by name.
+    connection: Option<String>,
+    /// Only those about this attribute; `emails` means `emails.work` too, and a login that moves with the address.
+    field: Option<String>,
+    /// Only those that this rule covers, as in `[[approve]]`: `{"rule": "same_local_part_new_domain", "to": "…"}`, or
+    /// `{"when": "…"}` over `old` and `new`.
+    #[schema(value_type = Option<Object>)]
+    rule: Option<Approve>,
+    /// Needed without a rule: all that match are meant.
+    #[serde(default)]
+    all: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct DecidedBody {
+    /// Holds that were decided.
+    decided: u64,
+}
+
+/// Decides every open hold that matches as one decision: a move of all addresses to another domain, say. Asked again
+/// after a failure it goes on where it stopped.
+#[utoipa::path(
+    post, path = "/api/v1/holds/decide", tag = "holds", request_body = DecideOrder,
+    responses(
+        (status = 200, body = DecidedBody),
+        (status = 404, description = "no such app or connection"),
+        (status = 422, description = "an order that is not clear"),
+    ),
+    security(("token" = ["admin"])),
+)]
+#[post("/api/v1/holds/decide")]
+async fn decide(
+    state: Data<State>,
+    caller: ApiCaller<Admin>,
+    order: Json<DecideOrder>,
+) -> Result<Json<DecidedBody>, Problem> {
+    let unclear = |said: &str| Problem::unprocessable("invalid-order", said);
+    let decision = match order.decision.as_str() {
+        "approve" => Decision::Approve,
+        "reject" => Decision::Reject,
+        _ => return Err(unclear("decision is approve or reject")),
+    };
+    if order.rule.is_none() && !order.all {
+        return Err(unclear(
+            "say which holds are meant: a rule, or all = true for all that match",
+        ));
+    }
+    let owner = match (&order.app, &order.connection) {
+        (Some(_), Some(_)) => return Err(unclear("either an app or a connection, not both")),
+        (Some(app), None) => {
+            let mut conn = state.db.conn().await?;
+            Some(provision::app(&mut conn, caller.tenant, app).await?.id.uuid())
+        }
+        (None, Some(name)) => Some(state.sync.connection(caller.tenant, name).await?.id.uuid()),
+        (None, None) => None,
+    };
+    let approvals = order
+        .rule
+        .as_ref()
+        .map(|rule| Approvals::compile(std::slice::from_ref(rule)));
+    let approvals = approvals.transpose().map_err(provision::Error::Settings)?;
+    let rule = order.rule.as_ref().map(|rule| {
+        let own = rule.rule.map_or("when", ApproveRule::word);
+        rule.name.clone().unwrap_or_else(|| own.to_owned())
+    });
+    let order = ManyHolds {
+        decision,
+        owner,
+        field: order.field.clone(),
+        approvals,
+        rule,
+    };
+    let decided = state
+        .sync
+        .decide_holds(caller.tenant, &order, caller.token, &caller.actor())
+        .await?;
+    Ok(Json(DecidedBody { decided }))
 }
 
 async fn decided(
