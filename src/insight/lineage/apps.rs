@@ -129,6 +129,7 @@ pub(super) async fn lines(
                 object: &user.object,
                 manager: manager.as_ref().map(|manager| &manager.object),
                 manager_remote: remote,
+                reports: None,
             };
             let own = holds.extract_if(.., |hold| hold.app == Some(row.app)).collect();
             line(row, view, &kind, own, shows_sensitive)
