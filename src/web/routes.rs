@@ -38,6 +38,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::freezes::routes)
     .configure(api::holds::routes)
     .configure(api::plans::routes)
+    .configure(api::previews::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
     .configure(api::apps::routes)
