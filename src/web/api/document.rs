@@ -9,7 +9,6 @@ use utoipa::openapi::Response;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
     cfg.service(whole);
 }
