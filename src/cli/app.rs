@@ -141,6 +141,10 @@ async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -
     if let Some(token) = &mut settings.token {
         *token = config::resolve(token).map_err(|error| Error::Usage(format!("token: {}", Chain(&error))))?;
     }
+    if let Some(secret) = &mut settings.hook_secret {
+        *secret = config::resolve(secret)
+            .map_err(|error| Error::Usage(format!("hook_secret: {}", Chain(&error))))?;
+    }
     let client = Client::from_env()?;
     let body = serde_json::to_value(&settings).map_err(std::io::Error::from)?;
     let app = client

@@ -64,6 +64,9 @@ enum Command {
     /// Write, publish and check apps, and list what they hold
     #[command(subcommand)]
     App(super::app::Command),
+    /// Say whose an app's account is
+    #[command(subcommand)]
+    Account(super::account::Command),
     /// List what was sent to apps, try it again, or leave it
     #[command(subcommand)]
     Operation(super::operation::Command),
@@ -106,6 +109,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Client(command) => super::clients::run(command, output).await,
         Command::Schema(command) => super::schema::run(command, output).await,
         Command::App(command) => super::app::run(command, output).await,
+        Command::Account(command) => super::account::run(command, output).await,
         Command::Operation(command) => super::operation::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,
         Command::User(command) => super::user::run(command, output).await,

@@ -4,6 +4,7 @@
 //! *Owns:* no table. *Must not know:* SQL. `serve`, `demo`, `migrate`, `tenant` and `token` work on the database; the
 //! others are clients of the management API.
 
+mod account;
 mod app;
 mod bench;
 mod client;
@@ -23,7 +24,6 @@ mod operation;
 mod output;
 mod past;
 mod plan;
-mod preview;
 mod review;
 mod run;
 mod schema;

@@ -17,6 +17,7 @@ use crate::scim::{ENTERPRISE, Object};
 /// The longest a call to an app may take.
 pub(super) const CALL_TIME: Duration = Duration::from_secs(30);
 const BODY_CAP: usize = 16 * 1024 * 1024;
+const HOOK_CAP: usize = 256 * 1024;
 
 /// The endpoint and the core schema of a resource type.
 pub(super) fn endpoint(kind: &str) -> &'static str {
@@ -227,6 +228,37 @@ impl Client {
                 )
             }
             Err(error) => ended(Ending::Impossible, &error.to_string()),
+        })
+    }
+
+    /// Calls an address of the customer's, which is not the app's: neither its token nor its pace. `None` when it was not
+    /// started.
+    pub(super) async fn hook(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Option<Ended> {
+        let _permit = self.0.gate.acquire().await.ok()?;
+        if !self.fits() {
+            return None;
+        }
+        let Ok(url) = Url::parse(url) else {
+            return Some(ended(Ending::Impossible, "the hook's address cannot be used"));
+        };
+        let mut request = self
+            .0
+            .net
+            .request(Method::POST, url)
+            .header("accept", "application/json")
+            .time_out(CALL_TIME)
+            .cap(HOOK_CAP);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        Some(match request.body("application/json", body).send().await {
+            Ok(answer) => answered(answer),
+            Err(error) => ended(Ending::NotSent, &error.to_string()),
         })
     }
 

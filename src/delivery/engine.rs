@@ -130,6 +130,7 @@ impl Engine {
         let mut conn = self.db.conn().await?;
         let revision = provision::revision(&mut conn, leased.tenant, leased.app, leased.revision).await?;
         let token = revision.token(&self.sealer, leased.tenant, leased.app);
+        let hook_secret = revision.hook_secret(&self.sealer, leased.tenant, leased.app);
         conn.transaction::<_, Error, _>(async |conn| {
             store::renew(conn, leased, LEASE_TIME).await?;
             store::adopt_orphans(conn, leased, now).await
@@ -185,6 +186,8 @@ impl Engine {
         let can_patch = can_patch(capabilities.as_ref(), dialect);
         let desk = Desk {
             by: Arc::new(settings.matching.by.clone()),
+            unique: Arc::new(settings.matching.unique()),
+            hook_secret: hook_secret?,
             client,
             registry: Arc::clone(&registry),
             can_patch,

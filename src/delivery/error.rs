@@ -27,6 +27,9 @@ pub enum Error {
     /// There is no such account or operation.
     #[error("there is no {0}")]
     Unknown(&'static str),
+    /// It cannot be done as things stand.
+    #[error("{0}")]
+    Refused(&'static str),
     /// Somebody else took over the app meanwhile; what they find in the tables is all there is to know.
     #[error("the lease of the app has passed to somebody else")]
     LeaseLost,

@@ -19,6 +19,8 @@ mod contact;
 mod dispatch;
 mod engine;
 mod error;
+mod hook;
+mod links;
 mod members;
 mod patch;
 mod predict;
@@ -37,6 +39,7 @@ pub use admin::{
 };
 pub use engine::{Engine, Worked};
 pub use error::Error;
+pub use links::{link, unlink};
 pub use predict::{AppInForce, Call, Predicted, UserAfter, predict};
 pub use preview::{Counts, Published, approve_waiting, publish};
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::client::{endpoint, whole};
+use super::hook::Hook;
 use super::members::{self, MemberRow};
 use super::patch::{member_changes, patch_body};
 use super::record::{Intent, Settled, intend, settle};
@@ -19,7 +20,8 @@ use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
 use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
-    Account, Decision, HeldValue, Mode, Next, Rules, State, Subject, UserView, decide, manager_of, ours_of,
+    Account, Cause, Decision, HeldValue, Mode, Next, Rules, State, Subject, UserView, decide, manager_of,
+    ours_of,
 };
 use crate::scim::{Object, Registry};
 
@@ -297,6 +299,7 @@ impl Plan<'_> {
             cause_since: row.cause.map(|(_, since)| since),
             steps_done: usize::try_from(row.steps_done).unwrap_or(0),
             adopted: row.adopted,
+            untouched: row.is_read,
         };
         decide(self.rules, account, subject, now, |held| {
             decided(read, row.resource, held)
@@ -378,8 +381,25 @@ impl Plan<'_> {
                 Task::Change { before, after }
             }
             Next::Delete => Task::Delete,
+            Next::Hook(place) => match self.hook(row, read, place, decision.cause) {
+                Some(hook) => Task::Hook(hook),
+                None => {
+                    out.settled
+                        .push(rest(State::Held, "the step has no hook".to_owned()));
+                    return;
+                }
+            },
         };
         let body = self.body(row, &task);
+        if is_empty_patch(&task, body.as_ref()) && decision.cause.is_some() {
+            // A step that changes nothing is done.
+            out.settled.push(Settled {
+                steps_done: settled.steps_done.saturating_add(1),
+                look: true,
+                ..rest(State::Pending, String::new())
+            });
+            return;
+        }
         if is_empty_patch(&task, body.as_ref()) {
             let task = self.members_task(row, read, State::InSync);
             let is_held = !decision.held.is_empty();
@@ -416,6 +436,7 @@ impl Plan<'_> {
         let (action, method) = match &task {
             Task::Create(_) => ("create", "POST"),
             Task::Delete => ("delete", "DELETE"),
+            Task::Hook(_) => ("hook", "POST"),
             Task::Members { .. } => ("members", if self.can_patch { "PATCH" } else { "PUT" }),
             Task::Change { after, before } => {
                 let is_disable =
@@ -428,6 +449,7 @@ impl Plan<'_> {
             Task::Resolve { .. } => ("update", "GET"),
         };
         let path = match (&task, &row.remote_id) {
+            (Task::Hook(hook), _) => hook.url.clone(),
             (Task::Create(_), _) | (_, None) => format!("/{}", endpoint(&row.kind)),
             (_, Some(remote)) => format!("/{}/{remote}", endpoint(&row.kind)),
         };
@@ -463,6 +485,7 @@ impl Plan<'_> {
             }
             Task::Change { after, .. } => Some(whole(&row.kind, after)),
             Task::Members { add, remove } => Some(member_changes(add, remove)),
+            Task::Hook(hook) => Some(hook.body.clone()),
             Task::Delete | Task::Resolve { .. } => None,
         }
     }
@@ -483,6 +506,20 @@ impl Plan<'_> {
             refs(read.to_remove.get(&row.resource)),
         );
         (!add.is_empty() || !remove.is_empty()).then_some(Task::Members { add, remove })
+    }
+
+    /// The call of a step that is a hook.
+    fn hook(
+        self,
+        row: &Row,
+        read: &Read,
+        place: usize,
+        cause: Option<(Cause, DateTime<Utc>)>,
+    ) -> Option<Hook> {
+        let cause = cause?;
+        let step = cause.0.steps(&self.rules.settings().deprovision).get(place)?;
+        let user = read.stored.get(&row.resource).map(|stored| &stored.object);
+        Some(Hook::of((self.at.1, self.name), row, user, (place, step), cause))
     }
 
     fn hold(self, row: &Row, read: &Read, held: &HeldValue) -> NewHold {
@@ -568,6 +605,7 @@ fn would(mode: Mode, task: &Task) -> String {
     let deed = match task {
         Task::Create(_) => "would be created".to_owned(),
         Task::Delete => "would be removed".to_owned(),
+        Task::Hook(_) => "a hook would be called".to_owned(),
         Task::Change { before, after }
             if before.get("active") != after.get("active") && after.get("active") == Some(&json!(false)) =>
         {

@@ -228,6 +228,7 @@ async fn count(
                 cause_since: None,
                 steps_done: 0,
                 adopted: row.adopted,
+                untouched: false,
             };
             let decision = decide(
                 rules,

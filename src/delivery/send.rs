@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::client::{Client, Ended, endpoint, name_of, read, whole};
+use super::hook::{Hook, answer, headers};
 use super::patch::{member_changes, members_merged, patch_body};
-use crate::base::{Clock, OperationId, ResourceId};
+use crate::base::{Clock, OperationId, ResourceId, Secret};
 use crate::net::Method;
-use crate::provision::{Deed, Ending, MatchBy, Remote, Sense, agrees, merged, sense};
+use crate::provision::{Candidate, Deed, Ending, MatchBy, Remote, Sense, agrees, merged, sense};
 use crate::scim::{Object, Registry};
 
 /// A member and its id in the app.
@@ -30,6 +31,8 @@ pub(super) enum Task {
         add: Vec<MemberRef>,
         remove: Vec<MemberRef>,
     },
+    /// A call to an address of the customer's.
+    Hook(Hook),
     /// Find out what became of an earlier call: what was sent, or would be there after it.
     Resolve {
         action: String,
@@ -62,6 +65,10 @@ pub(super) enum Finding {
     Absent,
     /// More than one account fits.
     Doubt,
+    /// What must be unique has other accounts.
+    Collision(Vec<Candidate>),
+    /// A hook was called, and answered this.
+    Answered(Value),
     /// Not started.
     NotStarted,
     /// It ended otherwise.
@@ -85,6 +92,10 @@ pub(super) struct Desk {
     pub client: Client,
     pub registry: Arc<Registry>,
     pub by: Arc<Vec<MatchBy>>,
+    /// What no account of somebody else may have; looked up before anything is created.
+    pub unique: Arc<Vec<MatchBy>>,
+    /// What hooks are signed with.
+    pub hook_secret: Option<Secret>,
     pub can_patch: bool,
     pub clock: Clock,
 }
@@ -122,6 +133,15 @@ enum LookUp {
     NotStarted,
 }
 
+/// What a filter found.
+enum Fitting {
+    Found(Vec<(Remote, Object)>),
+    /// The app does not filter by this attribute.
+    NoFilter,
+    Failed(Ended, Sense),
+    NotStarted,
+}
+
 impl Desk {
     /// Carries out a job.
     #[tracing::instrument(name = "delivery.operation.send", skip_all, fields(operation.id = %job.operation, resource.id = %job.resource))]
@@ -133,15 +153,20 @@ impl Desk {
             Task::Change { before, after } => self.change(&job, before, after).await,
             Task::Delete => self.delete(&job).await,
             Task::Members { add, remove } => self.members(&job, add, remove).await,
+            Task::Hook(hook) => self.call_hook(hook, at).await,
             Task::Resolve { action, expected, .. } => self.resolve(&job, action, expected).await,
         };
-        if matches!(
-            end.finding,
-            Finding::Failed(Sense::Throttled(_) | Sense::Unauthorised)
-        ) {
+        // How a hook fares says nothing of the app.
+        let is_hook = matches!(job.task, Task::Hook(_));
+        if !is_hook
+            && matches!(
+                end.finding,
+                Finding::Failed(Sense::Throttled(_) | Sense::Unauthorised)
+            )
+        {
             self.client.halt();
         }
-        if !matches!(end.finding, Finding::NotStarted) {
+        if !is_hook && !matches!(end.finding, Finding::NotStarted) {
             self.client.note(matches!(
                 end.finding,
                 Finding::Failed(Sense::Unknown | Sense::Later)
@@ -158,6 +183,9 @@ impl Desk {
     }
 
     async fn create(&self, job: &Job, object: &Object) -> End {
+        if let Some(end) = self.look_before(job, object).await {
+            return end;
+        }
         let body = whole(&job.kind, object);
         let Some(ended) = self
             .client
@@ -179,6 +207,67 @@ impl Desk {
                     .await
             }
             other => End::of(Finding::Failed(other), &ended),
+        }
+    }
+
+    /// Where something must be unique: an account that is ours is found, and one that is in the way is no reason to
+    /// create. `None`: nothing stands against it.
+    async fn look_before(&self, job: &Job, object: &Object) -> Option<End> {
+        if self.unique.is_empty() || job.kind == "Group" || !self.client.dialect().filter {
+            return None;
+        }
+        let looked = |finding| End {
+            finding,
+            status: None,
+            words: String::new(),
+        };
+        match self.look_up(&job.kind, object).await {
+            LookUp::Found(remote, read) => {
+                let by_our_id =
+                    remote.external_id.as_deref() == object.get("externalId").and_then(Value::as_str);
+                return Some(looked(Finding::Found(remote.id, read, by_our_id)));
+            }
+            LookUp::Doubt => return Some(looked(Finding::Doubt)),
+            LookUp::Nothing => {}
+            LookUp::Failed(ended, sense) => return Some(End::of(Finding::Failed(before_all(sense)), &ended)),
+            LookUp::NotStarted => return Some(End::not_started()),
+        }
+        let mut taken = Vec::new();
+        for key in self.unique.iter() {
+            match self.fitting(&job.kind, key, object).await {
+                Fitting::Found(found) => {
+                    taken.extend(
+                        found
+                            .iter()
+                            .map(|(remote, _)| Candidate::account(key, &remote.id)),
+                    );
+                }
+                Fitting::NoFilter => {}
+                Fitting::Failed(ended, sense) => {
+                    return Some(End::of(Finding::Failed(before_all(sense)), &ended));
+                }
+                Fitting::NotStarted => return Some(End::not_started()),
+            }
+        }
+        (!taken.is_empty()).then(|| looked(Finding::Collision(taken)))
+    }
+
+    async fn call_hook(&self, hook: &Hook, at: DateTime<Utc>) -> End {
+        let Some(secret) = &self.hook_secret else {
+            return End {
+                finding: Finding::Failed(Sense::Refused),
+                status: None,
+                words: "the settings have no hook_secret".to_owned(),
+            };
+        };
+        let body = hook.body.to_string();
+        let headers = headers(secret, &hook.id, at, &body);
+        let Some(ended) = self.client.hook(&hook.url, &headers, body).await else {
+            return End::not_started();
+        };
+        match ended.ending {
+            Ending::Answer(200..=299, _) => End::of(Finding::Answered(answer(&ended.body)), &ended),
+            _ => End::of(Finding::Failed(Sense::Later), &ended),
         }
     }
 
@@ -328,38 +417,19 @@ impl Desk {
 
     /// Looks an account up by our id, then by the matching rules; an answer counts only if it really agrees.
     async fn look_up(&self, kind: &str, ours: &Object) -> LookUp {
-        let name = name_of(kind);
-        let mut order = vec![MatchBy::ExternalId];
-        order.extend(self.by.iter().copied().filter(|by| *by != MatchBy::ExternalId));
+        let mut order = vec![MatchBy::new("externalId")];
+        order.extend(self.keys(kind).into_iter().filter(|by| !by.is_our_id()));
         let mut refused = 0_usize;
         for by in &order {
-            let Some(filter) = filter_of(*by, kind, ours) else {
-                continue;
-            };
-            if kind == "Group" && *by == MatchBy::WorkEmail {
-                continue;
-            }
-            let query = [("filter", filter.as_str())];
-            let Some(ended) = self
-                .client
-                .call(Method::GET, &[endpoint(kind)], &query, None)
-                .await
-            else {
-                return LookUp::NotStarted;
-            };
-            match sense(Deed::Change, ended.ending) {
-                Sense::Done => {}
-                Sense::Refused | Sense::Gone => {
+            let mut fitting = match self.fitting(kind, by, ours).await {
+                Fitting::Found(fitting) => fitting,
+                Fitting::NoFilter => {
                     refused += 1;
                     continue;
                 }
-                other => return LookUp::Failed(ended, other),
-            }
-            let mut fitting: Vec<(Remote, Object)> = resources(ended.json())
-                .into_iter()
-                .filter_map(|resource| Some((Remote::of(&resource, name)?, resource)))
-                .filter(|(remote, _)| agrees(&[*by], ours, name, remote))
-                .collect();
+                Fitting::Failed(ended, sense) => return LookUp::Failed(ended, sense),
+                Fitting::NotStarted => return LookUp::NotStarted,
+            };
             match (fitting.pop(), fitting.len()) {
                 (None, _) => {}
                 (Some((remote, resource)), 0) => {
@@ -377,6 +447,41 @@ impl Desk {
         LookUp::Nothing
     }
 
+    /// The keys that say whose a resource of this type is.
+    fn keys(&self, kind: &str) -> Vec<MatchBy> {
+        if kind == "Group" {
+            ["externalId", "userName"].map(MatchBy::new).to_vec()
+        } else {
+            self.by.to_vec()
+        }
+    }
+
+    /// The accounts that agree by one key, as the app's filter shows them.
+    async fn fitting(&self, kind: &str, by: &MatchBy, ours: &Object) -> Fitting {
+        let name = name_of(kind);
+        let Some(filter) = by.filter(ours, name) else {
+            return Fitting::Found(Vec::new());
+        };
+        let query = [("filter", filter.as_str())];
+        let Some(ended) = self
+            .client
+            .call(Method::GET, &[endpoint(kind)], &query, None)
+            .await
+        else {
+            return Fitting::NotStarted;
+        };
+        match sense(Deed::Change, ended.ending) {
+            Sense::Done => {}
+            Sense::Refused | Sense::Gone => return Fitting::NoFilter,
+            other => return Fitting::Failed(ended, other),
+        }
+        let found = resources(ended.json())
+            .into_iter()
+            .filter_map(|resource| Some((Remote::of(&resource)?, resource)))
+            .filter(|(_, resource)| agrees(std::slice::from_ref(by), ours, name, resource));
+        Fitting::Found(found.collect())
+    }
+
     /// Reads the app's list, where it does not filter.
     async fn look_through(&self, kind: &str, ours: &Object) -> LookUp {
         let mut pages = super::contact::Pages::new(kind);
@@ -391,14 +496,23 @@ impl Desk {
                 }
             };
             for resource in page {
-                if let Some(remote) = Remote::of(&resource, name_of(kind))
-                    && agrees(&self.by, ours, name_of(kind), &remote)
+                if let Some(remote) = Remote::of(&resource)
+                    && agrees(&self.keys(kind), ours, name_of(kind), &resource)
                     && let Some(read) = read(Value::Object(resource))
                 {
                     return LookUp::Found(remote, read);
                 }
             }
         }
+    }
+}
+
+/// A look-up before a call that failed: nothing was changed, so it is simply tried again.
+const fn before_all(sense: Sense) -> Sense {
+    match sense {
+        Sense::Throttled(asked) => Sense::Throttled(asked),
+        Sense::Unauthorised => Sense::Unauthorised,
+        _ => Sense::Later,
     }
 }
 
@@ -409,25 +523,6 @@ const fn after_look_up(sense: Sense) -> Sense {
         Sense::Unauthorised => Sense::Unauthorised,
         Sense::Refused => Sense::Refused,
         _ => Sense::Unknown,
-    }
-}
-
-/// The filter that finds an account by one rule (RFC 7644 §3.4.2.2).
-fn filter_of(by: MatchBy, kind: &str, ours: &Object) -> Option<String> {
-    let quoted = |text: &str| Value::String(text.to_owned()).to_string();
-    match by {
-        MatchBy::ExternalId => {
-            let id = ours.get("externalId")?.as_str()?;
-            Some(format!("externalId eq {}", quoted(id)))
-        }
-        MatchBy::UserName => {
-            let name = ours.get(name_of(kind))?.as_str()?;
-            Some(format!("{} eq {}", name_of(kind), quoted(name)))
-        }
-        MatchBy::WorkEmail => {
-            let email = crate::provision::work_emails(ours).into_iter().next()?;
-            Some(format!("emails.value eq {}", quoted(&email)))
-        }
     }
 }
 
@@ -469,6 +564,6 @@ pub(super) fn after_of(task: &Task) -> Option<Value> {
         Task::Create(object) => Some(json!({ "object": object })),
         Task::Change { after, .. } => Some(json!({ "object": after })),
         Task::Members { add, remove } => Some(json!({ "add": add, "remove": remove })),
-        Task::Delete | Task::Resolve { .. } => None,
+        Task::Delete | Task::Hook(_) | Task::Resolve { .. } => None,
     }
 }

@@ -366,8 +366,8 @@ statement!(
 statement!(
     OrphanOperations: (SqlUuid, SqlUuid, BigInt, Timestamptz) -> () =
     "WITH orphan AS (
-         UPDATE operation SET state = CASE WHEN action = 'members' THEN 'refused' ELSE 'unknown' END,
-                              finished_at = CASE WHEN action = 'members' THEN $4 END
+         UPDATE operation SET state = CASE WHEN action IN ('members', 'hook') THEN 'refused' ELSE 'unknown' END,
+                              finished_at = CASE WHEN action IN ('members', 'hook') THEN $4 END
          WHERE tenant_id = $1 AND app_id = $2 AND state = 'pending' AND epoch < $3 RETURNING resource_id)
      UPDATE account x SET look = true, due_at = NULL FROM orphan
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = orphan.resource_id"

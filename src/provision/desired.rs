@@ -118,6 +118,18 @@ impl Rules {
                 )),
             }
         }
+        for (at, step) in settings.deprovision.steps() {
+            let strange = step.attributes.keys().find(|key| {
+                NEVER.contains(&key.as_str())
+                    || Target::parse(key).is_none_or(|target| !target.is_known(user))
+            });
+            if let Some(key) = strange {
+                unknown.push(Problem::at(
+                    at,
+                    format!("{key:?} is no attribute that can be set"),
+                ));
+            }
+        }
         let approvals = Approvals::compile(&settings.approve)
             .map_err(|mut found| unknown.append(&mut found))
             .unwrap_or_default();

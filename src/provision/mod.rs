@@ -25,7 +25,7 @@ pub use approval::{Approvals, HeldChange, folded, is_field};
 pub use desired::{Desired, HeldValue, Rules, UserView, manager_of};
 pub use dialect::Dialect;
 pub use error::{Error, Problem};
-pub use matching::{Fit, Matcher, Ours, Remote, agrees, work_emails};
+pub use matching::{Candidate, Fit, Matcher, Ours, Remote, agrees, collision, work_emails};
 pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
 pub use policy::FieldPolicy;
 pub use settings::{

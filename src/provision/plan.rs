@@ -104,7 +104,9 @@ impl Cause {
             .find(|cause| cause.word() == word)
     }
 
-    fn steps(self, all: &Deprovision) -> &[Step] {
+    /// Its steps.
+    #[must_use]
+    pub fn steps(self, all: &Deprovision) -> &[Step] {
         match self {
             Self::Leaver => &all.leaver,
             Self::OutOfScope => &all.out_of_scope,
@@ -138,6 +140,8 @@ pub struct Account<'a> {
     pub steps_done: usize,
     /// Found and matched, not made by us.
     pub adopted: bool,
+    /// The app never acknowledged a change of ours.
+    pub untouched: bool,
 }
 
 /// What an account is of.
@@ -169,6 +173,8 @@ pub enum Next {
     Disable,
     /// DELETE.
     Delete,
+    /// The hook of this step is called.
+    Hook(usize),
 }
 
 /// What is said of an account that is never written.
@@ -240,6 +246,10 @@ pub fn decide(
         return Decision::wanted(Next::Rest(State::Skipped, PROTECTED.to_owned()));
     }
     match desired {
+        // Who was there before us and never was ours to keep is not ours to take away.
+        Desired::OutOfScope if is_user && account.adopted && account.untouched => {
+            Decision::wanted(Next::Rest(State::OutOfScope, Cause::OutOfScope.said().to_owned()))
+        }
         Desired::OutOfScope if is_user => deprovision(rules, account, Cause::OutOfScope, now),
         Desired::OutOfScope => ungroup(account, Cause::OutOfScope, now),
         _ if !is_active => deprovision(rules, account, Cause::Leaver, now),
@@ -350,8 +360,15 @@ fn deprovision(rules: &Rules, account: Account<'_>, cause: Cause, now: DateTime<
             Do::Disable if is_disabled => {}
             Do::Disable => return decided(Next::Disable, done, grouped),
             Do::RemoveGroups => grouped = false,
+            Do::Set => {
+                let known = account.known.cloned().unwrap_or_default();
+                let after = step.applied(&known);
+                if after != known {
+                    return decided(Next::Change(known, after), done, grouped);
+                }
+            }
             Do::Delete => return decided(Next::Delete, done, grouped),
-            Do::Hook => {}
+            Do::Hook => return decided(Next::Hook(done), done, grouped),
         }
         done += 1;
     }
@@ -394,6 +411,7 @@ mod tests {
         cause_since: None,
         steps_done: 0,
         adopted: false,
+        untouched: false,
     };
 
     fn at(hour: i64) -> DateTime<Utc> {

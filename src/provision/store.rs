@@ -137,15 +137,38 @@ impl Revision {
     /// # Errors
     /// When no key opens it.
     pub fn token(&self, sealer: &Sealer, tenant: TenantId, app: AppId) -> Result<Option<Secret>, Error> {
+        self.secret("token", sealer, tenant, app)
+    }
+
+    /// What hooks are signed with, opened.
+    ///
+    /// # Errors
+    /// When no key opens it.
+    pub fn hook_secret(
+        &self,
+        sealer: &Sealer,
+        tenant: TenantId,
+        app: AppId,
+    ) -> Result<Option<Secret>, Error> {
+        self.secret("hook_secret", sealer, tenant, app)
+    }
+
+    fn secret(
+        &self,
+        name: &str,
+        sealer: &Sealer,
+        tenant: TenantId,
+        app: AppId,
+    ) -> Result<Option<Secret>, Error> {
         let Some(sealed) = &self.sealed else {
             return Ok(None);
         };
         let plain = sealer.open(&purpose(tenant, app), sealed)?;
         let values: Value = serde_json::from_slice(&plain).map_err(Error::Stored)?;
         Ok(values
-            .get("token")
+            .get(name)
             .and_then(Value::as_str)
-            .map(|token| Secret::new(token.to_owned())))
+            .map(|secret| Secret::new(secret.to_owned())))
     }
 
     /// Whether a token is kept.
@@ -154,6 +177,9 @@ impl Revision {
         self.sealed.is_some()
     }
 }
+
+/// What stands in the settings in place of a secret that is kept.
+const SEALED: &str = "sealed";
 
 fn purpose(tenant: TenantId, app: AppId) -> String {
     format!("app:{tenant}:{app}")
@@ -246,15 +272,7 @@ pub async fn save_draft(
         Some(number) => Some(revision(conn, tenant, id, number).await?),
         None => None,
     };
-    let sealed = match settings.token.take() {
-        Some(token) => {
-            let plain = serde_json::json!({ "token": token }).to_string();
-            Some(sealer.seal(&purpose(tenant, id), plain.as_bytes())?)
-        }
-        None => before
-            .filter(|before| same_host(&before.settings.base_url, &settings.base_url))
-            .and_then(|before| before.sealed),
-    };
+    let sealed = seal(&mut settings, before.as_ref(), sealer, &purpose(tenant, id))?;
     let body = serde_json::to_value(&settings).map_err(Error::Stored)?;
     let fingerprint = digest(body.to_string().as_bytes());
     let (number,): (i32,) =
@@ -265,6 +283,41 @@ pub async fn save_draft(
         .execute(conn)
         .await?;
     app_by_id(conn, tenant, id).await
+}
+
+/// Takes the secrets out of the settings; those that are not given again are kept while the host stays.
+fn seal(
+    settings: &mut Settings,
+    before: Option<&Revision>,
+    sealer: &Sealer,
+    purpose: &str,
+) -> Result<Option<Vec<u8>>, Error> {
+    let before = before.filter(|before| same_host(&before.settings.base_url, &settings.base_url));
+    let kept = before.and_then(|before| before.sealed.clone());
+    let token = settings.token.take();
+    let hook = settings.hook_secret.take().filter(|secret| secret != SEALED);
+    let has_hook = hook.is_some() || before.is_some_and(|before| before.settings.hook_secret.is_some());
+    if settings.deprovision.has_hooks() && !has_hook {
+        return Err(Error::Settings(vec![Problem::at(
+            "hook_secret",
+            "is missing: the calls of hooks are signed with it",
+        )]));
+    }
+    settings.hook_secret = has_hook.then(|| SEALED.to_owned());
+    if token.is_none() && hook.is_none() {
+        return Ok(kept);
+    }
+    let mut values: serde_json::Map<String, Value> = match kept {
+        Some(kept) => serde_json::from_slice(&sealer.open(purpose, &kept)?).map_err(Error::Stored)?,
+        None => serde_json::Map::new(),
+    };
+    for (name, secret) in [("token", token), ("hook_secret", hook)] {
+        if let Some(secret) = secret {
+            values.insert(name.to_owned(), Value::String(secret));
+        }
+    }
+    let plain = Value::Object(values).to_string();
+    Ok(Some(sealer.seal(purpose, plain.as_bytes())?))
 }
 
 fn same_host(a: &str, b: &str) -> bool {

@@ -58,6 +58,19 @@ impl Target {
         })
     }
 
+    /// The path in a filter (RFC 7644 §3.4.2.2): of one type of a list, its values.
+    pub(crate) fn filter_path(&self) -> String {
+        let part = match &self.part {
+            Some(_) if TYPED.contains(&self.attribute.as_str()) => ".value".to_owned(),
+            Some(part) => format!(".{part}"),
+            None => String::new(),
+        };
+        match &self.extension {
+            Some(urn) => format!("{urn}:{}{part}", self.attribute),
+            None => format!("{}{part}", self.attribute),
+        }
+    }
+
     /// The attribute's name, without extension and part.
     pub(crate) fn attribute(&self) -> &str {
         &self.attribute

@@ -35,7 +35,6 @@ mod migrations;
 mod past;
 mod payroll;
 mod plans;
-mod previews;
 mod push;
 mod real_input;
 mod routes;

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
 pub mod command_line;
+mod externals;
 mod faults;
 mod groups;
 mod holds;
+mod hooks;
 mod judges;
 mod killed;
 mod modes;
@@ -73,7 +75,7 @@ impl StubApp {
             .collect()
     }
 
-    pub(crate) fn named(&self, name: &str) -> Value {
+    fn named(&self, name: &str) -> Value {
         self.all("Users")
             .into_iter()
             .chain(self.all("Groups"))
@@ -82,7 +84,7 @@ impl StubApp {
     }
 
     /// What changes the app since this was last asked: method, path, body.
-    pub(crate) fn mutations(&self) -> Vec<String> {
+    fn mutations(&self) -> Vec<String> {
         self.stub
             .take_received()
             .iter()
@@ -162,7 +164,9 @@ impl Held {
                     .into_iter()
                     .flatten()
                     .any(|email| email["value"] == wanted),
-                path => resource[path]
+                path => path
+                    .rsplit_once(':')
+                    .map_or(&resource[path], |(urn, attribute)| &resource[urn][attribute])
                     .as_str()
                     .is_some_and(|value| value.eq_ignore_ascii_case(&wanted)),
             });

@@ -37,6 +37,10 @@ pub struct AccountView {
     pub verified_at: Option<DateTime<Utc>>,
     /// What it is called in the app, or else with us: userName or displayName.
     pub name: Option<String>,
+    /// Of a doubtful one: what it may be or collides with.
+    pub candidates: Option<Value>,
+    /// What hooks of deprovisioning answered, by step.
+    pub answers: Option<Value>,
 }
 
 type AccountRow = (
@@ -50,10 +54,25 @@ type AccountRow = (
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
     Option<String>,
+    Option<Value>,
+    Option<Value>,
 );
 
 fn read_account(row: AccountRow) -> AccountView {
-    let (app, resource, kind, remote_id, state, reason, since, acknowledged_at, verified_at, name) = row;
+    let (
+        app,
+        resource,
+        kind,
+        remote_id,
+        state,
+        reason,
+        since,
+        acknowledged_at,
+        verified_at,
+        name,
+        candidates,
+        answers,
+    ) = row;
     AccountView {
         app,
         resource: resource.into(),
@@ -65,14 +84,16 @@ fn read_account(row: AccountRow) -> AccountView {
         acknowledged_at,
         verified_at,
         name,
+        candidates,
+        answers,
     }
 }
 
 statement!(
     AccountsOfApp: (SqlUuid, SqlUuid, Nullable<Text>, SqlUuid, BigInt) ->
-        (Text, SqlUuid, Text, Nullable<Text>, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Text>) =
+        (Text, SqlUuid, Text, Nullable<Text>, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Text>, Nullable<Jsonb>, Nullable<Jsonb>) =
     "SELECT a.name, x.resource_id, x.kind, x.remote_id, x.state, x.reason, x.since, x.acknowledged_at, x.verified_at,
-            coalesce(x.known ->> 'userName', x.known ->> 'displayName', r.body ->> 'userName', r.body ->> 'displayName')
+            coalesce(x.known ->> 'userName', x.known ->> 'displayName', r.body ->> 'userName', r.body ->> 'displayName'), x.candidates, x.answers
      FROM account x JOIN app a ON a.tenant_id = x.tenant_id AND a.id = x.app_id
      LEFT JOIN resource r ON r.tenant_id = x.tenant_id AND r.id = x.resource_id
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND ($3 IS NULL OR x.state = $3) AND x.resource_id > $4
@@ -99,9 +120,9 @@ pub async fn accounts(
 
 statement!(
     AccountsOfResource: (SqlUuid, SqlUuid) ->
-        (Text, SqlUuid, Text, Nullable<Text>, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Text>) =
+        (Text, SqlUuid, Text, Nullable<Text>, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Text>, Nullable<Jsonb>, Nullable<Jsonb>) =
     "SELECT a.name, x.resource_id, x.kind, x.remote_id, x.state, x.reason, x.since, x.acknowledged_at, x.verified_at,
-            x.known ->> 'userName'
+            x.known ->> 'userName', x.candidates, x.answers
      FROM account x JOIN app a ON a.tenant_id = x.tenant_id AND a.id = x.app_id
      WHERE x.tenant_id = $1 AND x.resource_id = $2 AND x.state <> 'unmatched' ORDER BY a.name"
 );
@@ -254,7 +275,7 @@ fn read_operation(row: OperationRow) -> OperationView {
 
 statement!(
     RetryOperation: (SqlUuid, SqlUuid, Timestamptz) -> (SqlUuid,) =
-    "UPDATE account x SET look = true, due_at = NULL, attempts = 0, state = 'pending', reason = '', since = $3, doubtful = false
+    "UPDATE account x SET look = true, due_at = NULL, attempts = 0, state = 'pending', reason = '', since = $3, doubtful = false, candidates = NULL
      FROM operation o JOIN app a ON a.tenant_id = o.tenant_id AND a.id = o.app_id
      WHERE a.tenant_id = $1 AND o.id = $2 AND x.tenant_id = o.tenant_id AND x.app_id = o.app_id
        AND x.resource_id = o.resource_id AND x.state <> 'unmatched'

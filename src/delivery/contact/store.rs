@@ -10,14 +10,15 @@ use crate::base::{AppId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
 use crate::delivery::store::uuids;
+use crate::provision::Candidate;
 use crate::statement;
 
-/// One of ours, as matching reads it: id, name, e-mails.
-pub(super) type Own = (ResourceId, Option<String>, Option<Value>);
+/// One of ours, as matching reads it: id and body.
+pub(super) type Own = (ResourceId, Value);
 
 statement!(
-    OwnPage: (SqlUuid, Text, SqlUuid, BigInt) -> (SqlUuid, Nullable<Text>, Nullable<Json>) =
-    "SELECT id, CASE WHEN kind = 'Group' THEN display_name ELSE user_name END, body -> 'emails' FROM resource
+    OwnPage: (SqlUuid, Text, SqlUuid, BigInt) -> (SqlUuid, Json) =
+    "SELECT id, body FROM resource
      WHERE tenant_id = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4"
 );
 
@@ -29,13 +30,10 @@ pub(super) async fn own_page(
     after: Uuid,
     limit: i64,
 ) -> Result<Vec<Own>, Error> {
-    let rows: Vec<(Uuid, Option<String>, Option<Value>)> = OwnPage::with((tenant.uuid(), kind, after, limit))
+    let rows: Vec<(Uuid, Value)> = OwnPage::with((tenant.uuid(), kind, after, limit))
         .get_results(conn)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, name, emails)| (id.into(), name, emails))
-        .collect())
+    Ok(rows.into_iter().map(|(id, body)| (id.into(), body)).collect())
 }
 
 statement!(
@@ -67,7 +65,7 @@ pub(super) async fn put_unmatched(
 
 statement!(
     ClearDoubt: (SqlUuid, SqlUuid) -> () =
-    "UPDATE account SET doubtful = false, look = true, due_at = NULL WHERE tenant_id = $1 AND app_id = $2 AND doubtful"
+    "UPDATE account SET doubtful = false, candidates = NULL, look = true, due_at = NULL WHERE tenant_id = $1 AND app_id = $2 AND doubtful AND NOT severed"
 );
 
 /// Doubts of an earlier contact are looked at anew.
@@ -82,7 +80,7 @@ statement!(
     NotLinked: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid,) =
     "SELECT p.id FROM UNNEST($3::uuid[]) AS p(id)
      WHERE NOT EXISTS (SELECT 1 FROM account x WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = p.id
-                       AND x.remote_id IS NOT NULL)"
+                       AND (x.remote_id IS NOT NULL OR x.severed))"
 );
 statement!(
     TakeUnmatched: (SqlUuid, SqlUuid, Text, Array<Text>) -> (Text, Nullable<Jsonb>) =
@@ -142,27 +140,43 @@ pub(super) async fn link(
 }
 
 statement!(
-    Doubt: (SqlUuid, SqlUuid, Timestamptz, Text, Array<SqlUuid>) -> () =
-    "INSERT INTO account (tenant_id, app_id, resource_id, kind, state, reason, since, look, doubtful)
-     SELECT $1, $2, d.id, $4, 'held', 'more than one account of the app fits', $3, false, true FROM UNNEST($5::uuid[]) AS d(id)
+    Doubt: (SqlUuid, SqlUuid, Timestamptz, Text, Array<SqlUuid>, Array<Text>, Array<Jsonb>) -> () =
+    "INSERT INTO account (tenant_id, app_id, resource_id, kind, state, reason, since, look, doubtful, candidates)
+     SELECT $1, $2, d.id, $4, 'held', d.reason, $3, false, true, d.candidates
+     FROM UNNEST($5::uuid[], $6::text[], $7::jsonb[]) AS d(id, reason, candidates)
      ON CONFLICT (tenant_id, app_id, resource_id) DO UPDATE
-     SET doubtful = true, state = 'held', reason = excluded.reason, since = $3, look = false
-     WHERE account.remote_id IS NULL"
+     SET doubtful = true, state = 'held', reason = excluded.reason, candidates = excluded.candidates, since = $3, look = false
+     WHERE account.remote_id IS NULL AND NOT account.severed"
 );
 
-/// Marks those of ours of which it is doubtful which account is theirs.
+/// Marks those of ours of which it is doubtful which account is theirs: why, and all that it may be or collides with.
 pub(super) async fn doubt(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),
     kind: &str,
-    ids: &[ResourceId],
+    doubtful: &[(ResourceId, String, Vec<Candidate>)],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    if !ids.is_empty() {
-        Doubt::with((tenant.uuid(), app.uuid(), now, kind, uuids(ids)))
-            .execute(conn)
-            .await?;
+    if doubtful.is_empty() {
+        return Ok(());
     }
+    let ids: Vec<ResourceId> = doubtful.iter().map(|(id, ..)| *id).collect();
+    let reasons: Vec<&str> = doubtful.iter().map(|(_, reason, _)| reason.as_str()).collect();
+    let candidates: Vec<Value> = doubtful
+        .iter()
+        .map(|(.., found)| serde_json::json!(found))
+        .collect();
+    Doubt::with((
+        tenant.uuid(),
+        app.uuid(),
+        now,
+        kind,
+        uuids(&ids),
+        reasons,
+        candidates,
+    ))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

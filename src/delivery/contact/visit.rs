@@ -12,7 +12,9 @@ use crate::base::{Clock, ResourceId};
 use crate::db::{Db, Transactional as _};
 use crate::delivery::{Error, LEASE_TIME};
 use crate::net::Method;
-use crate::provision::{Deed, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, sense, work_emails};
+use crate::provision::{
+    Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, UserView, sense,
+};
 use crate::scim::Object;
 
 const OWN_PAGE: i64 = 1_000;
@@ -63,8 +65,7 @@ pub(in crate::delivery) async fn visit(
         &["User"]
     };
     for kind in kinds {
-        let by = rules_for(kind, &settings.matching.by);
-        let mut matcher = Matcher::new(&by, call.ours(kind).await?);
+        let mut matcher = Matcher::new(call.ours(kind, rules).await?);
         let mut pages = Pages::new(kind);
         loop {
             let page = match pages.next(client).await {
@@ -96,11 +97,26 @@ const fn has_no_such(ending: Ending) -> bool {
     !matches!(ending, Ending::Impossible | Ending::Answer(403, _))
 }
 
-fn rules_for(kind: &str, by: &[MatchBy]) -> Vec<MatchBy> {
-    if kind == "Group" {
-        vec![MatchBy::ExternalId, MatchBy::UserName]
+/// One of ours as the app should hold it; where that cannot be said, as it is.
+fn as_sent(rules: &Rules, kind: &str, id: ResourceId, body: Object) -> Object {
+    let desired = if kind == "Group" {
+        rules.group(id, &body)
     } else {
-        by.to_vec()
+        rules.user(UserView {
+            id,
+            object: &body,
+            manager: None,
+            manager_remote: None,
+            reports: rules.reads_reports().then_some(0),
+        })
+    };
+    match desired {
+        Desired::Wanted(object) => object,
+        Desired::OutOfScope | Desired::Unclear(_) => {
+            let mut object = body;
+            object.insert("externalId".to_owned(), json!(id.to_string()));
+            object
+        }
     }
 }
 
@@ -134,8 +150,14 @@ async fn capabilities(client: &Client) -> Result<Value, (Sense, String)> {
 }
 
 impl Call<'_> {
-    async fn ours(self, kind: &str) -> Result<Ours, Error> {
-        let mut ours = Ours::default();
+    async fn ours(self, kind: &str, rules: &Rules) -> Result<Ours, Error> {
+        let matching = &rules.settings().matching;
+        let (by, unique) = if kind == "Group" {
+            (["externalId", "userName"].map(MatchBy::new).to_vec(), Vec::new())
+        } else {
+            (matching.by.clone(), matching.unique())
+        };
+        let mut ours = Ours::new(&by, &unique, name_of(kind));
         let mut after = Uuid::nil();
         let mut conn = self.db.conn().await?;
         loop {
@@ -144,12 +166,10 @@ impl Call<'_> {
                 return Ok(ours);
             };
             after = last.uuid();
-            for (id, name, emails) in page {
-                let mut user = Object::new();
-                if let Some(emails) = emails {
-                    user.insert("emails".to_owned(), emails);
+            for (id, body) in page {
+                if let Value::Object(body) = body {
+                    ours.add(id, &as_sent(rules, kind, id, body));
                 }
-                ours.add(id, name.as_deref(), &work_emails(&user));
             }
         }
     }
@@ -158,10 +178,10 @@ impl Call<'_> {
     async fn keep(self, kind: &str, page: Vec<Object>, matcher: &mut Matcher) -> Result<(), Error> {
         let mut rows = Vec::with_capacity(page.len());
         for resource in page {
-            let Some(remote) = Remote::of(&resource, name_of(kind)) else {
+            let Some(remote) = Remote::of(&resource) else {
                 continue;
             };
-            matcher.see(&remote);
+            matcher.see(&remote, &resource);
             if let Some(known) = read(Value::Object(resource)) {
                 rows.push((remote.id, Value::Object(known)));
             }
@@ -181,11 +201,11 @@ impl Call<'_> {
     async fn link(self, kind: &str, matcher: Matcher) -> Result<(), Error> {
         let at = (self.leased.tenant, self.leased.app);
         let mut links: Vec<(ResourceId, String, bool)> = Vec::new();
-        let mut doubtful: Vec<ResourceId> = Vec::new();
+        let mut doubtful: Vec<(ResourceId, String, Vec<Candidate>)> = Vec::new();
         for (id, fit) in matcher.finish() {
             match fit {
                 Fit::Linked { remote_id, by_our_id } => links.push((id, remote_id, by_our_id)),
-                Fit::Ambiguous => doubtful.push(id),
+                Fit::Held { reason, candidates } => doubtful.push((id, reason, candidates)),
             }
         }
         let (leased, now) = (self.leased, self.clock.now());

@@ -311,6 +311,10 @@ impl Plan<'_> {
                 found.state = State::InSync;
                 false
             }
+            Task::Hook(_) => {
+                row.steps_done = row.steps_done.saturating_add(1);
+                true
+            }
             Task::Resolve { .. } => false,
         }
     }

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::{AttemptRow, Learnt, Outcome, end, forget_unmatched, holders, learn};
 use crate::base::{AppId, ResourceId, TenantId, wait_before};
 use crate::db::Conn;
+use crate::delivery::hook::Hook;
 use crate::delivery::send::{Finding, Job, Report, Task};
 use crate::delivery::store::{self, Leased};
 use crate::delivery::{Error, members};
-use crate::provision::{QUARANTINE_AFTER, Sense, State, ours_of};
+use crate::provision::{QUARANTINE_AFTER, Sense, State, collision, ours_of};
 use crate::scim::Object;
 
 /// Attempts after which an account is parked although the app as a whole works.
@@ -285,8 +286,60 @@ impl Batch {
                     ..Outcome::again(resource)
                 });
             }
+            Finding::Collision(candidates) => {
+                health.succeeded();
+                self.note(report, "refused");
+                self.outcomes.push(Outcome {
+                    state: State::Held,
+                    reason: collision(candidates),
+                    look: false,
+                    doubtful: true,
+                    candidates: serde_json::to_value(candidates).ok(),
+                    ..Outcome::again(resource)
+                });
+            }
+            Finding::Answered(answer) => {
+                self.note(report, "done");
+                let key = hook_of(&report.job)
+                    .map(|hook| hook.key.clone())
+                    .unwrap_or_default();
+                self.outcomes.push(Outcome {
+                    step: Some((key, answer.clone())),
+                    ..Outcome::again(resource)
+                });
+            }
+            Finding::Failed(_) if hook_of(&report.job).is_some() => self.add_failed_hook(report, now),
             Finding::Failed(sense) => self.add_failed(report, *sense, health, now),
         }
+    }
+
+    /// A hook that failed is called again, later and later; says nothing of the app. One that may fail gives way to the
+    /// next step after eight times.
+    fn add_failed_hook(&mut self, report: &Report, now: DateTime<Utc>) {
+        let Some(hook) = hook_of(&report.job) else { return };
+        self.note(report, "refused");
+        let attempts = report.job.attempts.saturating_add(1);
+        let wait = wait_before(
+            u32::try_from(attempts).unwrap_or(1),
+            None,
+            dice(report.job.resource),
+        );
+        let again = Outcome {
+            reason: format!("the hook of step {} failed: {}", hook.key, report.words),
+            attempts,
+            due_at: Some(later(now, wait)),
+            ..Outcome::again(report.job.resource)
+        };
+        self.outcomes.push(if hook.may_fail && attempts >= PARK_AFTER {
+            Outcome {
+                step: Some((hook.key.clone(), serde_json::json!({ "failed": report.words }))),
+                attempts: 0,
+                due_at: None,
+                ..again
+            }
+        } else {
+            again
+        });
     }
 
     /// A resolving job leaves its operation unknown; any other was never sent.
@@ -359,7 +412,7 @@ impl Batch {
                     .extend(remove.iter().map(|(member, _)| (job.resource, *member)));
                 self.outcomes.push(acknowledged);
             }
-            Task::Resolve { .. } => self.outcomes.push(Outcome::again(job.resource)),
+            Task::Hook(_) | Task::Resolve { .. } => self.outcomes.push(Outcome::again(job.resource)),
         }
     }
 
@@ -437,13 +490,20 @@ impl Batch {
     }
 }
 
+const fn hook_of(job: &Job) -> Option<&Hook> {
+    match &job.task {
+        Task::Hook(hook) => Some(hook),
+        _ => None,
+    }
+}
+
 /// What of an account as read is ours to compare.
 fn read_of(job: &Job, read: &Object) -> Object {
     match &job.task {
         Task::Create(ours) => ours_of(read, ours, None),
         Task::Resolve { expected, known, .. } => ours_of(read, expected, known.as_ref()),
         Task::Change { before, after } => ours_of(read, after, Some(before)),
-        Task::Delete | Task::Members { .. } => read.clone(),
+        Task::Delete | Task::Hook(_) | Task::Members { .. } => read.clone(),
     }
 }
 

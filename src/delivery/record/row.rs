@@ -64,6 +64,10 @@ pub(in crate::delivery) struct Outcome {
     pub attempts: i32,
     pub acknowledged: bool,
     pub doubtful: bool,
+    /// What it may be or collides with.
+    pub candidates: Option<Value>,
+    /// A step of deprovisioning that is done by this: where its answer is kept, and the answer.
+    pub step: Option<(String, Value)>,
 }
 
 impl Outcome {
@@ -79,6 +83,8 @@ impl Outcome {
             attempts: 0,
             acknowledged: false,
             doubtful: false,
+            candidates: None,
+            step: None,
         }
     }
 }

@@ -173,7 +173,7 @@ pub(in crate::delivery) async fn end(
 statement!(
     WriteOutcomes: (SqlUuid, SqlUuid, Timestamptz, Array<SqlUuid>, Array<Bool>, Array<Nullable<Text>>, Array<Nullable<Jsonb>>,
                     Array<Text>, Array<Text>, Array<Bool>, Array<Nullable<Timestamptz>>, Array<Integer>, Array<Nullable<Bool>>,
-                    Array<Bool>, Array<Bool>) -> () =
+                    Array<Bool>, Array<Bool>, Array<Nullable<Jsonb>>, Array<Nullable<Jsonb>>) -> () =
     "UPDATE account x SET
          remote_id = CASE WHEN s.learnt THEN s.remote_id ELSE x.remote_id END,
          known = CASE WHEN s.learnt THEN s.known ELSE x.known END,
@@ -184,10 +184,12 @@ statement!(
          attempts = s.attempts,
          adopted = coalesce(s.adopted, x.adopted),
          acknowledged_at = CASE WHEN s.acknowledged THEN $3 ELSE x.acknowledged_at END,
-         doubtful = s.doubtful
+         doubtful = s.doubtful, candidates = s.candidates,
+         steps_done = x.steps_done + (s.answers IS NOT NULL)::integer,
+         answers = CASE WHEN s.answers IS NULL THEN x.answers ELSE coalesce(x.answers, '{}') || s.answers END
      FROM UNNEST($4::uuid[], $5::bool[], $6::text[], $7::jsonb[], $8::text[], $9::text[], $10::bool[], $11::timestamptz[],
-                 $12::int[], $13::bool[], $14::bool[], $15::bool[])
-          AS s(id, learnt, remote_id, known, state, reason, look, due_at, attempts, adopted, acknowledged, doubtful)
+                 $12::int[], $13::bool[], $14::bool[], $15::bool[], $16::jsonb[], $17::jsonb[])
+          AS s(id, learnt, remote_id, known, state, reason, look, due_at, attempts, adopted, acknowledged, doubtful, candidates, answers)
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = s.id"
 );
 
@@ -229,6 +231,14 @@ pub(in crate::delivery) async fn learn(
             .collect::<Vec<_>>(),
         rows.iter().map(|row| row.acknowledged).collect::<Vec<_>>(),
         rows.iter().map(|row| row.doubtful).collect::<Vec<_>>(),
+        rows.iter().map(|row| row.candidates.as_ref()).collect::<Vec<_>>(),
+        rows.iter()
+            .map(|row| {
+                row.step
+                    .as_ref()
+                    .map(|(key, answer)| serde_json::json!({ key: answer }))
+            })
+            .collect::<Vec<_>>(),
     ))
     .execute(conn)
     .await?;

@@ -34,6 +34,9 @@ pub struct Settings {
     /// The bearer token; taken out and sealed before the settings are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// What hooks are signed with; taken out and sealed, `sealed` stands in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook_secret: Option<String>,
     /// The mode that publishing puts the app in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
@@ -282,6 +285,13 @@ do = "disable"
             ("mode     = \"observe\"", "dialect = \"klingon\"", "dialect"),
             ("after = \"14d\"", "after = \"soon\"", "deprovision.leaver"),
             ("do = \"delete\"", "do = \"hook\"", "deprovision.leaver"),
+            ("do = \"delete\"", "do = \"set\"", "deprovision.leaver"),
+            (
+                "do = \"delete\"",
+                "do = \"delete\"\nmay_fail = true",
+                "deprovision.leaver",
+            ),
+            ("\"emails.work\"]", "\"emails.work+\"]", "match.by"),
             ("member_batch = 100", "member_batch = 0", "groups.member_batch"),
         ] {
             let Err(Error::Settings(problems)) = Settings::from_toml(&FILE.replace(from, to)) else {

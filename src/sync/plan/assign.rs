@@ -31,11 +31,9 @@ pub(super) struct Assigned {
     pub reviews: Vec<Review>,
     /// Records that could not be read.
     pub unreadable: Vec<String>,
-    /// The records are the stored ones: nothing was read.
-    pub is_stored: bool,
-    pub(super) managers: HashMap<PersonId, ManagerRef>,
-    pub(super) emails: HashMap<String, Option<PersonId>>,
-    pub(super) numbers: HashMap<String, Option<PersonId>>,
+    managers: HashMap<PersonId, ManagerRef>,
+    emails: HashMap<String, Option<PersonId>>,
+    numbers: HashMap<String, Option<PersonId>>,
 }
 
 /// What is kept of a staged record.
@@ -98,7 +96,7 @@ impl Assigned {
         }
     }
 
-    pub(super) fn add(&mut self, candidate: &Candidate, manager: Option<ManagerRef>, person: PersonId) {
+    fn add(&mut self, candidate: &Candidate, manager: Option<ManagerRef>, person: PersonId) {
         self.of.insert(candidate.source_id.clone(), person);
         self.by_person
             .entry(person)

@@ -12,7 +12,6 @@
 
 mod absence;
 mod assign;
-mod digest;
 mod effect;
 mod person;
 mod remark;
@@ -20,7 +19,6 @@ mod ruled;
 mod sizes;
 mod steps;
 pub(in crate::sync) mod store;
-mod stored;
 mod surroundings;
 mod view;
 

@@ -120,6 +120,7 @@ impl From<delivery::Error> for Problem {
             E::Db(error) => error.into(),
             E::Store(error) => error.into(),
             E::Unknown(_) => Self::not_found(error.to_string()),
+            E::Refused(said) => Self::conflict("not-now", said),
             E::Address => Self::unprocessable("invalid-settings", error.to_string()),
             E::Directory(_) | E::Guard(_) | E::Notice(_) | E::LeaseLost => Self::internal(&error),
         }
@@ -149,10 +150,14 @@ async fn apply(
         ));
     }
     let is_reference = |token: &String| token.starts_with("env:") || token.starts_with("file:");
-    if settings.token.as_ref().is_some_and(is_reference) {
+    if [&settings.token, &settings.hook_secret]
+        .into_iter()
+        .flatten()
+        .any(is_reference)
+    {
         return Err(Problem::unprocessable(
             "invalid-settings",
-            "token: env: and file: are resolved on the caller's machine; the server takes the token itself",
+            "token and hook_secret: env: and file: are resolved on the caller's machine; the server takes the secret itself",
         ));
     }
     let (now, actor, tenant) = (state.clock.now(), caller.actor(), caller.tenant);
@@ -556,6 +561,14 @@ pub(super) struct AccountBody {
     verified_at: Option<DateTime<Utc>>,
     /// The app's id.
     remote_id: Option<String>,
+    /// Of a held one: the accounts it may be or collides with, and users who share its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    candidates: Option<Value>,
+    /// What hooks of deprovisioning answered, by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    answers: Option<Value>,
     #[serde(skip)]
     cursor: ResourceId,
 }
@@ -573,6 +586,8 @@ impl AccountBody {
             acknowledged_at: view.acknowledged_at,
             verified_at: view.verified_at,
             remote_id: view.remote_id,
+            candidates: view.candidates,
+            answers: view.answers,
             cursor: view.resource,
         }
     }

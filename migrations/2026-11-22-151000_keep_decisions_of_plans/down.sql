@@ -1,2 +1,0 @@
-DROP TABLE kept_back;
-ALTER TABLE plan DROP COLUMN effects;
