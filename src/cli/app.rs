@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output};
+use super::{Client, Error, Exit, Output, counterparts};
 use crate::base::Chain;
 use crate::config;
 use crate::provision::{self, Problem, Settings};
@@ -57,6 +57,14 @@ pub(super) enum Command {
         /// Its name
         name: String,
     },
+    /// Compare the values of an attribute, such as department, with those in the app; exits 1 when some are not there
+    Counterparts {
+        /// Its name
+        name: String,
+        /// The attribute
+        #[arg(long, default_value = "department")]
+        attribute: String,
+    },
     /// Show what publishing the draft would change in the settings
     Diff {
         /// Its name
@@ -103,6 +111,9 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             output.show(&body, || sheet(&body))?;
         }
         Command::Check { name } => return check(&client, &name, output).await,
+        Command::Counterparts { name, attribute } => {
+            return counterparts::run(&client, &name, &attribute, output).await;
+        }
         Command::Diff { name } => diff(&client, &name, output).await?,
         Command::Publish { name, mode } => return published(&client, &name, mode, output).await,
         Command::Pause { name } => {

@@ -72,6 +72,8 @@ enum Command {
     Operation(super::operation::Command),
     /// Show accounts by state, per app; --wait until all is done
     Status(super::status::Command),
+    /// Write what somebody who is to help needs to see, without a person in it
+    SupportBundle(super::support::Command),
     /// Find users, explain, suspend and release them, and show what each app holds of them
     #[command(subcommand)]
     User(super::user::Command),
@@ -112,6 +114,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Account(command) => super::account::run(command, output).await,
         Command::Operation(command) => super::operation::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,
+        Command::SupportBundle(command) => super::support::run(command, output).await,
         Command::User(command) => super::user::run(command, output).await,
         Command::Freeze(command) => super::freeze::run("freeze", command, output).await,
         Command::Thaw(command) => super::freeze::run("thaw", command, output).await,

@@ -31,6 +31,10 @@ pub(super) fn page(connector: &Value) -> String {
         .map(|one| format!("  {one}"))
         .collect();
     section(&mut page, "Least permissions", permissions);
+    page.push_str(&format!(
+        "\nTo read fewer people\n  {}\n",
+        text(connector, "limit_access")
+    ));
     section(
         &mut page,
         "Settings",

@@ -29,6 +29,11 @@ fn sheet(body: &Value) -> String {
     if matches!(next, "settings" | "authorise") {
         lines.push(String::new());
         lines.push(text(body, "guide").to_owned());
+        for (said, name) in [("Open", "page"), ("To read fewer people", "limit_access")] {
+            if !text(body, name).is_empty() {
+                lines.push(format!("{said}: {}", text(body, name)));
+            }
+        }
         let tick: Vec<&str> = items(body, "tick").filter_map(Value::as_str).collect();
         if !tick.is_empty() {
             lines.push(format!(

@@ -59,6 +59,10 @@ pub(super) struct Head {
     pub provable: bool,
     /// Where to click in the HR system, step by step.
     pub guide: String,
+    /// Where people sign in to the HR system, or make credentials there; settings may stand in it.
+    pub page: Option<String>,
+    /// How to limit, in the HR system, whom the credentials see.
+    pub limit: Option<String>,
     /// The least permissions that are enough, in the HR system's own words.
     #[serde(default)]
     pub permissions: Vec<String>,

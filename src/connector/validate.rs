@@ -24,6 +24,7 @@ pub(super) const FACTS: &[&str] = &[
     "webhooks",
     "guide",
     "permissions",
+    "limit",
 ];
 const MOST_LINES: usize = 250;
 

@@ -12,7 +12,20 @@ use super::validate::FACTS;
 use super::webhook::SecretMaker;
 use crate::hr::{FIELDS, Field, field};
 
+/// What is said where a manifest names no way.
+const NO_LIMIT: &str =
+    "no way to limit whom the credentials see is known: leave people out with [filter] include";
+
 impl Manifest {
+    /// The address at which people sign in to the HR system, with the answers of a connection in it; `None` when there is
+    /// none, or an answer is missing.
+    #[must_use]
+    pub fn page(&self, settings: &serde_json::Map<String, serde_json::Value>) -> Option<String> {
+        let page = self.written.connector.page.as_deref()?;
+        let answer = |name: &str| Some(settings.get(name)?.as_str()?.to_owned());
+        super::template::fill(page, &answer).ok()
+    }
+
     /// What it asks its owner, in order.
     #[must_use]
     pub fn settings(&self) -> Vec<SettingView> {
@@ -105,6 +118,7 @@ impl Manifest {
         let written = &self.written;
         let has = |fact: &str| match fact {
             "permissions" => !written.connector.permissions.is_empty(),
+            "limit" => written.connector.limit.is_some(),
             "webhooks" => written.webhooks.is_some(),
             "guide" | "provable" => true,
             "pace" => !self.paces().is_empty(),
@@ -155,6 +169,8 @@ impl Manifest {
             aliases: head.aliases.clone(),
             docs: head.docs.clone(),
             guide: head.guide.trim().to_owned(),
+            page: head.page.clone(),
+            limit_access: head.limit.clone().unwrap_or_else(|| NO_LIMIT.to_owned()),
             permissions: head.permissions.clone(),
             checked: head.checked.clone(),
             complete_read_provable: head.provable,
@@ -188,6 +204,11 @@ pub struct ManifestView {
     pub docs: String,
     /// Where to click in the HR system, step by step.
     pub guide: String,
+    /// The address at which people sign in to the HR system, or make credentials there; `{{ name }}` stands for a setting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// How to limit, in the HR system, whom the credentials see; else that no way is known.
+    pub limit_access: String,
     /// The least permissions that are enough, in the HR system's own words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<String>,

@@ -34,8 +34,8 @@ mod waiting;
 use std::time::Duration;
 
 pub use admin::{
-    AccountView, Attempt, Check, OperationView, accounts, accounts_of, check, is_there, operations, retry,
-    skip,
+    AccountView, Attempt, Check, Counterparts, OperationView, accounts, accounts_of, check, counterparts,
+    is_there, operations, retry, skip,
 };
 pub use engine::{Engine, Worked};
 pub use error::Error;

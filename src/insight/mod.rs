@@ -2,7 +2,8 @@
 //!
 //! *Comes in:* a tenant, and what the asker holds: an e-mail address, a number, a name. *Goes out:* accounts by state
 //! per app ([`status`](fn@status)), people and users ([`find`](fn@find)),
-//! one user with its story ([`explain`](fn@explain)) and where each value comes from ([`lineage`](fn@lineage)), the items of plans as
+//! one user with its story ([`explain`](fn@explain)), what somebody who is to help
+//! needs to see ([`support`](fn@support)) and where each value comes from ([`lineage`](fn@lineage)), the items of plans as
 //! people read them ([`plan_items`]), what stood at a past instant ([`resource_at`]). *Owns:* no table; reads those of the modules below.
 //! *Must not know:* HTTP.
 
@@ -14,6 +15,7 @@ mod past;
 mod plan;
 mod status;
 mod store;
+mod support;
 
 pub use error::Error;
 pub use explain::{Change, Doer, Explained, Source, Standing, explain, history};
@@ -27,3 +29,4 @@ pub use past::{
 };
 pub use plan::{ITEM_COLUMNS, ItemChange, ItemView, item_rows, plan_items};
 pub use status::{AppStatus, FrozenView, Status, frozen, status};
+pub use support::support;

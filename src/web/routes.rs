@@ -47,6 +47,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::schemas::routes)
     .configure(api::setup::routes)
     .configure(api::status::routes)
+    .configure(api::support::routes)
+    .configure(api::counterparts::routes)
     .configure(api::tenants::routes)
     .configure(api::tokens::routes)
     .configure(api::users::routes)

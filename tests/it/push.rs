@@ -10,6 +10,7 @@ use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
 pub mod command_line;
 mod externals;
+mod counterparts;
 mod faults;
 mod groups;
 mod holds;

@@ -407,7 +407,7 @@ async fn dates_are_read_as_the_chosen_format_says_and_never_guessed() {
     assert_eq!(bob["totalResults"], 0, "who cannot be placed is not created");
 }
 
-/// Covers: LEAP-1, PAYH-19, RG-1, RG-8, PROB-6, PROB-7
+/// Covers: LEAP-1, PAYH-19, RG-1, RG-8, PROB-6, PROB-7, PROB-13
 #[tokio::test]
 async fn every_hr_system_is_found_and_says_how_it_is_connected() {
     let bridge = Bridge::spawn().await;
@@ -451,6 +451,14 @@ async fn every_hr_system_is_found_and_says_how_it_is_connected() {
     for one in all {
         let key = one["key"].as_str().unwrap();
         assert!(one["guide"].as_str().unwrap().len() > 40, "{key} has no guide");
+        assert!(
+            one["limit_access"].as_str().unwrap().len() > 20,
+            "{key} says nothing of limits"
+        );
+        if let Some(page) = one["page"].as_str() {
+            let page = page.replace("{{ ", "").replace(" }}", "");
+            assert_eq!(url::Url::parse(&page).unwrap().scheme(), "https", "{key}");
+        }
         assert!(!one["facts"].as_array().unwrap().is_empty(), "{key}");
         if ["csv", "csv-sftp", "rest", "scim"].contains(&key) {
             continue;

@@ -33,6 +33,8 @@ pub struct Onboarding {
     pub fields: Vec<FieldChoice>,
     /// What becomes of them: attribute, expression, policy.
     pub mapping: Vec<Value>,
+    /// The address of the HR system, where it is known.
+    pub page: Option<String>,
     /// The last run that only planned.
     pub preview: Option<Run>,
     /// The last run that did not.
@@ -176,6 +178,7 @@ impl Engine {
                 .as_ref()
                 .map(|ready| ready.mapping.sheet())
                 .unwrap_or_default(),
+            page: file.as_ref().and_then(|file| manifest.page(&file.settings)),
             connection: connection.clone(),
             preview,
             last_run,

@@ -61,6 +61,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::schemas::Api::openapi());
     document.merge(super::setup::Api::openapi());
     document.merge(super::status::Api::openapi());
+    document.merge(super::support::Api::openapi());
+    document.merge(super::counterparts::Api::openapi());
     document.merge(super::tenants::Api::openapi());
     document.merge(super::tokens::Api::openapi());
     document.merge(super::users::Api::openapi());

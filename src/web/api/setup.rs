@@ -35,6 +35,10 @@ struct SetupBody {
     steps: Value,
     /// Where to click in the HR system, step by step.
     guide: String,
+    /// Where to click: the address of the HR system, where it is known.
+    page: Option<String>,
+    /// How to limit, in the HR system, whom the credentials see.
+    limit_access: String,
     /// The least permissions that are enough, in the HR system's own words.
     permissions: Vec<String>,
     /// The fields there are: name, area, places in the HR system's records, required, sensitive, chosen, filled.
@@ -85,6 +89,11 @@ async fn setup(
             .map(|step| step.step),
         steps: json(&found.steps)?,
         guide: view.as_ref().map(|view| view.guide.clone()).unwrap_or_default(),
+        page: found.page,
+        limit_access: view
+            .as_ref()
+            .map(|view| view.limit_access.clone())
+            .unwrap_or_default(),
         permissions: view.map(|view| view.permissions).unwrap_or_default(),
         fields: json(&found.fields)?,
         tick,
