@@ -72,7 +72,7 @@ async fn written(bridge: &Bridge) -> i64 {
     bridge.count("SELECT count(*) FROM resource").await
 }
 
-/// Covers: LEAP-2, LEAP-3, RG-2, RG-7, RG-9, RG-10, RG-12, RG-15, RG-17, EXP-21, PROB-9, PROB-10, PROB-14, PROB-15, PROB-16
+/// Covers: LEAP-2, LEAP-3, RG-2, RG-7, RG-9, RG-10, RG-12, RG-15, RG-17, EXP-21, PROB-8, PROB-9, PROB-10, PROB-14, PROB-15, PROB-16
 #[tokio::test]
 async fn each_step_is_kept_and_the_next_one_comes_when_it_is_proven() {
     let people = Arc::new(Mutex::new(vec![employee(1, json!(2)), employee(2, Value::Null)]));

@@ -47,15 +47,15 @@ pub(super) async fn outcomes(
     runs: &[RunId],
 ) -> Result<Vec<OutcomeRow>, QueryError> {
     let runs: Vec<Uuid> = runs.iter().map(|run| run.uuid()).collect();
-    Ok(Outcomes::with((tenant.uuid(), runs)).get_results(conn).await?)
+    Outcomes::with((tenant.uuid(), runs)).get_results(conn).await
 }
 
 /// What apps refused lately.
 pub(super) async fn refused(conn: &mut Conn, tenant: TenantId) -> Result<Vec<OperationRow>, QueryError> {
-    Ok(Refused::with((tenant.uuid(),)).get_results(conn).await?)
+    Refused::with((tenant.uuid(),)).get_results(conn).await
 }
 
 /// What was done lately.
 pub(super) async fn deeds(conn: &mut Conn, tenant: TenantId) -> Result<Vec<DeedRow>, QueryError> {
-    Ok(Deeds::with((tenant.uuid(),)).get_results(conn).await?)
+    Deeds::with((tenant.uuid(),)).get_results(conn).await
 }
