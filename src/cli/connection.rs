@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output, setup, webhook};
+use super::sync::story;
+use super::{Client, Error, Exit, Output, preview, setup, webhook};
 use crate::base::Chain;
 use crate::config;
 use crate::sync::{ConnectionFile, FileProblem, position_of};
@@ -37,6 +38,19 @@ pub(super) enum Command {
     },
     /// Show what the draft would change in the settings
     Diff {
+        /// Its name
+        name: String,
+    },
+    /// Say what the draft would do to everybody, and what apps would be sent; nothing is written
+    Preview {
+        /// Its name
+        name: String,
+        /// Read the HR system even where the stored records would do
+        #[arg(long)]
+        read: bool,
+    },
+    /// List the latest revisions of the settings, newest first
+    Revisions {
         /// Its name
         name: String,
     },
@@ -115,7 +129,16 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         }
         Command::Check { name } => return check(&client, &name, output).await,
         Command::Diff { name } => diff(&client, &name, output).await?,
-        Command::Publish { name } => changed(&client, &name, "/publish", &json!({}), output).await?,
+        Command::Preview { name, read } => return preview::run(&client, &name, read, output).await,
+        Command::Revisions { name } => revisions(&client, &name, output).await?,
+        Command::Publish { name } => {
+            if let Some(run) = preview::foreseen(&client, &name).await?
+                && !output.json
+            {
+                eprintln!("the preview foresaw: {}", story(&run));
+            }
+            changed(&client, &name, "/publish", &json!({}), output).await?;
+        }
         Command::Pause { name } => changed(&client, &name, "/pause", &json!({}), output).await?,
         Command::Rollback { name, to } => {
             changed(&client, &name, "/rollback", &json!({ "revision": to }), output).await?;
@@ -361,6 +384,33 @@ async fn diff(client: &Client, name: &str, output: Output) -> Result<(), Error> 
             .collect();
         lines.join("\n")
     })
+}
+
+async fn revisions(client: &Client, name: &str, output: Output) -> Result<(), Error> {
+    let connection = client.get(&path(name, ""), &[]).await?;
+    let body = client.get(&path(name, "/revisions"), &[]).await?;
+    let rows: Vec<Vec<String>> = body
+        .get("items")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            let number = one.get("revision");
+            let stands = |member| number.is_some() && number == connection.get(member);
+            let state = match (stands("live_revision"), stands("draft_revision")) {
+                (true, _) => "live",
+                (_, true) => "draft",
+                _ => "",
+            };
+            vec![
+                number.map(Value::to_string).unwrap_or_default(),
+                state.to_owned(),
+                text(one, "created_at").to_owned(),
+                text(one, "created_by").to_owned(),
+            ]
+        })
+        .collect();
+    output.table(&body, &["revision", "", "created", "by"], &rows)
 }
 
 async fn changed(client: &Client, name: &str, what: &str, body: &Value, output: Output) -> Result<(), Error> {

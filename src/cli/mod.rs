@@ -25,6 +25,7 @@ mod operation;
 mod output;
 mod past;
 mod plan;
+mod preview;
 mod review;
 mod run;
 mod schema;

@@ -25,7 +25,7 @@ pub(super) struct Command {
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
     let client = Client::from_env()?;
-    hand_in(&client, &command.name).await?;
+    hand_in(&client, &command.name, false).await?;
     let order = json!({ "dry_run": command.dry_run });
     let started = client.post(&path(&command.name, "/runs"), &order).await?;
     let run = until_it_rests(&client, &started, output).await?;
@@ -37,10 +37,10 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Hands in the file that a CSV connection names.
-async fn hand_in(client: &Client, name: &str) -> Result<(), Error> {
+/// Hands in the file that a CSV connection names; of one that is not published only if `drafts_too`.
+pub(super) async fn hand_in(client: &Client, name: &str, drafts_too: bool) -> Result<(), Error> {
     let connection = client.get(&path(name, ""), &[]).await?;
-    if text(&connection, "state") != "published" {
+    if text(&connection, "state") != "published" && !drafts_too {
         return Ok(());
     }
     let setting = |name: &str| {

@@ -186,6 +186,9 @@ pub struct Plan {
     pub state: PlanState,
     /// Over all items.
     pub hash: Vec<u8>,
+    /// Over what the items do, whatever their order and the ids that differ from plan to plan; none where nobody said
+    /// what they do.
+    pub effects: Option<Vec<u8>>,
     /// Numbers by word.
     pub counts: Value,
     /// What the guard said.
@@ -203,6 +206,12 @@ impl Plan {
     #[must_use]
     pub fn hash_hex(&self) -> String {
         hex(&self.hash)
+    }
+
+    /// The hash over the effects as people see it.
+    #[must_use]
+    pub fn effects_hex(&self) -> Option<String> {
+        self.effects.as_deref().map(hex)
     }
 }
 
@@ -222,6 +231,7 @@ pub struct Writer {
     plan: PlanId,
     last: i32,
     hash: Vec<u8>,
+    effects: Option<Vec<u8>>,
 }
 
 impl Writer {
@@ -243,6 +253,7 @@ impl Writer {
             plan,
             last: 0,
             hash: Vec::new(),
+            effects: None,
         })
     }
 
@@ -268,6 +279,15 @@ impl Writer {
         store::add(conn, self.tenant, self.plan, first, items).await
     }
 
+    /// Adds the digest of what an item does to that over all effects. The order does not matter; equal effects are
+    /// told apart by whom they concern.
+    pub fn fold(&mut self, effect: &[u8]) {
+        let all = self.effects.get_or_insert_with(|| vec![0; effect.len()]);
+        for (all, one) in all.iter_mut().zip(effect) {
+            *all ^= one;
+        }
+    }
+
     /// Ends the plan: its hash, numbers and verdict stand, and it is in `state`. Returns the hash.
     ///
     /// # Errors
@@ -283,7 +303,8 @@ impl Writer {
         let mut bytes = self.hash;
         bytes.extend_from_slice(counts.to_string().as_bytes());
         let hash = digest(&bytes);
-        store::seal(conn, self.tenant, self.plan, &hash, counts, verdict, state).await?;
+        let hashes = (hash.as_slice(), self.effects.as_deref());
+        store::seal(conn, self.tenant, self.plan, hashes, counts, verdict, state).await?;
         Ok(hash)
     }
 }

@@ -87,8 +87,8 @@ pub(super) async fn add(
 }
 
 statement!(
-    SealPlan: (SqlUuid, SqlUuid, Binary, Jsonb, Jsonb, Text) -> () =
-    "UPDATE plan SET hash = $3, counts = $4, verdict = $5, state = $6 WHERE tenant_id = $1 AND id = $2"
+    SealPlan: (SqlUuid, SqlUuid, Binary, Jsonb, Jsonb, Text, Nullable<Binary>) -> () =
+    "UPDATE plan SET hash = $3, counts = $4, verdict = $5, state = $6, effects = $7 WHERE tenant_id = $1 AND id = $2"
 );
 
 /// Ends a plan.
@@ -96,15 +96,23 @@ pub(super) async fn seal(
     conn: &mut Conn,
     tenant: TenantId,
     plan: PlanId,
-    hash: &[u8],
+    (hash, effects): (&[u8], Option<&[u8]>),
     counts: &Value,
     verdict: &Verdict,
     state: PlanState,
 ) -> Result<(), Error> {
     let verdict = serde_json::json!({"ok": verdict.ok, "reasons": verdict.reasons});
-    SealPlan::with((tenant.uuid(), plan.uuid(), hash, counts, verdict, state.as_str()))
-        .execute(conn)
-        .await?;
+    SealPlan::with((
+        tenant.uuid(),
+        plan.uuid(),
+        hash,
+        counts,
+        verdict,
+        state.as_str(),
+        effects,
+    ))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -118,11 +126,12 @@ pub(super) type PlanRow = (
     DateTime<Utc>,
     Option<DateTime<Utc>>,
     Option<String>,
+    Option<Vec<u8>>,
 );
 
 statement!(
-    ReadPlan: (SqlUuid, SqlUuid) -> (Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>) =
-    "SELECT cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by
+    ReadPlan: (SqlUuid, SqlUuid) -> (Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>) =
+    "SELECT cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects
      FROM plan WHERE tenant_id = $1 AND id = $2"
 );
 
@@ -139,13 +148,14 @@ pub async fn plan(conn: &mut Conn, tenant: TenantId, id: PlanId) -> Result<Optio
 }
 
 pub(super) fn read_plan(id: PlanId, row: PlanRow) -> Result<Plan, Error> {
-    let (cause, owner, state, hash, counts, verdict, created_at, decided_at, decided_by) = row;
+    let (cause, owner, state, hash, counts, verdict, created_at, decided_at, decided_by, effects) = row;
     Ok(Plan {
         id,
         cause: Cause::read(&cause)?,
         owner,
         state: PlanState::read(&state)?,
         hash,
+        effects,
         counts,
         verdict: serde_json::from_value(verdict).unwrap_or_default(),
         created_at,

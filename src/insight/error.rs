@@ -9,6 +9,12 @@ pub enum Error {
     /// A search failed.
     #[error("the directory could not be searched")]
     Directory(#[from] crate::directory::Error),
+    /// What apps would be sent could not be foretold.
+    #[error("what apps would be sent cannot be foretold")]
+    Delivery(#[from] crate::delivery::Error),
+    /// The plan could not be read.
+    #[error("the plan cannot be read")]
+    Plan(#[from] crate::guard::Error),
     /// A value that no search can be made of.
     #[error("this cannot be searched for: {0}")]
     Value(String),

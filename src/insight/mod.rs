@@ -13,6 +13,7 @@ mod find;
 mod lineage;
 mod past;
 mod plan;
+mod plan_calls;
 mod status;
 mod store;
 mod support;
@@ -27,6 +28,7 @@ pub use past::{
     AccountMoved, MembersMoved, Moved, Past, PastAccount, PastMember, accounts_at, masked, members_at, moved,
     resource_at,
 };
-pub use plan::{ITEM_COLUMNS, ItemChange, ItemView, item_rows, plan_items};
+pub use plan::{ITEM_COLUMNS, ItemChange, ItemView, item_rows, plan_items, plan_items_with_calls};
+pub use plan_calls::{AppCalls, Foretelling};
 pub use status::{AppStatus, FrozenView, Status, frozen, status};
 pub use support::support;

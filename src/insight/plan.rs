@@ -1,10 +1,12 @@
 //! Items of plans as people read them: the same shape whatever made the plan.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Error;
 use super::explain::masked;
+use super::plan_calls::{Foretelling, hide};
 use crate::base::{PersonId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::Directory;
@@ -64,6 +66,26 @@ pub async fn plan_items(
     Ok(items.into_iter().map(|item| view(&kind, item)).collect())
 }
 
+/// The same, with the calls that each app would get of the items that are still open.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn plan_items_with_calls(
+    conn: &mut Conn,
+    directory: &Directory,
+    tenant: TenantId,
+    items: Vec<StoredItem>,
+    now: DateTime<Utc>,
+) -> Result<Vec<ItemView>, Error> {
+    let foretelling = Foretelling::load(conn, directory, tenant).await?;
+    let calls = foretelling.calls(conn, directory, tenant, &items, now).await?;
+    let mut views = plan_items(conn, directory, tenant, items).await?;
+    for (view, calls) in views.iter_mut().zip(calls) {
+        view.calls.get_or_insert(calls);
+    }
+    Ok(views)
+}
+
 fn view(kind: &ResourceType, stored: StoredItem) -> ItemView {
     let item = &stored.item;
     let told = item.diff.get("changes").and_then(Value::as_array);
@@ -84,10 +106,20 @@ fn view(kind: &ResourceType, stored: StoredItem) -> ItemView {
         state: stored.state,
         changes,
         app: item.diff.get("app").cloned(),
-        calls: item.diff.get("calls").cloned(),
+        calls: item.diff.get("calls").cloned().map(|calls| hidden(kind, calls)),
         reason: stored.item.reason,
         note: stored.note,
     }
+}
+
+/// Calls with what is sensitive masked.
+fn hidden(kind: &ResourceType, mut calls: Value) -> Value {
+    for call in calls.as_array_mut().into_iter().flatten() {
+        if let Some(body) = call.get_mut("body") {
+            hide(kind, body);
+        }
+    }
+    calls
 }
 
 /// A change as the maker of the plan wrote it down.

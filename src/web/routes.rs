@@ -39,6 +39,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::holds::routes)
     .configure(api::links::routes)
     .configure(api::plans::routes)
+    .configure(api::previews::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
     .configure(api::apps::routes)

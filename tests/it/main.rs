@@ -35,6 +35,7 @@ mod migrations;
 mod past;
 mod payroll;
 mod plans;
+mod previews;
 mod push;
 mod real_input;
 mod routes;

@@ -76,7 +76,7 @@ impl StubApp {
             .collect()
     }
 
-    fn named(&self, name: &str) -> Value {
+    pub(crate) fn named(&self, name: &str) -> Value {
         self.all("Users")
             .into_iter()
             .chain(self.all("Groups"))
@@ -85,7 +85,7 @@ impl StubApp {
     }
 
     /// What changes the app since this was last asked: method, path, body.
-    fn mutations(&self) -> Vec<String> {
+    pub(crate) fn mutations(&self) -> Vec<String> {
         self.stub
             .take_received()
             .iter()

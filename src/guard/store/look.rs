@@ -23,18 +23,19 @@ type ListedPlan = (
     DateTime<Utc>,
     Option<DateTime<Utc>>,
     Option<String>,
+    Option<Vec<u8>>,
 );
 
 statement!(
-    ListPlans: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>) =
-    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by
+    ListPlans: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>) =
+    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects
      FROM plan WHERE tenant_id = $1 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR cause = $3)
        AND ($4 IS NULL OR id < $4)
      ORDER BY id DESC LIMIT $5"
 );
 statement!(
-    ListPlansOfOwner: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt, SqlUuid) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>) =
-    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by
+    ListPlansOfOwner: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt, SqlUuid) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>) =
+    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects
      FROM plan WHERE tenant_id = $1 AND owner_id = $6 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR cause = $3)
        AND ($4 IS NULL OR id < $4)
      ORDER BY id DESC LIMIT $5"
@@ -66,7 +67,7 @@ pub async fn plans(
         }
     };
     rows.into_iter()
-        .map(|(id, a, b, c, d, e, f, g, h, i)| read_plan(id.into(), (a, b, c, d, e, f, g, h, i)))
+        .map(|(id, a, b, c, d, e, f, g, h, i, j)| read_plan(id.into(), (a, b, c, d, e, f, g, h, i, j)))
         .collect()
 }
 

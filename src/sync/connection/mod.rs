@@ -7,6 +7,7 @@ mod compile;
 mod definitions;
 mod file;
 mod position;
+mod preview;
 mod revise;
 mod schedule;
 mod secrets;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
@@ -411,6 +411,23 @@ pub(in crate::sync) async fn upload(
         .await
         .optional()?;
     Ok(row.map(|(_, sealed)| sealed))
+}
+
+statement!(
+    HasRecords: (SqlUuid, SqlUuid) -> (Bool,) =
+    "SELECT EXISTS (SELECT FROM source_record WHERE tenant_id = $1 AND connection_id = $2)"
+);
+
+/// Whether a record of the connection is stored.
+pub(in crate::sync) async fn has_records(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ConnectionId,
+) -> Result<bool, QueryError> {
+    let (has,): (bool,) = HasRecords::with((tenant.uuid(), id.uuid()))
+        .get_result(conn)
+        .await?;
+    Ok(has)
 }
 
 /// Whether a file was handed in.

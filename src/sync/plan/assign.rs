@@ -31,9 +31,11 @@ pub(super) struct Assigned {
     pub reviews: Vec<Review>,
     /// Records that could not be read.
     pub unreadable: Vec<String>,
-    managers: HashMap<PersonId, ManagerRef>,
-    emails: HashMap<String, Option<PersonId>>,
-    numbers: HashMap<String, Option<PersonId>>,
+    /// The records are the stored ones: nothing was read.
+    pub is_stored: bool,
+    pub(super) managers: HashMap<PersonId, ManagerRef>,
+    pub(super) emails: HashMap<String, Option<PersonId>>,
+    pub(super) numbers: HashMap<String, Option<PersonId>>,
 }
 
 /// What is kept of a staged record.
@@ -96,7 +98,7 @@ impl Assigned {
         }
     }
 
-    fn add(&mut self, candidate: &Candidate, manager: Option<ManagerRef>, person: PersonId) {
+    pub(super) fn add(&mut self, candidate: &Candidate, manager: Option<ManagerRef>, person: PersonId) {
         self.of.insert(candidate.source_id.clone(), person);
         self.by_person
             .entry(person)

@@ -12,6 +12,7 @@
 
 mod absence;
 mod assign;
+mod digest;
 mod effect;
 mod person;
 mod remark;
@@ -19,6 +20,7 @@ mod ruled;
 mod sizes;
 mod steps;
 pub(in crate::sync) mod store;
+mod stored;
 mod surroundings;
 mod view;
 

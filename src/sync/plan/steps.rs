@@ -10,8 +10,9 @@ use super::effect::{Effect, RecordEffect, ReviewAt};
 use super::person::{Draft, View, decide};
 use super::remark::{Message, news};
 use super::sizes::Tally;
-use super::store;
+use super::stored::assign_stored;
 use super::surroundings::Surroundings;
+use super::{digest, store};
 use crate::base::PersonId;
 use crate::db::Transactional as _;
 use crate::guard::{self, Action, Cause, Item, PlanState, Reason, Verdict, Writer, judge};
@@ -43,7 +44,9 @@ pub(in crate::sync) async fn plan(job: &mut Job<'_>, live: &Compiled) -> Result<
         return job.enter(&mut conn, RunState::Reading).await;
     }
     let partial = is_partial(job);
-    let (assigned, absence) = if job.run.cause.reads() {
+    let (assigned, absence) = if job.run.cause == RunCause::Preview {
+        (assign_stored(job, live).await?, Absence::default())
+    } else if job.run.cause.reads() {
         let assigned = assign(job, live).await?;
         let absence = if partial || !job.run.looks_at_all() {
             Absence::default()
@@ -304,9 +307,13 @@ async fn plan_batch(
         .iter()
         .map(|draft| item(draft.action, Some(draft), draft.reason.clone(), &draft.effect))
         .collect();
+    let effects: Vec<Vec<u8>> = drafts.iter().filter_map(digest::of).collect();
     let said: Vec<Outcome> = drafts.into_iter().flat_map(|draft| draft.said).collect();
     let mut conn = job.conn().await?;
     let writer = &mut planning.writer;
+    for effect in effects {
+        writer.fold(&effect);
+    }
     conn.transaction(async |conn| {
         job.hold(conn).await?;
         writer.add(conn, &items).await?;

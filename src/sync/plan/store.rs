@@ -226,6 +226,31 @@ pub(in crate::sync) async fn current_seq(conn: &mut Conn, tenant: TenantId) -> R
 }
 
 statement!(
+    StoredRecords: (SqlUuid, SqlUuid, Text, BigInt) -> (Text, SqlUuid, Jsonb) =
+    "SELECT source_id, person_id, employee FROM source_record
+     WHERE tenant_id = $1 AND connection_id = $2 AND source_id > $3 AND person_id IS NOT NULL
+       AND employee IS NOT NULL AND outcome <> 'gone'
+     ORDER BY source_id LIMIT $4"
+);
+
+/// Up to `limit` stored records of a connection after a source id, with their people; without what is sealed.
+pub(in crate::sync) async fn stored_records(
+    conn: &mut Conn,
+    run: &Run,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, PersonId, Value)>, QueryError> {
+    let rows: Vec<(String, Uuid, Value)> =
+        StoredRecords::with((run.tenant.uuid(), run.connection.uuid(), after, limit))
+            .get_results(conn)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, person, employee)| (id, person.into(), employee))
+        .collect())
+}
+
+statement!(
     StoredFields: (SqlUuid, SqlUuid, Array<Text>) -> (Text, Array<Text>) =
     "SELECT source_id, ARRAY(SELECT jsonb_object_keys(employee)) FROM source_record
      WHERE tenant_id = $1 AND connection_id = $2 AND source_id = ANY($3) AND employee IS NOT NULL"

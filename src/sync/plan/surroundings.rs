@@ -141,7 +141,7 @@ impl Surroundings {
         for (person, records) in stored {
             for record in records {
                 let ours = record.connection == job.run.connection;
-                if ours && assigned.of.contains_key(&record.source_id) {
+                if ours && !assigned.is_stored && assigned.of.contains_key(&record.source_id) {
                     before.insert(record.source_id, (record.outcome, record.detail));
                     continue;
                 }

@@ -106,6 +106,12 @@ pub enum RunCause {
     Look,
     /// Webhooks told of changes without saying whose: all are read.
     Webhook,
+    /// What a draft would do, by the stored records: nothing is read.
+    Preview,
+    /// What a draft would do, by a fresh read.
+    PreviewRead,
+    /// Somebody takes back what an earlier run did: nothing is read.
+    Undo,
 }
 
 impl RunCause {
@@ -121,6 +127,9 @@ impl RunCause {
             Self::Written => "written",
             Self::Look => "look",
             Self::Webhook => "webhook",
+            Self::Preview => "preview",
+            Self::PreviewRead => "preview_read",
+            Self::Undo => "undo",
         }
     }
 
@@ -133,6 +142,9 @@ impl RunCause {
             "written" => Self::Written,
             "look" => Self::Look,
             "webhook" => Self::Webhook,
+            "preview" => Self::Preview,
+            "preview_read" => Self::PreviewRead,
+            "undo" => Self::Undo,
             _ => Self::Manual,
         }
     }
@@ -140,13 +152,19 @@ impl RunCause {
     /// Whether the run reads the HR system.
     #[must_use]
     pub const fn reads(self) -> bool {
-        !matches!(self, Self::Due)
+        !matches!(self, Self::Due | Self::Preview | Self::Undo)
+    }
+
+    /// Whether it only looks what a draft would do.
+    #[must_use]
+    pub const fn is_preview(self) -> bool {
+        matches!(self, Self::Preview | Self::PreviewRead)
     }
 
     /// Whether it looks at everybody, so that a plan which waits for approval is out of date after it.
     #[must_use]
     pub const fn looks_at_all(self) -> bool {
-        !matches!(self, Self::Due | Self::Look)
+        !matches!(self, Self::Due | Self::Look | Self::Undo)
     }
 }
 

@@ -53,6 +53,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::holds::Api::openapi());
     document.merge(super::links::Api::openapi());
     document.merge(super::plans::Api::openapi());
+    document.merge(super::previews::Api::openapi());
     document.merge(super::reviews::Api::openapi());
     document.merge(super::runs::Api::openapi());
     document.merge(super::apps::Api::openapi());

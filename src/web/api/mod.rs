@@ -17,6 +17,7 @@ mod list;
 pub mod operations;
 pub mod past;
 pub mod plans;
+pub mod previews;
 pub mod reviews;
 pub mod runs;
 pub mod schemas;

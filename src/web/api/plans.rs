@@ -18,6 +18,8 @@ use crate::sync::{Approval, Run};
 
 /// How many items are read together when a plan is streamed.
 const BATCH: i64 = 500;
+/// The most items of a page that is shown with calls.
+const MOST_WITH_CALLS: i64 = 200;
 
 /// These paths in the document.
 #[derive(OpenApi)]
@@ -53,6 +55,8 @@ struct PlanBody {
     state: PlanState,
     /// Over all of it: an approval names it.
     hash: String,
+    /// Over what the items do, whatever their ids: a preview and the plan of the publication have the same.
+    effects: Option<String>,
     #[schema(value_type = Object)]
     counts: Value,
     /// Items by action and how far they are.
@@ -76,6 +80,7 @@ impl PlanBody {
             run: run.map(|run| run.id),
             state: plan.state,
             hash: plan.hash_hex(),
+            effects: plan.effects_hex(),
             counts: plan.counts,
             items: None,
             guard: json!({ "ok": plan.verdict.ok, "reasons": plan.verdict.reasons }),
@@ -106,7 +111,7 @@ struct PlanQuery {
     limit: Option<i64>,
 }
 
-fn id_of(text: &str) -> Result<PlanId, Problem> {
+pub(super) fn id_of(text: &str) -> Result<PlanId, Problem> {
     text.parse()
         .map_err(|_| Problem::not_found(format!("there is no plan {text}")))
 }
@@ -188,6 +193,9 @@ struct ItemQuery {
     /// About one person, by its id.
     #[param(value_type = Option<String>)]
     person: Option<PersonId>,
+    /// With the calls that each app would get, of items that are still open; at most 200 items a page.
+    #[serde(default)]
+    calls: bool,
     /// The `next` of the page before.
     after: Option<String>,
     /// How many at most.
@@ -197,7 +205,7 @@ struct ItemQuery {
 /// Lists what a plan would do, or did, person by person. Sensitive values are masked.
 #[utoipa::path(
     get, path = "/api/v1/plans/{id}/items", tag = "plans", params(("id" = String, Path), ItemQuery),
-    responses((status = 200, description = "items: ordinal, action, person, user, state, reason, note, changes (path, old, new)")),
+    responses((status = 200, description = "items: ordinal, action, person, user, state, reason, note, changes (path, old, new); with calls=true also calls (app, method, path, body; or app, state, reason)")),
     security(("token" = ["provisioning:read"])),
 )]
 #[get("/api/v1/plans/{id}/items")]
@@ -217,6 +225,10 @@ async fn list_items(
         person: query.person,
     };
     let plan = state.sync.plan(caller.tenant, id_of(&id)?).await?;
+    if query.calls {
+        let asked = (caller.tenant, plan.id);
+        return Ok(Json(page_with_calls(&state, asked, &filter, &page).await?));
+    }
     Ok(Json(
         page_of(&state, caller.tenant, plan.id, &filter, &page).await?,
     ))
@@ -241,6 +253,32 @@ pub(super) async fn page_of(
         limit.saturating_add(1),
     )
     .await?;
+    Ok(List::page(views, limit, |item: &ItemView| {
+        item.ordinal.to_string()
+    }))
+}
+
+async fn page_with_calls(
+    state: &State,
+    (tenant, plan): (TenantId, PlanId),
+    filter: &ItemFilter,
+    page: &PageQuery,
+) -> Result<List<ItemView>, Problem> {
+    let limit = page.limit()?.min(MOST_WITH_CALLS);
+    let after: Option<i32> = page.after()?;
+    let found = state
+        .sync
+        .found_items(
+            tenant,
+            plan,
+            filter,
+            after.unwrap_or_default(),
+            limit.saturating_add(1),
+        )
+        .await?;
+    let mut conn = state.db.conn().await?;
+    let now = state.clock.now();
+    let views = insight::plan_items_with_calls(&mut conn, &state.directory, tenant, found, now).await?;
     Ok(List::page(views, limit, |item: &ItemView| {
         item.ordinal.to_string()
     }))

@@ -14,7 +14,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::super::{Problem, State};
 use super::plans::{ApprovalBody, page_of};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
-use crate::base::{RunId, TenantId};
+use crate::base::{PlanId, RunId, TenantId};
 use crate::guard::{ItemFilter, Plan};
 use crate::insight::ItemView;
 use crate::sync::{Engine, Error, Outcome, Run, RunCause, RunFilter, RunState, Severity};
@@ -47,12 +47,15 @@ pub(super) struct RunBody {
     /// queued, reading, planning, awaiting_approval, applying; done, partial, failed, cancelled, rejected, superseded.
     #[schema(value_type = String)]
     state: RunState,
-    /// manual, schedule, publish, due or decision.
+    /// manual, schedule, publish, due, decision, written, look, webhook, preview, preview_read or undo.
     #[schema(value_type = String)]
     cause: RunCause,
     dry_run: bool,
     actor: String,
     revision: i32,
+    /// Its plan, once there is one.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    plan: Option<PlanId>,
     /// Over the whole plan: an approval names it.
     plan_hash: Option<String>,
     /// What the guard said: ok, and each limit that is passed.
@@ -82,6 +85,7 @@ impl RunBody {
             dry_run: run.dry_run,
             actor: run.actor,
             revision: run.revision,
+            plan: run.plan,
             plan_hash: plan.map(Plan::hash_hex).filter(|hash| !hash.is_empty()),
             guard: plan.map(|plan| json!({ "ok": plan.verdict.ok, "reasons": plan.verdict.reasons })),
             coverage: run.coverage,

@@ -73,7 +73,9 @@ impl From<insight::Error> for Problem {
             ),
             insight::Error::Sync(error) => error.into(),
             insight::Error::Provision(error) => error.into(),
-            insight::Error::Directory(_) => Self::internal(&error),
+            insight::Error::Directory(_) | insight::Error::Delivery(_) | insight::Error::Plan(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -1,0 +1,2 @@
+DROP TABLE kept_back;
+ALTER TABLE plan DROP COLUMN effects;
