@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
 pub mod command_line;
-mod externals;
 mod counterparts;
+mod externals;
 mod faults;
 mod groups;
 mod holds;
