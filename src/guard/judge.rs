@@ -2,95 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A share alone stops nothing that touches fewer people than this: one of three people leaving is daily life.
-pub const SMALLEST_SHARE: u64 = 2;
+use super::limit::{Limit, Limits, SMALLEST_SHARE, part, percent};
+
 /// So many people of one unit must have been there before its loss counts as the loss of a unit.
 const SMALLEST_UNIT: u64 = 3;
-/// A shrink is looked at from so many missing records on.
-const SMALLEST_SHRINK: u64 = 3;
+/// A unit that loses a part of its people is looked at from so many on.
+const SMALLEST_PART: u64 = 4;
+/// Shares of records (missing, unusable, doubled, garbled …) count from so many on.
+const SMALLEST_READ: u64 = 3;
+/// Changed names and addresses count from so many people on.
+const SMALLEST_CHANGE: u64 = 5;
+/// New accounts count from so many on.
+const SMALLEST_GROWTH: u64 = 20;
 
-/// A limit: over the share *or* over the count is over the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limit {
-    /// Part of the people there are, 0 to 1. None: no limit by share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-    /// How many at most. None: no limit by count.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u64>,
-}
-
-impl Limit {
-    pub(super) fn is_over(&self, touched: u64, of: u64, smallest: u64) -> bool {
-        let by_count = self.count.is_some_and(|count| touched > count);
-        let by_share = touched >= smallest && self.share.is_some_and(|share| part(touched, of) > share);
-        by_count || by_share
-    }
-
-    pub(super) fn in_words(&self) -> String {
-        match (self.share, self.count) {
-            (Some(share), Some(count)) => format!("{} or {count}", percent(share)),
-            (Some(share), None) => percent(share),
-            (None, Some(count)) => count.to_string(),
-            (None, None) => "none".to_owned(),
-        }
-    }
-}
-
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "a share of people needs no more than the 52 bits of a double"
-)]
-fn part(touched: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { touched as f64 / of as f64 }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-/// The limits of one connection or app, with their defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// People who would lose their account. Default: 20 % or 500.
-    pub leavers: Limit,
-    /// People with one and the same field emptied. Default: 30 %.
-    pub emptied: Limit,
-    /// Records that earlier complete reads had and this one has not. Default: 5 % or 500.
-    pub shrink: Limit,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            leavers: Limit {
-                share: Some(0.2),
-                count: Some(500),
-            },
-            emptied: Limit {
-                share: Some(0.3),
-                count: None,
-            },
-            shrink: Limit {
-                share: Some(0.05),
-                count: Some(500),
-            },
-        }
-    }
-}
-
-/// A plan in numbers.
+/// A plan in numbers, and what the read looked like beside earlier ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Active people before the plan.
     pub population: u64,
     /// People whom the plan would disable or remove.
     pub leavers: u64,
+    /// Those whom plans of the last seven days did.
+    pub left_lately: u64,
+    /// People who would get an account.
+    pub creates: u64,
+    /// Disabled people who would get their access back.
+    pub returns: u64,
     /// Per field: people who had a value and would have none.
     pub emptied: Vec<(String, u64)>,
+    /// Per identifying field: people whose value is another one.
+    pub changed: Vec<(String, u64)>,
+    /// People one of whose fields holds what another field held before.
+    pub swapped: u64,
+    /// Active people whose record could be used before and cannot now.
+    pub unusable: u64,
     /// Records that were there in earlier complete reads.
     pub records: u64,
     /// Those of them that this complete read did not have.
@@ -99,6 +44,18 @@ pub struct Sizes {
     pub new: u64,
     /// Units (departments, entities) with people who would leave or whose records are missing.
     pub units: Vec<Unit>,
+    /// Records of this read.
+    pub read: u64,
+    /// It was complete and had nobody, though earlier ones had.
+    pub empty: bool,
+    /// Fields that fewer records have than in earlier reads.
+    pub thinned: Vec<Thinned>,
+    /// Per field: records that share their value with another, beyond those of earlier reads.
+    pub same: Vec<(String, u64)>,
+    /// Records whose texts show a wrong encoding, beyond those of earlier reads.
+    pub garbled: u64,
+    /// What is wholly another than in earlier reads: `entities`, `e-mail domains`.
+    pub strange: Vec<String>,
 }
 
 /// One department or entity that loses people.
@@ -112,6 +69,21 @@ pub struct Unit {
     pub before: u64,
     /// Those of them who leave or are missing.
     pub lost: u64,
+    /// Those of the lost whose records are missing from the read: nobody says that they left.
+    pub unseen: u64,
+}
+
+/// A field that fewer records have than in earlier reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thinned {
+    /// The field.
+    pub field: String,
+    /// In one entity alone; none: in the whole read.
+    pub entity: Option<String>,
+    /// So many records would have it, by earlier reads.
+    pub expected: u64,
+    /// So many of them have not.
+    pub lost: u64,
 }
 
 /// Whether a plan may be applied without asking.
@@ -124,97 +96,237 @@ pub struct Verdict {
 }
 
 /// One limit that is passed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `leavers`, `emptied`, `shrink`, `unit_lost`, `keys_changed`, `frozen`, or a cause's own word.
+    /// `leavers`, `units`, `unit_lost`, `emptied`, `shrink`, `keys_changed`, `growth`, `returns`, `unusable`, `changed`,
+    /// `swapped`, `same`, `garbled`, `empty`, `wrong_tenant`, `frozen`, or a cause's own word.
     pub limit: String,
     /// What is over the limit and what the limit is; never personal data.
     pub message: String,
+    /// What to do now.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
+
+/// What to do when HR may be right.
+const IF_RIGHT: &str = "look at the items of the plan; if HR is right, approve it; if not, repair the source and run again";
 
 /// Compares a plan's numbers with the limits.
 #[must_use]
 pub fn judge(sizes: &Sizes, limits: &Limits) -> Verdict {
-    let mut reasons = Vec::new();
-    if limits
-        .leavers
-        .is_over(sizes.leavers, sizes.population, SMALLEST_SHARE)
-    {
-        reasons.push(reason(
-            "leavers",
-            format!(
-                "{} of {} people would be disabled or removed ({}); the limit is {}",
-                sizes.leavers,
-                sizes.population,
-                percent(part(sizes.leavers, sizes.population)),
-                limits.leavers.in_words()
-            ),
-        ));
-    }
-    for (field, count) in &sizes.emptied {
-        if limits.emptied.is_over(*count, sizes.population, SMALLEST_SHARE) {
-            reasons.push(reason(
-                "emptied",
-                format!(
-                    "the field {field} is empty now for {count} of {} people who had a value ({}); the limit is {}",
-                    sizes.population,
-                    percent(part(*count, sizes.population)),
-                    limits.emptied.in_words()
-                ),
-            ));
-        }
-    }
-    reasons.extend(shrink(sizes, limits));
+    let mut bench = Bench {
+        sizes,
+        limits,
+        reasons: Vec::new(),
+    };
+    bench.whole_read();
+    bench.people();
+    bench.units();
+    bench.fields();
     Verdict {
-        ok: reasons.is_empty(),
-        reasons,
+        ok: bench.reasons.is_empty(),
+        reasons: bench.reasons,
     }
 }
 
-fn shrink(sizes: &Sizes, limits: &Limits) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if limits
-        .shrink
-        .is_over(sizes.missing, sizes.records, SMALLEST_SHRINK)
-    {
-        reasons.push(reason(
-            "shrink",
-            format!(
-                "{} of {} records that were there before are missing from this read ({}); the limit is {}",
-                sizes.missing,
-                sizes.records,
-                percent(part(sizes.missing, sizes.records)),
-                limits.shrink.in_words()
-            ),
-        ));
-        if sizes.new.saturating_mul(2) >= sizes.missing {
-            reasons.push(reason(
+struct Bench<'a> {
+    sizes: &'a Sizes,
+    limits: &'a Limits,
+    reasons: Vec<Reason>,
+}
+
+impl Bench<'_> {
+    fn say(&mut self, limit: &str, message: String, advice: &str) {
+        self.reasons.push(Reason {
+            limit: limit.to_owned(),
+            message,
+            advice: advice.to_owned(),
+        });
+    }
+
+    /// Says that a limit is passed: `what` says who does what, such as "people would be disabled".
+    fn over(&mut self, name: &str, limit: (&str, Limit), (touched, of): (u64, u64), what: &str, advice: &str) {
+        let (setting, limit) = limit;
+        let message = format!(
+            "{touched} of {of} {what} ({}); the limit guard.{setting} is {}",
+            percent(part(touched, of)),
+            limit.in_words()
+        );
+        self.say(name, message, advice);
+    }
+
+    /// Whether these are the people we know at all.
+    fn whole_read(&mut self) {
+        let (sizes, limits) = (self.sizes, self.limits);
+        if sizes.empty {
+            let message = format!(
+                "the read was complete and had nobody, where {} records were known",
+                sizes.records
+            );
+            self.say(
+                "empty",
+                message,
+                "see whether the credential still has its rights, or the file its rows; then run again",
+            );
+        }
+        if limits.shrink.is_over(sizes.missing, sizes.records, SMALLEST_READ) {
+            self.over(
+                "shrink",
+                ("shrink", limits.shrink),
+                (sizes.missing, sizes.records),
+                "records that were there before are missing from this read: they count as not seen, nobody leaves",
+                "see whether the credential, the filter of the HR system or the file lost people; give the right back and \
+                 run again, or approve if they are gone",
+            );
+        }
+        let churned = sizes.missing.min(sizes.new);
+        if limits.churn.is_over(churned, sizes.records, SMALLEST_CHANGE) {
+            self.over(
                 "keys_changed",
-                format!(
-                    "{} records have ids never seen before while {} are missing: did the HR system change its ids?",
-                    sizes.new, sizes.missing
-                ),
-            ));
+                ("churn", limits.churn),
+                (churned, sizes.records),
+                "records are missing while as many have ids never seen before: did the HR system change its ids?",
+                "do not approve if the people are the same: move the records to their new ids first",
+            );
+        }
+        if limits.growth.is_over(sizes.creates, sizes.population, SMALLEST_GROWTH) && sizes.population > 0 {
+            let message = format!(
+                "{} people would get an account where {} have one; the limit guard.growth is {}",
+                sizes.creates,
+                sizes.population,
+                limits.growth.in_words()
+            );
+            self.say(
+                "growth",
+                message,
+                "see whether the credential shows the people of another company too; if they are yours, approve",
+            );
+        }
+        let another = sizes.missing.saturating_mul(2) >= sizes.records.max(1)
+            || self.most_changed().saturating_mul(2) >= sizes.population.max(1);
+        if !sizes.strange.is_empty() && another {
+            let message = format!(
+                "the people are others than before, and so are all {}: is this another company's data?",
+                sizes.strange.join(" and ")
+            );
+            self.say(
+                "wrong_tenant",
+                message,
+                "see to which account the credential or the file belongs; do not approve before you know",
+            );
         }
     }
-    for unit in &sizes.units {
-        if unit.before >= SMALLEST_UNIT && unit.lost >= unit.before {
-            reasons.push(reason(
-                "unit_lost",
-                format!(
-                    "all {} people of the {} {} are missing or leave",
-                    unit.before, unit.kind, unit.name
-                ),
-            ));
-        }
-    }
-    reasons
-}
 
-fn reason(limit: &str, message: String) -> Reason {
-    Reason {
-        limit: limit.to_owned(),
-        message,
+    fn most_changed(&self) -> u64 {
+        let counts = self.sizes.changed.iter().map(|(_, count)| *count);
+        counts.max().unwrap_or_default()
+    }
+
+    fn people(&mut self) {
+        let (sizes, limits) = (self.sizes, self.limits);
+        let of = sizes.population;
+        if limits.leavers.is_over(sizes.leavers, of, SMALLEST_SHARE) {
+            let what = "people would be disabled or removed";
+            self.over("leavers", ("leavers", limits.leavers), (sizes.leavers, of), what, IF_RIGHT);
+        } else if sizes.leavers > 0 {
+            let touched = sizes.leavers.saturating_add(sizes.left_lately);
+            let before = of.saturating_add(sizes.left_lately);
+            if limits.leavers.is_over(touched, before, SMALLEST_CHANGE) {
+                let what = "people would be disabled or removed within seven days";
+                self.over("leavers", ("leavers", limits.leavers), (touched, before), what, IF_RIGHT);
+            }
+        }
+        if limits.returns.is_over(sizes.returns, of, SMALLEST_READ) {
+            let what = "people, who are disabled, would get their access back";
+            self.over("returns", ("returns", limits.returns), (sizes.returns, of), what, IF_RIGHT);
+        }
+        if limits.unusable.is_over(sizes.unusable, of, SMALLEST_READ) {
+            self.over(
+                "unusable",
+                ("unusable", limits.unusable),
+                (sizes.unusable, of),
+                "people have a record that could be used before and cannot now",
+                "the errors of the run name each; repair the source and run again",
+            );
+        }
+    }
+
+    fn units(&mut self) {
+        for unit in &self.sizes.units {
+            if unit.before >= SMALLEST_UNIT && unit.lost >= unit.before {
+                let how = if unit.unseen >= unit.lost {
+                    "are missing from this read: not seen, which is not the same as left"
+                } else {
+                    "are missing or leave"
+                };
+                let message = format!("all {} people of the {} {} {how}", unit.before, unit.kind, unit.name);
+                self.say(
+                    "unit_lost",
+                    message,
+                    "see whether the credential may still see this unit; give the right back and run again, or approve if \
+                     the unit is gone",
+                );
+            } else if self.limits.units.is_over(unit.lost, unit.before, SMALLEST_PART) {
+                let what = format!("people of the {} {} are missing or leave", unit.kind, unit.name);
+                self.over("units", ("units", self.limits.units), (unit.lost, unit.before), &what, IF_RIGHT);
+            }
+        }
+    }
+
+    fn fields(&mut self) {
+        let (sizes, limits) = (self.sizes, self.limits);
+        let of = sizes.population;
+        let repair = "see whether the credential or the report still has the field; put it back and run again, or approve";
+        for (field, count) in &sizes.emptied {
+            if limits.emptied.is_over(*count, of, SMALLEST_SHARE) {
+                let what = format!("people who had a value in the field {field} have none now");
+                self.over("emptied", ("emptied", limits.emptied), (*count, of), &what, repair);
+            }
+        }
+        for thin in &sizes.thinned {
+            let told = |(field, count): &(String, u64)| {
+                *field == thin.field && limits.emptied.is_over(*count, of, SMALLEST_SHARE)
+            };
+            if sizes.emptied.iter().any(told) {
+                continue;
+            }
+            if limits.emptied.is_over(thin.lost, thin.expected, SMALLEST_READ) {
+                let place = thin.entity.as_ref();
+                let place = place.map_or_else(String::new, |entity| format!(" of the entity {entity}"));
+                let what = format!("records{place} that would have the field {} by earlier reads have none", thin.field);
+                self.over("emptied", ("emptied", limits.emptied), (thin.lost, thin.expected), &what, repair);
+            }
+        }
+        for (field, count) in &sizes.changed {
+            if limits.changed.is_over(*count, of, SMALLEST_CHANGE) {
+                let what = format!("people have another value in the field {field}");
+                self.over("changed", ("changed", limits.changed), (*count, of), &what, IF_RIGHT);
+            }
+        }
+        if limits.changed.is_over(sizes.swapped, of, SMALLEST_CHANGE) {
+            self.over(
+                "swapped",
+                ("changed", limits.changed),
+                (sizes.swapped, of),
+                "people have in one field what another field held before: were columns swapped?",
+                "see whether the columns still mean what [fields] says; repair the source and run again",
+            );
+        }
+        for (field, count) in &sizes.same {
+            if limits.same.is_over(*count, sizes.read, SMALLEST_READ) {
+                let what = format!("records share their {field} with another record, who did not before");
+                self.over("same", ("same", limits.same), (*count, sizes.read), &what, IF_RIGHT);
+            }
+        }
+        if limits.garbled.is_over(sizes.garbled, sizes.read, SMALLEST_READ) {
+            self.over(
+                "garbled",
+                ("garbled", limits.garbled),
+                (sizes.garbled, sizes.read),
+                "records have texts that look wrongly encoded, which they were not before",
+                "set the encoding of the file, or have the HR system export UTF-8, and run again",
+            );
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod freeze;
 mod hold;
 mod judge;
+mod limit;
 mod plan;
 mod store;
 
@@ -23,7 +24,8 @@ pub use decisions::{decide_holds, rule_holds};
 pub use error::Error;
 pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, forget_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};
-pub use judge::{Limit, Limits, Reason, SMALLEST_SHARE, Sizes, Unit, Verdict, judge};
+pub use judge::{Reason, Sizes, Thinned, Unit, Verdict, judge};
+pub use limit::{Limit, Limits, SMALLEST_SHARE};
 pub use plan::{
     Action, Cause, Item, ItemFilter, ItemState, Mark, Plan, PlanFilter, PlanState, StoredItem, Writer,
 };

@@ -56,6 +56,7 @@ mod server;
 mod setup_links;
 mod setup_steps;
 mod sftp;
+mod source_health;
 mod stub;
 mod sync_changes;
 mod sync_connections;

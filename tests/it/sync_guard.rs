@@ -108,7 +108,7 @@ async fn payh_18_files_that_lost_people_harm_nobody_and_the_run_says_why() {
     }
     let emptied = run(&bridge, &no_mail).await;
     assert_eq!(emptied["state"], "awaiting_approval", "{emptied}");
-    assert_eq!(reasons(&emptied), ["emptied"]);
+    assert_eq!(reasons(&emptied), ["unusable", "emptied"]);
     assert!(emptied["guard"]["reasons"].to_string().contains("work_email"));
     assert_eq!(active_users(&bridge).await, 100);
 

@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::batch::{Batch, MANAGER_WAITS, Work};
-use crate::db::Transactional as _;
+use crate::db::{Conn, Transactional as _};
 use crate::directory::Cause;
 use crate::guard;
 use crate::identity::store as people;
 use crate::sync::Error;
-use crate::sync::connection::Compiled;
+use crate::sync::connection::{Compiled, store as connections};
 use crate::sync::engine::Job;
 use crate::sync::plan::store;
-use crate::sync::read::store as staging;
+use crate::sync::read::store::{self as staging, base};
 use crate::sync::run::{RunCause, RunState};
 
 /// How many items are applied together.
@@ -128,9 +128,28 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
         staging::clear(conn, &job.run).await?;
         if complete != Some(false) {
             staging::commit_mark(conn, &job.run).await?;
+            remember(conn, job).await?;
         }
         job.run.progress = json!({ "step": state.as_str() });
         job.enter(conn, state).await
     })
     .await
+}
+
+/// Lets the read count for the reads that follow, and notes that the connection knows what HR says.
+async fn remember(conn: &mut Conn, job: &Job<'_>) -> Result<(), Error> {
+    let run = &job.run;
+    let Some(began) = run.started_at.filter(|_| run.cause.reads() && run.cause != RunCause::Look) else {
+        return Ok(());
+    };
+    let plan = match run.plan {
+        Some(plan) => guard::plan(conn, run.tenant, plan).await?,
+        None => None,
+    };
+    let approved_by_hand = plan.is_some_and(|plan| plan.decided_by.is_some());
+    let count = |word: &str| run.counts.get(word).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    // Leavers whom a human approved are no sign of anything later.
+    let leavers = if approved_by_hand { 0 } else { count("disable").saturating_add(count("remove")) };
+    base::commit(conn, run, leavers, approved_by_hand).await?;
+    Ok(connections::note_fresh(conn, run.tenant, run.connection, began).await?)
 }

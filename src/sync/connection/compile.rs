@@ -161,6 +161,9 @@ impl Compiled {
         if let Some(Err(message)) = file.schedule.as_ref().map(super::ScheduleFile::compile) {
             problems.push(FileProblem::at("schedule", message));
         }
+        for (limit, message) in file.guard.problems() {
+            problems.push(FileProblem::at(&format!("guard.{limit}"), message));
+        }
         let optional = chosen(manifest, &file, &mut problems);
         match (settings, fields, filter, mapping, authority) {
             (Ok(settings), Ok(fields), Ok(filter), Ok(mapping), Some(authority)) if problems.is_empty() => {

@@ -1,5 +1,7 @@
 //! The tables of connections: `connection`, `setting_revision` (of connections), `upload`.
 
+mod fresh;
+
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{
@@ -9,6 +11,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(in crate::sync) use self::fresh::{Stale, ages, freshness, grow_stale, note_connected, note_fresh};
 use super::{Connection, ConnectionState, Revision};
 use crate::base::{ConnectionId, TenantId, UploadId};
 use crate::db::{Conn, QueryError, Statement as _};

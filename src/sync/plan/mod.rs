@@ -8,12 +8,15 @@
 //!    are not).
 //! 2. `person`: batch by batch, each person from all their records: where they stand, what their user would be, what
 //!    differs. People whose managers are made in the same run come after them.
-//! 3. `sizes`: the plan in numbers, for the guard.
+//! 3. `sizes`: the plan in numbers, for the guard; `compare` and `health` say what a record and the whole read look like
+//!    beside earlier ones.
 
 mod absence;
 mod assign;
+mod compare;
 mod digest;
 mod effect;
+mod health;
 mod person;
 mod remark;
 mod ruled;

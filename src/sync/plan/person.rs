@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::assign::Assigned;
+use super::compare::Compared;
 use super::effect::{Effect, GroupAt, Groups, HoldAt, RecordEffect};
 use super::remark::{Message, news};
 use super::ruled::by_rule;
@@ -66,8 +67,12 @@ pub(super) struct Draft {
     pub effect: Effect,
     /// What to say of its records.
     pub said: Vec<Outcome>,
-    /// Fields that had a value in the record before and have none now.
-    pub emptied: Vec<String>,
+    /// How its records differ from before.
+    pub compared: Compared,
+    /// Its records could be used before and cannot now.
+    pub unusable: bool,
+    /// It was disabled and gets its access back.
+    pub back: bool,
 }
 
 impl Draft {
@@ -549,7 +554,11 @@ impl<'a> Deciding<'a> {
             version: self.user.map(|user| user.version),
             action,
             reason,
-            emptied: self.emptied(),
+            compared: self.compared(),
+            unusable: self.is_unusable(),
+            back: action == Action::Update
+                && !effect.disabled
+                && self.user.is_some_and(is_disabled_by_hr),
             effect,
             said,
         })
@@ -593,7 +602,9 @@ impl<'a> Deciding<'a> {
             reason: "leaves; waits for a complete read".to_owned(),
             effect: Effect::default(),
             said: news(source_id, None, Some(self.person), &[], &[message]),
-            emptied: Vec::new(),
+            compared: Compared::default(),
+            unusable: false,
+            back: false,
         })
     }
 
@@ -640,40 +651,28 @@ impl<'a> Deciding<'a> {
         said
     }
 
-    /// Fields that an active person had and would have no longer: the guard compares with the active people there are.
-    fn emptied(&self) -> Vec<String> {
+    /// How the records of an active person differ from before: the guard compares with the active people there are.
+    fn compared(&self) -> Compared {
+        let mut compared = Compared::default();
         if self.user.as_ref().is_none_or(|user| user.active != Some(true)) {
-            return Vec::new();
+            return compared;
         }
-        let mut emptied: Vec<String> = self
-            .records
-            .iter()
-            .filter(|record| record.staged)
-            .filter_map(|record| {
-                let before = self.view.around.fields_before.get(&record.source_id)?;
-                let now = json!(record.employee);
-                Some(
-                    before
-                        .iter()
-                        .filter(|field| is_empty(now.get(field.as_str())))
-                        .cloned()
-                        .collect::<Vec<_>>(),
-                )
-            })
-            .flatten()
-            .collect();
-        emptied.sort();
-        emptied.dedup();
-        emptied
+        for record in self.records.iter().filter(|record| record.staged) {
+            if let Some(before) = self.view.around.records_before.get(&record.source_id) {
+                compared.add(before, &record.employee);
+            }
+        }
+        compared
     }
-}
 
-fn is_empty(value: Option<&Value>) -> bool {
-    match value {
-        None | Some(Value::Null) => true,
-        Some(Value::Array(items)) => items.is_empty(),
-        Some(Value::Object(members)) => members.is_empty(),
-        _ => false,
+    /// Whether an active person's records could be used before and cannot now.
+    fn is_unusable(&self) -> bool {
+        let active = self.user.is_some_and(|user| user.active == Some(true));
+        let was_fine = |record: &RecordNow| {
+            let before = record.before.as_ref();
+            record.staged && before.is_some_and(|(outcome, _)| outcome == "linked")
+        };
+        active && matches!(self.outcome, "skipped" | "held") && self.records.iter().any(was_fine)
     }
 }
 

@@ -4,20 +4,31 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::assign::Assigned;
 use super::person::Draft;
-use super::store;
+use super::{health, store};
 use crate::base::PersonId;
+use crate::db::Conn;
 use crate::guard::{Action, Sizes};
 use crate::sync::Error;
+use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
+use crate::sync::read::Profile;
+use crate::sync::read::store::base;
+
+/// Leavers are added up over so long, so that a loss which comes in small parts is seen too.
+const LATELY: chrono::Duration = chrono::Duration::days(7);
 
 /// Numbers by word, and what the guard needs.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: BTreeMap<&'static str, u64>,
     leavers: Vec<PersonId>,
+    creates: u64,
+    returns: u64,
+    unusable: u64,
+    swapped: u64,
     emptied: BTreeMap<String, u64>,
+    changed: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -56,9 +67,34 @@ impl Tally {
         {
             self.count("filtered", 1);
         }
-        for field in &draft.emptied {
+        self.creates = self.creates.saturating_add(u64::from(draft.action == Action::Create));
+        self.returns = self.returns.saturating_add(u64::from(draft.back));
+        let unusable = draft.unusable || (draft.action == Action::Conflict && draft.user.is_some());
+        self.unusable = self.unusable.saturating_add(u64::from(unusable));
+        self.swapped = self.swapped.saturating_add(u64::from(draft.compared.swapped));
+        for field in &draft.compared.emptied {
             *self.emptied.entry(field.clone()).or_default() += 1;
         }
+        for field in &draft.compared.changed {
+            *self.changed.entry(field).or_default() += 1;
+        }
+    }
+
+    /// Counts records that could be used before and cannot be read now.
+    pub fn add_unusable(&mut self, records: usize) {
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        self.unusable = self.unusable.saturating_add(records);
+    }
+
+    /// Whether nothing would happen that is to be measured by the number of people.
+    fn is_quiet(&self) -> bool {
+        self.leavers.is_empty()
+            && self.emptied.is_empty()
+            && self.changed.is_empty()
+            && self.creates == 0
+            && self.returns == 0
+            && self.unusable == 0
+            && self.swapped == 0
     }
 
     /// Writes the numbers beside those of the read.
@@ -78,34 +114,56 @@ impl Tally {
     }
 
     /// What the guard judges. The tables are asked only when there is something to compare.
-    pub async fn sizes(
-        &self,
-        job: &Job<'_>,
-        missing: &[String],
-        assigned: &Assigned,
-    ) -> Result<Sizes, Error> {
-        if self.leavers.is_empty() && self.emptied.is_empty() && missing.is_empty() {
-            return Ok(Sizes::default());
-        }
+    pub async fn sizes(&self, job: &Job<'_>, live: &Compiled, missing: &[String]) -> Result<Sizes, Error> {
         let mut conn = job.conn().await?;
+        let mut sizes = beside_earlier_reads(&mut conn, job, live).await?;
+        if self.is_quiet() && missing.is_empty() {
+            return Ok(sizes);
+        }
         let (population, records, absent) = store::population(&mut conn, &job.run, missing).await?;
-        let units = if self.leavers.is_empty() && missing.is_empty() {
-            Vec::new()
-        } else {
-            store::losing_units(&mut conn, &job.run, missing, &self.leavers).await?
-        };
-        Ok(Sizes {
-            population,
-            leavers: u64::try_from(self.leavers.len()).unwrap_or(u64::MAX),
-            emptied: self
-                .emptied
-                .iter()
-                .map(|(field, count)| (field.clone(), *count))
-                .collect(),
-            records,
-            missing: absent,
-            new: u64::try_from(assigned.new.len()).unwrap_or(u64::MAX),
-            units,
-        })
+        if !self.leavers.is_empty() || !missing.is_empty() {
+            sizes.units = store::losing_units(&mut conn, &job.run, missing, &self.leavers).await?;
+        }
+        let read = |word: &str| job.run.counts.get(word).and_then(Value::as_u64).unwrap_or_default();
+        sizes.empty = !missing.is_empty() && read("read") == 0;
+        sizes.population = population;
+        sizes.leavers = u64::try_from(self.leavers.len()).unwrap_or(u64::MAX);
+        sizes.creates = self.creates;
+        sizes.returns = self.returns;
+        sizes.unusable = self.unusable;
+        sizes.swapped = self.swapped;
+        sizes.emptied = self.emptied.iter().map(|(field, count)| (field.clone(), *count)).collect();
+        let changed = self.changed.iter();
+        sizes.changed = changed.map(|(field, count)| ((*field).to_owned(), *count)).collect();
+        sizes.records = records;
+        sizes.missing = absent;
+        sizes.new = read("new");
+        Ok(sizes)
     }
+}
+
+/// What a complete read looks like beside those before it.
+async fn beside_earlier_reads(conn: &mut Conn, job: &Job<'_>, live: &Compiled) -> Result<Sizes, Error> {
+    let earlier = base::earlier(conn, &job.run).await?;
+    let lately = job.engine.clock.now() - LATELY;
+    let left_lately = earlier.iter().filter(|read| read.at > lately).map(|read| read.leavers).sum();
+    let Some(now) = base::proposed(conn, &job.run).await?.filter(|_| job.run.cause.reads()) else {
+        return Ok(Sizes {
+            left_lately,
+            ..Sizes::default()
+        });
+    };
+    let all: Vec<&Profile> = earlier.iter().map(|read| &read.profile).collect();
+    let alike = earlier.iter().filter(|read| read.rules == live.rules_digest);
+    let alike: Vec<&Profile> = alike.map(|read| &read.profile).collect();
+    let found = health::compare(&all, &alike, &now);
+    Ok(Sizes {
+        left_lately,
+        read: now.records,
+        thinned: found.thinned,
+        same: found.same,
+        garbled: found.garbled,
+        strange: found.strange,
+        ..Sizes::default()
+    })
 }

@@ -67,7 +67,7 @@ pub(in crate::sync) async fn plan(job: &mut Job<'_>, live: &Compiled) -> Result<
         job.beat(json!({ "step": "planning", "done": done, "of": total }))
             .await?;
     }
-    finish(job, live, planning, &assigned, &absence).await
+    finish(job, live, planning, &absence).await
 }
 
 fn is_partial(job: &Job<'_>) -> bool {
@@ -128,12 +128,13 @@ async fn begin(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> Res
     } else {
         Cause::Run
     };
-    let (items, mut said) = nameless(job, assigned).await?;
+    let (items, mut said, lost) = nameless(job, assigned).await?;
     said.extend(absence.said.iter().cloned());
     let mut tally = Tally::default();
     tally.count("review", assigned.in_review.len());
     tally.count("unreadable", assigned.unreadable.len());
     tally.count("missing", absence.missing.len());
+    tally.add_unusable(lost);
     let mut conn = job.conn().await?;
     let writer = conn
         .transaction(async |conn| {
@@ -152,8 +153,9 @@ async fn begin(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> Res
     })
 }
 
-/// Items without a person, and what to say of their records: reviews, and records that cannot be read.
-async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<Outcome>), Error> {
+/// Items without a person, and what to say of their records: reviews, and records that cannot be read. And how many of
+/// these had a person before.
+async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<Outcome>, usize), Error> {
     let ids: Vec<String> = assigned
         .in_review
         .iter()
@@ -161,13 +163,13 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
         .cloned()
         .collect();
     if ids.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok((Vec::new(), Vec::new(), 0));
     }
     let mut conn = job.conn().await?;
     let (tenant, sealer) = (job.run.tenant, &job.engine.sealer);
-    let before: HashMap<String, Vec<Message>> =
-        people::stored(&mut conn, tenant, job.run.connection, &ids, sealer)
-            .await?
+    let stored = people::stored(&mut conn, tenant, job.run.connection, &ids, sealer).await?;
+    let lost = stored.iter().filter(|record| record.outcome == "linked").count();
+    let before: HashMap<String, Vec<Message>> = stored
             .into_iter()
             .map(|record| (record.source_id, Message::stored(record.detail.as_ref())))
             .collect();
@@ -219,7 +221,7 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
         };
         items.push(item(Action::Skip, None, "unreadable".to_owned(), &effect));
     }
-    Ok((items, said))
+    Ok((items, said, lost))
 }
 
 /// What was asked before about records that are looked at again.
@@ -393,10 +395,9 @@ async fn finish(
     job: &mut Job<'_>,
     live: &Compiled,
     planning: Planning,
-    assigned: &Assigned,
     absence: &Absence,
 ) -> Result<(), Error> {
-    let sizes = planning.tally.sizes(job, &absence.missing, assigned).await?;
+    let sizes = planning.tally.sizes(job, live, &absence.missing).await?;
     let mut verdict = judge(&sizes, &live.file.guard);
     let now = job.engine.clock.now();
     job.run.counts = planning.tally.into_counts(&job.run.counts);
@@ -435,6 +436,7 @@ async fn freeze(conn: &mut crate::db::Conn, job: &Job<'_>, verdict: &mut Verdict
         verdict.reasons.push(Reason {
             limit: "frozen".to_owned(),
             message: reason,
+            advice: String::new(),
         });
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What planning asks the tables of others, read only, and a few notes on records and reviews.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::OptionalExtension;
@@ -251,25 +251,22 @@ pub(in crate::sync) async fn stored_records(
 }
 
 statement!(
-    StoredFields: (SqlUuid, SqlUuid, Array<Text>) -> (Text, Array<Text>) =
-    "SELECT source_id, ARRAY(SELECT jsonb_object_keys(employee)) FROM source_record
+    RecordsBefore: (SqlUuid, SqlUuid, Array<Text>) -> (Text, Jsonb) =
+    "SELECT source_id, employee FROM source_record
      WHERE tenant_id = $1 AND connection_id = $2 AND source_id = ANY($3) AND employee IS NOT NULL"
 );
 
-/// Which fields stored records have a value in.
-pub(in crate::sync) async fn stored_fields(
+/// Records as they were stored before a read, without their sensitive part.
+pub(in crate::sync) async fn records_before(
     conn: &mut Conn,
     run: &Run,
     source_ids: &[String],
-) -> Result<HashMap<String, HashSet<String>>, QueryError> {
-    let rows: Vec<(String, Vec<String>)> =
-        StoredFields::with((run.tenant.uuid(), run.connection.uuid(), source_ids))
+) -> Result<HashMap<String, Value>, QueryError> {
+    let rows: Vec<(String, Value)> =
+        RecordsBefore::with((run.tenant.uuid(), run.connection.uuid(), source_ids))
             .get_results(conn)
             .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, fields)| (id, fields.into_iter().collect()))
-        .collect())
+    Ok(rows.into_iter().collect())
 }
 
 statement!(
@@ -296,9 +293,10 @@ pub(in crate::sync) async fn population(
 }
 
 statement!(
-    LosingUnits: (SqlUuid, SqlUuid, Array<Text>, Array<SqlUuid>) -> (Text, Text, BigInt, BigInt) =
+    LosingUnits: (SqlUuid, SqlUuid, Array<Text>, Array<SqlUuid>) -> (Text, Text, BigInt, BigInt, BigInt) =
     "SELECT unit.kind, coalesce(max(unit.body ->> 'name'), max(unit.body ->> 'code'), unit.key),
-       count(*), count(*) FILTER (WHERE record.source_id = ANY($3) OR record.person_id = ANY($4))
+       count(*), count(*) FILTER (WHERE record.source_id = ANY($3) OR record.person_id = ANY($4)),
+       count(*) FILTER (WHERE record.source_id = ANY($3) AND NOT record.person_id = ANY($4))
      FROM source_record record
      JOIN person ON person.tenant_id = record.tenant_id AND person.id = record.person_id
      JOIN resource ON resource.tenant_id = person.tenant_id AND resource.id = person.user_id
@@ -321,17 +319,18 @@ pub(in crate::sync) async fn losing_units(
     leavers: &[PersonId],
 ) -> Result<Vec<Unit>, QueryError> {
     let leavers: Vec<Uuid> = leavers.iter().map(|id| id.uuid()).collect();
-    let rows: Vec<(String, String, i64, i64)> =
+    let rows: Vec<(String, String, i64, i64, i64)> =
         LosingUnits::with((run.tenant.uuid(), run.connection.uuid(), missing, leavers))
             .get_results(conn)
             .await?;
     Ok(rows
         .into_iter()
-        .map(|(kind, name, before, lost)| Unit {
+        .map(|(kind, name, before, lost, unseen)| Unit {
             kind,
             name,
             before: u64::try_from(before).unwrap_or_default(),
             lost: u64::try_from(lost).unwrap_or_default(),
+            unseen: u64::try_from(unseen).unwrap_or_default(),
         })
         .collect())
 }

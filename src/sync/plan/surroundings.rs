@@ -70,8 +70,8 @@ pub(super) struct Surroundings {
     pub tombstones: HashMap<PersonId, Tombstone>,
     /// Those of them whose user a client made anew.
     pub remade: HashMap<PersonId, ResourceId>,
-    /// Fields that had a value before, by record.
-    pub fields_before: HashMap<String, HashSet<String>>,
+    /// Staged records as they were stored before, without their sensitive part.
+    pub records_before: HashMap<String, Value>,
 }
 
 impl Surroundings {
@@ -102,7 +102,7 @@ impl Surroundings {
             .cloned()
             .collect();
         let staged = staging::staged(&mut conn, run, &staged_ids).await?;
-        here.fields_before = store::stored_fields(&mut conn, run, &staged_ids).await?;
+        here.records_before = store::records_before(&mut conn, run, &staged_ids).await?;
         here.collect(job, assigned, gone, stored, staged)?;
 
         let directory = &job.engine.directory;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::look::Looks;
+use super::profile::Taking;
 use super::realm::Realm;
 use super::record::{Remark, staged, unreadable};
-use super::store::{self, Staged};
+use super::store::{self, Staged, base};
 use crate::connector::{self, Mark, Pull};
 use crate::db::{Conn, Transactional as _};
 use crate::hr::{Coverage, Employee, Page, Problem};
@@ -35,6 +36,7 @@ struct Seen {
     new: u64,
     problems: u64,
     nameless: u64,
+    profile: Taking,
 }
 
 /// From so many staged records on it pays to count them for the planner.
@@ -140,7 +142,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
         mark: pull.mark(),
     };
     drop(pull);
-    finish(job, coverage, came, &seen).await
+    finish(job, live, coverage, came, seen).await
 }
 
 /// From where changes are asked: only where the HR system can tell, by the clock or because it said that something changed,
@@ -266,6 +268,7 @@ fn take(
     match seen.records.insert(hash(&record.source_id), digest) {
         None => {
             seen.read += 1;
+            seen.profile.add(employee);
             Ok(Some(record))
         }
         Some(before) => {
@@ -302,7 +305,13 @@ fn coverage(broken: Option<String>, coverage: Coverage, seen: &Seen) -> Coverage
     }
 }
 
-async fn finish(job: &mut Job<'_>, coverage: Coverage, came: Came, seen: &Seen) -> Result<(), Error> {
+async fn finish(
+    job: &mut Job<'_>,
+    live: &Compiled,
+    coverage: Coverage,
+    came: Came,
+    seen: Seen,
+) -> Result<(), Error> {
     let doubled: Vec<String> = seen.doubled.iter().cloned().collect();
     let said: Vec<Outcome> = doubled
         .iter()
@@ -336,9 +345,14 @@ async fn finish(job: &mut Job<'_>, coverage: Coverage, came: Came, seen: &Seen) 
         Coverage::Complete => came.mark.and_then(|mark| serde_json::to_value(mark).ok()),
         Coverage::Partial { .. } => None,
     };
+    let whole = matches!(coverage, Coverage::Complete) && came.changes.is_none() && job.run.looks_at_all();
+    let profile = whole.then(|| seen.profile.profile());
     let mut conn = job.conn().await?;
     conn.transaction(async |conn| {
         job.hold(conn).await?;
+        if let Some(profile) = &profile {
+            base::propose(conn, &job.run, &live.rules_digest, profile, job.engine.clock.now()).await?;
+        }
         store::drop_records(conn, &job.run, &doubled).await?;
         if seen.new.saturating_add(seen.changed) >= MANY {
             store::take_stock(conn).await?;

@@ -1,6 +1,8 @@
 //! The unlogged staging tables, which a crash of the database empties: then the run reads again. And `read_mark`: how far
 //! reads came.
 
+pub(in crate::sync) mod base;
+
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension as _;
 use diesel::sql_types::{
