@@ -283,14 +283,27 @@ async fn list(client: &Client, output: Output) -> Result<(), Error> {
                 text(one, "connector").to_owned(),
                 text(one, "state").to_owned(),
                 text(one, "next_run_at").to_owned(),
+                known(one),
             ]
         })
         .collect();
     output.table(
         &json!({ "items": items }),
-        &["name", "connector", "state", "next run"],
+        &["name", "connector", "state", "next run", "known until"],
         &rows,
     )
+}
+
+/// Until when HR is known, and whether that is too long ago.
+fn known(connection: &Value) -> String {
+    let stale = connection.get("stale").and_then(Value::as_bool) == Some(true);
+    let fresh = text(connection, "fresh_at");
+    match (fresh, stale) {
+        ("", false) => String::new(),
+        ("", true) => "never: stale".to_owned(),
+        (fresh, false) => fresh.to_owned(),
+        (fresh, true) => format!("{fresh}: stale"),
+    }
 }
 
 fn sheet(body: &Value) -> String {
@@ -320,7 +333,7 @@ fn sheet(body: &Value) -> String {
         None => String::new(),
     };
     format!(
-        "name: {}\nconnector: {}\nstate: {}{consent}\nlive revision: {}\ndraft revision: {}\nnext run: {}\n\n{file}{}",
+        "name: {}\nconnector: {}\nstate: {}{consent}\nlive revision: {}\ndraft revision: {}\nnext run: {}\nknown until: {}\n\n{file}{}",
         text(body, "name"),
         text(body, "connector"),
         text(body, "state"),
@@ -329,6 +342,9 @@ fn sheet(body: &Value) -> String {
         Some(text(body, "next_run_at"))
             .filter(|next| !next.is_empty())
             .unwrap_or("by hand"),
+        Some(known(body))
+            .filter(|known| !known.is_empty())
+            .unwrap_or_else(|| "never read".to_owned()),
         super::app::policies(body),
     )
 }

@@ -54,6 +54,14 @@ pub(super) fn page(connector: &Value) -> String {
         ];
         section(&mut page, "Webhooks", lines);
     }
+    if let Some(schedule) = connector.get("schedule") {
+        let line = |member: &str| format!("  {member} = {:?}", text(schedule, member));
+        section(
+            &mut page,
+            "[schedule] to begin with",
+            vec![line("every"), line("jitter")],
+        );
+    }
     let assumed = items(connector, "facts").filter(|fact| text(fact, "sure") == "assumed");
     section(
         &mut page,

@@ -179,6 +179,7 @@ impl Manifest {
             statuses: self.statuses(),
             other_statuses: self.other_statuses(),
             webhooks: self.webhooks(),
+            schedule: (!self.is_written()).then(ProposedSchedule::default),
             facts: self.facts(),
             assumed: self
                 .written
@@ -230,10 +231,31 @@ pub struct ManifestView {
     /// How the HR system tells of changes by itself, where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<WebhookView>,
+    /// The `[schedule]` to begin with; none where SCIM clients write and nothing is fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ProposedSchedule>,
     /// How sure each fact is: the API's facts first, then the fields.
     pub facts: Vec<FactView>,
     /// Facts about the API that could not be confirmed, with the reason.
     pub assumed: BTreeMap<String, String>,
+}
+
+/// The `[schedule]` that a new connection is proposed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProposedSchedule {
+    /// Between two runs: six a day, also where webhooks tell of changes, since a delivery may be lost.
+    pub every: String,
+    /// So that connections made at the same time do not read at the same time.
+    pub jitter: String,
+}
+
+impl Default for ProposedSchedule {
+    fn default() -> Self {
+        Self {
+            every: "4h".to_owned(),
+            jitter: "10m".to_owned(),
+        }
+    }
 }
 
 /// A question as shown to people.

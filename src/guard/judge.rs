@@ -109,7 +109,8 @@ pub struct Reason {
 }
 
 /// What to do when HR may be right.
-const IF_RIGHT: &str = "look at the items of the plan; if HR is right, approve it; if not, repair the source and run again";
+const IF_RIGHT: &str =
+    "look at the items of the plan; if HR is right, approve it; if not, repair the source and run again";
 
 /// Compares a plan's numbers with the limits.
 #[must_use]
@@ -145,7 +146,14 @@ impl Bench<'_> {
     }
 
     /// Says that a limit is passed: `what` says who does what, such as "people would be disabled".
-    fn over(&mut self, name: &str, limit: (&str, Limit), (touched, of): (u64, u64), what: &str, advice: &str) {
+    fn over(
+        &mut self,
+        name: &str,
+        limit: (&str, Limit),
+        (touched, of): (u64, u64),
+        what: &str,
+        advice: &str,
+    ) {
         let (setting, limit) = limit;
         let message = format!(
             "{touched} of {of} {what} ({}); the limit guard.{setting} is {}",
@@ -189,7 +197,11 @@ impl Bench<'_> {
                 "do not approve if the people are the same: move the records to their new ids first",
             );
         }
-        if limits.growth.is_over(sizes.creates, sizes.population, SMALLEST_GROWTH) && sizes.population > 0 {
+        if limits
+            .growth
+            .is_over(sizes.creates, sizes.population, SMALLEST_GROWTH)
+            && sizes.population > 0
+        {
             let message = format!(
                 "{} people would get an account where {} have one; the limit guard.growth is {}",
                 sizes.creates,
@@ -227,18 +239,36 @@ impl Bench<'_> {
         let of = sizes.population;
         if limits.leavers.is_over(sizes.leavers, of, SMALLEST_SHARE) {
             let what = "people would be disabled or removed";
-            self.over("leavers", ("leavers", limits.leavers), (sizes.leavers, of), what, IF_RIGHT);
+            self.over(
+                "leavers",
+                ("leavers", limits.leavers),
+                (sizes.leavers, of),
+                what,
+                IF_RIGHT,
+            );
         } else if sizes.leavers > 0 {
             let touched = sizes.leavers.saturating_add(sizes.left_lately);
             let before = of.saturating_add(sizes.left_lately);
             if limits.leavers.is_over(touched, before, SMALLEST_CHANGE) {
                 let what = "people would be disabled or removed within seven days";
-                self.over("leavers", ("leavers", limits.leavers), (touched, before), what, IF_RIGHT);
+                self.over(
+                    "leavers",
+                    ("leavers", limits.leavers),
+                    (touched, before),
+                    what,
+                    IF_RIGHT,
+                );
             }
         }
         if limits.returns.is_over(sizes.returns, of, SMALLEST_READ) {
             let what = "people, who are disabled, would get their access back";
-            self.over("returns", ("returns", limits.returns), (sizes.returns, of), what, IF_RIGHT);
+            self.over(
+                "returns",
+                ("returns", limits.returns),
+                (sizes.returns, of),
+                what,
+                IF_RIGHT,
+            );
         }
         if limits.unusable.is_over(sizes.unusable, of, SMALLEST_READ) {
             self.over(
@@ -259,7 +289,10 @@ impl Bench<'_> {
                 } else {
                     "are missing or leave"
                 };
-                let message = format!("all {} people of the {} {} {how}", unit.before, unit.kind, unit.name);
+                let message = format!(
+                    "all {} people of the {} {} {how}",
+                    unit.before, unit.kind, unit.name
+                );
                 self.say(
                     "unit_lost",
                     message,
@@ -268,7 +301,13 @@ impl Bench<'_> {
                 );
             } else if self.limits.units.is_over(unit.lost, unit.before, SMALLEST_PART) {
                 let what = format!("people of the {} {} are missing or leave", unit.kind, unit.name);
-                self.over("units", ("units", self.limits.units), (unit.lost, unit.before), &what, IF_RIGHT);
+                self.over(
+                    "units",
+                    ("units", self.limits.units),
+                    (unit.lost, unit.before),
+                    &what,
+                    IF_RIGHT,
+                );
             }
         }
     }
@@ -280,7 +319,13 @@ impl Bench<'_> {
         for (field, count) in &sizes.emptied {
             if limits.emptied.is_over(*count, of, SMALLEST_SHARE) {
                 let what = format!("people who had a value in the field {field} have none now");
-                self.over("emptied", ("emptied", limits.emptied), (*count, of), &what, repair);
+                self.over(
+                    "emptied",
+                    ("emptied", limits.emptied),
+                    (*count, of),
+                    &what,
+                    repair,
+                );
             }
         }
         for thin in &sizes.thinned {
@@ -293,14 +338,29 @@ impl Bench<'_> {
             if limits.emptied.is_over(thin.lost, thin.expected, SMALLEST_READ) {
                 let place = thin.entity.as_ref();
                 let place = place.map_or_else(String::new, |entity| format!(" of the entity {entity}"));
-                let what = format!("records{place} that would have the field {} by earlier reads have none", thin.field);
-                self.over("emptied", ("emptied", limits.emptied), (thin.lost, thin.expected), &what, repair);
+                let what = format!(
+                    "records{place} that would have the field {} by earlier reads have none",
+                    thin.field
+                );
+                self.over(
+                    "emptied",
+                    ("emptied", limits.emptied),
+                    (thin.lost, thin.expected),
+                    &what,
+                    repair,
+                );
             }
         }
         for (field, count) in &sizes.changed {
             if limits.changed.is_over(*count, of, SMALLEST_CHANGE) {
                 let what = format!("people have another value in the field {field}");
-                self.over("changed", ("changed", limits.changed), (*count, of), &what, IF_RIGHT);
+                self.over(
+                    "changed",
+                    ("changed", limits.changed),
+                    (*count, of),
+                    &what,
+                    IF_RIGHT,
+                );
             }
         }
         if limits.changed.is_over(sizes.swapped, of, SMALLEST_CHANGE) {
@@ -315,7 +375,13 @@ impl Bench<'_> {
         for (field, count) in &sizes.same {
             if limits.same.is_over(*count, sizes.read, SMALLEST_READ) {
                 let what = format!("records share their {field} with another record, who did not before");
-                self.over("same", ("same", limits.same), (*count, sizes.read), &what, IF_RIGHT);
+                self.over(
+                    "same",
+                    ("same", limits.same),
+                    (*count, sizes.read),
+                    &what,
+                    IF_RIGHT,
+                );
             }
         }
         if limits.garbled.is_over(sizes.garbled, sizes.read, SMALLEST_READ) {

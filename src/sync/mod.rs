@@ -9,7 +9,7 @@
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
 //! - `plan`: what would be done, person by person, with all that applying needs; the guard judges the whole.
 //! - `apply`: exactly that plan, in batches of one transaction each.
-//! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself.
+//! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself. `fresh`: whether they do.
 //!
 //! A run is one process's at a time, by lease. Every transaction of a step makes sure that the lease still holds; a
 //! lapsed one is taken over by any process, which goes on with the step that is stored: reading and planning begin
@@ -22,6 +22,7 @@ mod connection;
 mod due;
 mod engine;
 mod error;
+mod fresh;
 mod hold;
 mod inbound;
 mod lineage;
@@ -36,8 +37,8 @@ mod user;
 mod webhook;
 
 pub use connection::{
-    Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, ReadFile, Revision,
-    Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
+    Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, Freshness, ReadFile,
+    Revision, Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
 };
 pub use engine::Engine;
 pub use error::Error;

@@ -23,7 +23,8 @@ pub(super) async fn start_scheduled(engine: &Engine) -> Result<bool, Error> {
                 .and_then(|revision| ConnectionFile::from_json(&revision.body).ok())
                 .and_then(|file| file.schedule)
                 .and_then(|schedule| schedule.compile().ok());
-            connection.next_run_at = schedule.and_then(|schedule| schedule.next(connection.next_run_at, now));
+            connection.next_run_at =
+                schedule.and_then(|schedule| schedule.next(connection.id, connection.next_run_at, now));
             connections::set(conn, &connection).await?;
             let run = runs::NewRun {
                 tenant: connection.tenant,

@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::{Problem, State};
+use crate::base::ConnectionId;
 use crate::scim::Shape;
 
 /// Of which kind a request was. The route is its pattern, so that there are few of them.
@@ -39,6 +40,12 @@ struct Heard {
     outcome: &'static str,
 }
 
+/// A connection, by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Feed {
+    connection: String,
+}
+
 /// What is counted. Modules register their own under `bridge_`.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -50,6 +57,8 @@ pub struct Metrics {
     connections_lent: Gauge,
     statements: Gauge,
     consents_lost: Gauge,
+    ages: Family<Feed, Gauge>,
+    stale: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -104,6 +113,18 @@ impl Default for Metrics {
             "Connections whose HR system needs somebody's consent again",
             consents_lost.clone(),
         );
+        let ages = Family::<Feed, Gauge>::default();
+        registry.register(
+            "connection_age_seconds",
+            "For how long nothing new is known of an HR system; of the thousand connections for which it is the longest",
+            ages.clone(),
+        );
+        let stale = Gauge::default();
+        registry.register(
+            "connections_stale",
+            "Connections of which nothing new is known for longer than they allow",
+            stale.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             requests,
@@ -114,6 +135,8 @@ impl Default for Metrics {
             connections_lent,
             statements,
             consents_lost,
+            ages,
+            stale,
         }
     }
 }
@@ -152,6 +175,16 @@ impl Metrics {
         self.heard.get_or_create(&Heard { outcome }).inc();
     }
 
+    /// Sets how old what is known of each connection is.
+    fn aged(&self, ages: Vec<(ConnectionId, i64)>, stale: i64) {
+        self.ages.clear();
+        for (connection, seconds) in ages {
+            let connection = connection.to_string();
+            self.ages.get_or_create(&Feed { connection }).set(seconds);
+        }
+        self.stale.set(stale);
+    }
+
     fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(
@@ -181,6 +214,9 @@ pub async fn metrics(state: Data<State>) -> Result<HttpResponse, Problem> {
     // A database that is away must not take the other numbers along: the last known one stays.
     if let Ok(lost) = state.sync.count_lost_consents().await {
         state.metrics.consents_lost.set(lost);
+    }
+    if let Ok((ages, stale)) = state.sync.ages().await {
+        state.metrics.aged(ages, stale);
     }
     let text = state.metrics.text().map_err(|error| Problem::internal(&error))?;
     Ok(HttpResponse::Ok()

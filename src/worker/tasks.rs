@@ -31,6 +31,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         lead_runs("sync.run.lead", context),
         lead_runs("sync.run.lead_second", context),
         sweep_staging(context),
+        find_stale(context),
         keep_consents(context),
         sweep_uses(context),
         sweep_walks(context),
@@ -129,6 +130,14 @@ fn sweep_staging(context: &Context) -> Task {
             engine.sweep().await?;
             Ok(false)
         }
+    })
+}
+
+fn find_stale(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    Task::every("sync.fresh.watch", Duration::from_secs(60), move || {
+        let engine = engine.clone();
+        async move { Ok(engine.find_stale().await?) }
     })
 }
 

@@ -40,6 +40,7 @@ mod push;
 mod real_input;
 mod routes;
 mod sandbox;
+mod schedules;
 mod schemas;
 mod scim_bulk;
 mod scim_bulk_faults;

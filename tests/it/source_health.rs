@@ -58,18 +58,27 @@ fn verdict(run: &Value, expected: Expected, before: &Standing, after: &Standing)
     let state = run["state"].as_str().unwrap();
     let fine = match expected {
         Expected::Stops(limit) => state == "awaiting_approval" && limits(run).iter().any(|one| one == limit),
-        Expected::Partial => state == "partial" && run["counts"]["disable"] == 0 && run["counts"]["remove"] == 0,
+        Expected::Partial => {
+            state == "partial" && run["counts"]["disable"] == 0 && run["counts"]["remove"] == 0
+        }
         Expected::Fails => state == "failed",
     };
     let untouched = match expected {
         Expected::Partial => before.active == after.active,
         _ => before == after,
     };
-    let advised = run["guard"]["reasons"].as_array().into_iter().flatten().all(|reason| {
-        let words = |member: &str| reason[member].as_str().is_some_and(|text| !text.is_empty());
-        words("message") && words("advice")
-    });
+    let advised = run["guard"]["reasons"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .all(|reason| {
+            let words = |member: &str| reason[member].as_str().is_some_and(|text| !text.is_empty());
+            words("message") && words("advice")
+        });
     (!(fine && untouched && advised)).then(|| {
-        format!("expected {expected:?}, got {state} {:?}; {before:?} → {after:?}; {run}", limits(run))
+        format!(
+            "expected {expected:?}, got {state} {:?}; {before:?} → {after:?}; {run}",
+            limits(run)
+        )
     })
 }

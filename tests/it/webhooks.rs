@@ -483,7 +483,7 @@ async fn the_employee_that_a_delivery_names_is_read_alone_and_at_once() {
 }
 
 #[tokio::test]
-async fn a_storm_is_one_read_of_all() {
+async fn prob_1_a_storm_of_deliveries_is_one_read_of_all() {
     let acme = Acme::with(80, &format!("{ACME}{ONE}")).await;
     let hook = acme.hook().await;
     for number in 1..=80 {
@@ -589,7 +589,7 @@ async fn an_hr_system_that_fails_is_asked_again_in_a_while_and_not_in_a_loop() {
 
 /// From the delivery to the app's PATCH, with everything running as in production.
 #[tokio::test]
-async fn a_delivery_reaches_the_app_within_seconds() {
+async fn prob_1_a_delivery_reaches_the_app_within_seconds() {
     let mut acme = Acme::with(50, &format!("{ACME}{ONE}")).await;
     let hook = acme.hook().await;
     let app = crate::push::StubApp::start().await;

@@ -139,7 +139,10 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
 /// Lets the read count for the reads that follow, and notes that the connection knows what HR says.
 async fn remember(conn: &mut Conn, job: &Job<'_>) -> Result<(), Error> {
     let run = &job.run;
-    let Some(began) = run.started_at.filter(|_| run.cause.reads() && run.cause != RunCause::Look) else {
+    let Some(began) = run
+        .started_at
+        .filter(|_| run.cause.reads() && run.cause != RunCause::Look)
+    else {
         return Ok(());
     };
     let plan = match run.plan {
@@ -147,9 +150,18 @@ async fn remember(conn: &mut Conn, job: &Job<'_>) -> Result<(), Error> {
         None => None,
     };
     let approved_by_hand = plan.is_some_and(|plan| plan.decided_by.is_some());
-    let count = |word: &str| run.counts.get(word).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let count = |word: &str| {
+        run.counts
+            .get(word)
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or_default()
+    };
     // Leavers whom a human approved are no sign of anything later.
-    let leavers = if approved_by_hand { 0 } else { count("disable").saturating_add(count("remove")) };
+    let leavers = if approved_by_hand {
+        0
+    } else {
+        count("disable").saturating_add(count("remove"))
+    };
     base::commit(conn, run, leavers, approved_by_hand).await?;
     Ok(connections::note_fresh(conn, run.tenant, run.connection, began).await?)
 }

@@ -21,3 +21,4 @@ pub use position::{line_and_column, position_of};
 pub use revise::{Applied, SettingDifference};
 pub use schedule::{Schedule, ScheduleFile};
 pub use state::{Connection, ConnectionState, Revision};
+pub use store::Freshness;

@@ -374,23 +374,38 @@ impl Engine {
         connection.state = ConnectionState::Published;
         let schedule = ready.file.schedule.as_ref().map(ScheduleFile::compile);
         connection.next_run_at = match &schedule {
-            Some(Ok(schedule)) => schedule.next(Some(now), now),
+            Some(Ok(schedule)) => schedule.next(connection.id, None, now),
             _ => None,
         };
         store::set(conn, connection).await?;
         store::set_authority(conn, connection, &json!(ready.authority)).await?;
         let detail = json!({ "revision": revision.number });
         self.note(conn, connection, actor, action, detail).await?;
-        let readable =
-            !ready.wants_upload() || store::has_upload(conn, connection.tenant, connection.id).await?;
+        self.start_connected(conn, &ready, revision.number, actor).await
+    }
+
+    /// Notes that a connection works from now on, and queues its first run when it has a schedule and there is something
+    /// to read.
+    pub(in crate::sync) async fn start_connected(
+        &self,
+        conn: &mut Conn,
+        ready: &Compiled,
+        revision: i32,
+        actor: &str,
+    ) -> Result<(), Error> {
+        let (tenant, connection, now) = (ready.connection.tenant, ready.connection.id, self.clock.now());
+        let schedule = ready.file.schedule.as_ref();
+        let stale_after = schedule.map(ScheduleFile::stale_after);
+        store::note_connected(conn, tenant, connection, now, stale_after).await?;
+        let readable = !ready.wants_upload() || store::has_upload(conn, tenant, connection).await?;
         if schedule.is_some() && readable {
             let run = runs::NewRun {
-                tenant: connection.tenant,
-                connection: connection.id,
+                tenant,
+                connection,
                 dry_run: false,
                 cause: RunCause::Publish,
                 actor,
-                revision: revision.number,
+                revision,
             };
             runs::queue(conn, &run, now).await?;
         }

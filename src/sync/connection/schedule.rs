@@ -7,6 +7,8 @@ use chrono_tz::Tz;
 use croner::Cron;
 use serde::{Deserialize, Serialize};
 
+use crate::base::ConnectionId;
+
 /// `[schedule]` of a connection file: exactly one of `at`, `every` and `cron`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,11 +24,24 @@ pub struct ScheduleFile {
     /// How often everybody is read where the HR system can tell what changed: a length such as `24h`, which is the default.
     /// Runs in between read changes alone.
     pub complete: Option<String>,
+    /// A window such as `10m` behind each planned time, at most half a day: each connection starts at its own moment in
+    /// it, always the same one, so that a thousand tenants do not start at once. Default: none.
+    pub jitter: Option<String>,
+    /// After so long without a read that was applied the connection counts as stale, and its owner is told. Default `25h`:
+    /// a day, and an hour for the night on which the clock is set back.
+    pub stale_after: Option<String>,
 }
 
 /// A schedule that can be asked.
 #[derive(Debug, Clone)]
-pub enum Schedule {
+pub struct Schedule {
+    rhythm: Rhythm,
+    jitter: Duration,
+}
+
+/// How starts follow each other.
+#[derive(Debug, Clone)]
+enum Rhythm {
     /// In steps of one length, from the first planned start.
     Every(Duration),
     /// Each day at a time of day.
@@ -55,18 +70,45 @@ impl ScheduleFile {
                 self.complete.as_deref().unwrap_or_default()
             ));
         }
+        if self
+            .stale_after
+            .as_deref()
+            .is_some_and(|after| stale(after).is_none())
+        {
+            return Err(format!(
+                "schedule.stale_after {:?} is no length between an hour and a year: write it as \"25h\" or \"8d\"",
+                self.stale_after.as_deref().unwrap_or_default()
+            ));
+        }
+        let rhythm = self.rhythm(zone)?;
+        let jitter = self.jitter.as_deref().map_or(Some(Duration::zero()), length);
+        let most = match &rhythm {
+            Rhythm::Every(step) => *step / 2,
+            Rhythm::At(..) | Rhythm::Cron(..) => Duration::hours(12),
+        };
+        match jitter {
+            Some(jitter) if jitter <= most => Ok(Schedule { rhythm, jitter }),
+            _ => Err(format!(
+                "schedule.jitter {:?} is no length, or longer than half of the time between two runs (at most 12h): write it \
+                 as \"10m\"",
+                self.jitter.as_deref().unwrap_or_default()
+            )),
+        }
+    }
+
+    fn rhythm(&self, zone: Tz) -> Result<Rhythm, String> {
         match (&self.at, &self.every, &self.cron) {
             (Some(at), None, None) => NaiveTime::parse_from_str(at, "%H:%M")
-                .map(|at| Schedule::At(at, zone))
+                .map(|at| Rhythm::At(at, zone))
                 .map_err(|_| format!("schedule.at {at:?} is no time of day: write it as \"04:00\"")),
             (None, Some(every), None) => match length(every) {
-                Some(step) if step >= Duration::minutes(1) => Ok(Schedule::Every(step)),
+                Some(step) if step >= Duration::minutes(1) => Ok(Rhythm::Every(step)),
                 _ => Err(format!(
                     "schedule.every {every:?} is no length of at least a minute: write it as \"15m\", \"4h\" or \"1d\""
                 )),
             },
             (None, None, Some(cron)) => Cron::from_str(cron)
-                .map(|cron| Schedule::Cron(Box::new(cron), zone))
+                .map(|cron| Rhythm::Cron(Box::new(cron), zone))
                 .map_err(|error| format!("schedule.cron {cron:?} cannot be read: {error}")),
             _ => Err("[schedule] needs exactly one of at, every and cron".to_owned()),
         }
@@ -80,6 +122,21 @@ impl ScheduleFile {
         let asked = self.complete.as_deref().and_then(length);
         asked.unwrap_or_else(|| Duration::hours(24))
     }
+
+    /// After how many seconds without an applied read the connection counts as stale.
+    #[must_use]
+    pub fn stale_after(&self) -> i32 {
+        self.stale_after.as_deref().and_then(stale).unwrap_or(STALE_AFTER)
+    }
+}
+
+/// A day and an hour, in seconds.
+const STALE_AFTER: i32 = 90_000;
+
+fn stale(text: &str) -> Option<i32> {
+    let after = length(text)?;
+    let within = after >= Duration::hours(1) && after <= Duration::days(366);
+    i32::try_from(after.num_seconds()).ok().filter(|_| within)
 }
 
 /// A length such as `90s`, `15m`, `4h`, `1d` or `1d12h`.
@@ -108,17 +165,39 @@ fn length(text: &str) -> Option<Duration> {
 }
 
 impl Schedule {
-    /// The first start after `now`. `planned` is the start that was planned before, which steps count from.
+    /// The first start of a connection after `now`. `planned` is the start that was planned before, which steps count
+    /// from.
     #[must_use]
-    pub fn next(&self, planned: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Every(step) => next_step(*step, planned.unwrap_or(now), now),
-            Self::At(at, zone) => next_at(*at, *zone, now),
-            Self::Cron(cron, zone) => cron
-                .find_next_occurrence(&now.with_timezone(zone), false)
-                .ok()
-                .map(|next| next.with_timezone(&Utc)),
+    pub fn next(
+        &self,
+        connection: ConnectionId,
+        planned: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let late = self.offset(connection);
+        match &self.rhythm {
+            Rhythm::Every(step) => match planned {
+                Some(planned) => next_step(*step, planned, now),
+                None => now.checked_add_signed(*step)?.checked_add_signed(late),
+            },
+            Rhythm::At(at, zone) => {
+                next_at(*at, *zone, now.checked_sub_signed(late)?)?.checked_add_signed(late)
+            }
+            Rhythm::Cron(cron, zone) => cron
+                .find_next_occurrence(&now.checked_sub_signed(late)?.with_timezone(zone), false)
+                .ok()?
+                .with_timezone(&Utc)
+                .checked_add_signed(late),
         }
+    }
+
+    /// How far into the window a connection starts: always the same, evenly spread over all connections.
+    fn offset(&self, connection: ConnectionId) -> Duration {
+        let window = u128::try_from(self.jitter.num_seconds()).unwrap_or_default();
+        // The last 62 bits of a UUIDv7 are random (RFC 9562 §5.7).
+        let drawn = connection.uuid().as_u128() & ((1 << 62) - 1);
+        let seconds = drawn.checked_rem(window).unwrap_or_default();
+        i64::try_from(seconds).map_or_else(|_| Duration::zero(), Duration::seconds)
     }
 }
 
@@ -157,6 +236,10 @@ mod tests {
         DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
     }
 
+    fn one() -> ConnectionId {
+        ConnectionId::from(uuid::Uuid::from_u128(7))
+    }
+
     fn schedule(toml: &str) -> Schedule {
         toml::from_str::<ScheduleFile>(toml).unwrap().compile().unwrap()
     }
@@ -168,12 +251,12 @@ mod tests {
         let mut planned = first;
         for day in 1..=30 {
             let late = planned + Duration::seconds(47 + day);
-            planned = daily.next(Some(planned), late).unwrap();
+            planned = daily.next(one(), Some(planned), late).unwrap();
             assert_eq!(planned, first + Duration::days(day));
         }
         let after_a_week_off = planned + Duration::days(7) + Duration::hours(5);
         assert_eq!(
-            daily.next(Some(planned), after_a_week_off).unwrap(),
+            daily.next(one(), Some(planned), after_a_week_off).unwrap(),
             planned + Duration::days(8)
         );
     }
@@ -182,21 +265,21 @@ mod tests {
     fn exp_8_a_wall_clock_time_keeps_to_its_zone_over_the_change_of_the_clock() {
         let at = schedule("at = \"04:00\"\nzone = \"Europe/Berlin\"");
         assert_eq!(
-            at.next(None, utc("2026-10-24T12:00:00Z")).unwrap(),
+            at.next(one(), None, utc("2026-10-24T12:00:00Z")).unwrap(),
             utc("2026-10-25T03:00:00Z")
         );
         assert_eq!(
-            at.next(None, utc("2026-10-23T12:00:00Z")).unwrap(),
+            at.next(one(), None, utc("2026-10-23T12:00:00Z")).unwrap(),
             utc("2026-10-24T02:00:00Z")
         );
         let gap = schedule("at = \"02:30\"\nzone = \"Europe/Berlin\"");
         assert_eq!(
-            gap.next(None, utc("2026-03-28T12:00:00Z")).unwrap(),
+            gap.next(one(), None, utc("2026-03-28T12:00:00Z")).unwrap(),
             utc("2026-03-29T01:00:00Z")
         );
         let exact = schedule("at = \"04:00\"");
         assert_eq!(
-            exact.next(None, utc("2026-11-01T04:00:00Z")).unwrap(),
+            exact.next(one(), None, utc("2026-11-01T04:00:00Z")).unwrap(),
             utc("2026-11-02T04:00:00Z")
         );
     }
@@ -205,7 +288,7 @@ mod tests {
     fn a_cron_pattern_is_read_in_its_zone() {
         let cron = schedule("cron = \"0 */4 * * *\"\nzone = \"America/New_York\"");
         assert_eq!(
-            cron.next(None, utc("2026-11-21T06:00:00Z")).unwrap(),
+            cron.next(one(), None, utc("2026-11-21T06:00:00Z")).unwrap(),
             utc("2026-11-21T09:00:00Z")
         );
     }
@@ -224,5 +307,53 @@ mod tests {
         assert!(refused("cron = \"whenever\"").contains("cron"));
         assert!(refused("at = \"04:00\"\nzone = \"Mars/Olympus\"").contains("Europe/Berlin"));
         assert!(refused("at = \"04:00\"\nevery = \"1h\"").contains("exactly one"));
+        assert!(refused("every = \"10m\"\njitter = \"6m\"").contains("half"));
+        assert!(refused("at = \"04:00\"\njitter = \"a while\"").contains("10m"));
+        assert!(refused("at = \"04:00\"\nstale_after = \"5m\"").contains("25h"));
+    }
+
+    /// A year of nights: both changes of the clock, a cron pattern and a time of day agree.
+    #[test]
+    fn exp_8_a_year_of_nights_has_one_run_each_at_the_same_time_of_the_clock() {
+        let zone = Tz::Europe__Berlin;
+        let at = schedule("at = \"04:00\"\nzone = \"Europe/Berlin\"");
+        let cron = schedule("cron = \"0 4 * * *\"\nzone = \"Europe/Berlin\"");
+        let mut now = utc("2026-01-01T12:00:00Z");
+        for _ in 0..365 {
+            let next = at.next(one(), None, now).unwrap();
+            assert_eq!(cron.next(one(), None, now), Some(next));
+            let local = next.with_timezone(&zone).naive_local();
+            assert_eq!(local.time(), NaiveTime::from_hms_opt(4, 0, 0).unwrap());
+            let gap = (next - now).num_hours();
+            assert!((15..=25).contains(&gap), "{now} {next}");
+            now = next;
+        }
+        assert_eq!(now, utc("2027-01-01T03:00:00Z"));
+    }
+
+    #[test]
+    fn exp_8_a_window_spreads_a_thousand_connections_and_each_keeps_its_moment() {
+        let nightly = schedule("at = \"04:00\"\njitter = \"10m\"");
+        let now = utc("2026-12-01T08:00:00Z");
+        let mut per_minute = [0_u32; 10];
+        for _ in 0..1_000 {
+            let connection = ConnectionId::new();
+            let first = nightly.next(connection, None, now).unwrap();
+            let late = first - utc("2026-12-02T04:00:00Z");
+            assert!(late >= Duration::zero() && late < Duration::minutes(10), "{late}");
+            per_minute[usize::try_from(late.num_minutes()).unwrap()] += 1;
+            let second = nightly.next(connection, Some(first), first).unwrap();
+            assert_eq!(second - first, Duration::days(1), "no drift");
+            let hourly = schedule("every = \"1h\"\njitter = \"20m\"");
+            let first = hourly.next(connection, None, now).unwrap();
+            assert_eq!(
+                hourly.next(connection, Some(first), first),
+                Some(first + Duration::hours(1))
+            );
+        }
+        assert!(
+            per_minute.iter().all(|starts| (50..200).contains(starts)),
+            "{per_minute:?}"
+        );
     }
 }

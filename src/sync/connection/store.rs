@@ -11,7 +11,8 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(in crate::sync) use self::fresh::{Stale, ages, freshness, grow_stale, note_connected, note_fresh};
+pub use self::fresh::Freshness;
+pub(in crate::sync) use self::fresh::{ages, count_stale, freshness, grow_stale, note_connected, note_fresh};
 use super::{Connection, ConnectionState, Revision};
 use crate::base::{ConnectionId, TenantId, UploadId};
 use crate::db::{Conn, QueryError, Statement as _};

@@ -24,7 +24,10 @@ pub(super) fn compare(base: &[&Profile], alike: &[&Profile], now: &Profile) -> F
     let mut thinned = thinned(alike, now);
     thinned.sort_by(|one, other| (&one.field, &one.entity).cmp(&(&other.field, &other.entity)));
     let same = now.same.iter().map(|(field, count)| {
-        let usual = expected(base.iter().map(|read| (part(&read.same, field), read.records)), now.records);
+        let usual = expected(
+            base.iter().map(|read| (part(&read.same, field), read.records)),
+            now.records,
+        );
         (field.clone(), count.saturating_sub(usual))
     });
     let garbled = expected(base.iter().map(|read| (read.garbled, read.records)), now.records);
@@ -91,7 +94,10 @@ fn strange(base: &[&Profile], now: &Profile) -> Vec<String> {
         (keys, read.entities.values().map(|entity| entity.records).sum())
     };
     let domains = |read: &Profile| -> (BTreeSet<String>, u64) {
-        (read.domains.keys().cloned().collect(), read.domains.values().sum())
+        (
+            read.domains.keys().cloned().collect(),
+            read.domains.values().sum(),
+        )
     };
     let is_another = |before: &(BTreeSet<String>, u64), after: &(BTreeSet<String>, u64)| {
         let most = |part: u64, records: u64| records > 0 && part.saturating_mul(2) >= records;
@@ -138,9 +144,16 @@ mod tests {
     fn a_field_is_missed_by_the_share_of_earlier_reads_in_all_and_per_entity() {
         let base = [read(100, 40, 10), read(98, 41, 10), read(90, 35, 9)];
         let base: Vec<&Profile> = base.iter().collect();
-        assert_eq!(compare(&base, &base, &read(110, 46, 10)), Findings::default(), "growth is no loss");
+        assert_eq!(
+            compare(&base, &base, &read(110, 46, 10)),
+            Findings::default(),
+            "growth is no loss"
+        );
         let all = compare(&base, &base, &read(100, 0, 10)).thinned;
-        assert_eq!((all[0].expected, all[0].lost, all[0].entity.as_deref()), (40, 40, None));
+        assert_eq!(
+            (all[0].expected, all[0].lost, all[0].entity.as_deref()),
+            (40, 40, None)
+        );
         let one = compare(&base, &base, &read(100, 40, 0)).thinned;
         assert_eq!((one[0].lost, one[0].entity.as_deref()), (10, Some("Berlin")));
         let deselected = compare(&base, &[], &read(100, 0, 0));
@@ -157,7 +170,10 @@ mod tests {
         now.garbled = 4;
         let found = compare(&base, &base, &now);
         assert_eq!(found.strange, ["e-mail domains"]);
-        assert_eq!((found.same, found.garbled), (vec![("work_email".to_owned(), 60)], 4));
+        assert_eq!(
+            (found.same, found.garbled),
+            (vec![("work_email".to_owned(), 60)], 4)
+        );
         now.domains = counts(&[("other.example", 90), ("acme.example", 3)]);
         assert!(compare(&base, &base, &now).strange.is_empty());
     }

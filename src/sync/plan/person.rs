@@ -556,9 +556,7 @@ impl<'a> Deciding<'a> {
             reason,
             compared: self.compared(),
             unusable: self.is_unusable(),
-            back: action == Action::Update
-                && !effect.disabled
-                && self.user.is_some_and(is_disabled_by_hr),
+            back: action == Action::Update && !effect.disabled && self.user.is_some_and(is_disabled_by_hr),
             effect,
             said,
         })

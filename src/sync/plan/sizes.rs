@@ -67,7 +67,9 @@ impl Tally {
         {
             self.count("filtered", 1);
         }
-        self.creates = self.creates.saturating_add(u64::from(draft.action == Action::Create));
+        self.creates = self
+            .creates
+            .saturating_add(u64::from(draft.action == Action::Create));
         self.returns = self.returns.saturating_add(u64::from(draft.back));
         let unusable = draft.unusable || (draft.action == Action::Conflict && draft.user.is_some());
         self.unusable = self.unusable.saturating_add(u64::from(unusable));
@@ -124,7 +126,13 @@ impl Tally {
         if !self.leavers.is_empty() || !missing.is_empty() {
             sizes.units = store::losing_units(&mut conn, &job.run, missing, &self.leavers).await?;
         }
-        let read = |word: &str| job.run.counts.get(word).and_then(Value::as_u64).unwrap_or_default();
+        let read = |word: &str| {
+            job.run
+                .counts
+                .get(word)
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+        };
         sizes.empty = !missing.is_empty() && read("read") == 0;
         sizes.population = population;
         sizes.leavers = u64::try_from(self.leavers.len()).unwrap_or(u64::MAX);
@@ -132,9 +140,15 @@ impl Tally {
         sizes.returns = self.returns;
         sizes.unusable = self.unusable;
         sizes.swapped = self.swapped;
-        sizes.emptied = self.emptied.iter().map(|(field, count)| (field.clone(), *count)).collect();
+        sizes.emptied = self
+            .emptied
+            .iter()
+            .map(|(field, count)| (field.clone(), *count))
+            .collect();
         let changed = self.changed.iter();
-        sizes.changed = changed.map(|(field, count)| ((*field).to_owned(), *count)).collect();
+        sizes.changed = changed
+            .map(|(field, count)| ((*field).to_owned(), *count))
+            .collect();
         sizes.records = records;
         sizes.missing = absent;
         sizes.new = read("new");
@@ -146,8 +160,15 @@ impl Tally {
 async fn beside_earlier_reads(conn: &mut Conn, job: &Job<'_>, live: &Compiled) -> Result<Sizes, Error> {
     let earlier = base::earlier(conn, &job.run).await?;
     let lately = job.engine.clock.now() - LATELY;
-    let left_lately = earlier.iter().filter(|read| read.at > lately).map(|read| read.leavers).sum();
-    let Some(now) = base::proposed(conn, &job.run).await?.filter(|_| job.run.cause.reads()) else {
+    let left_lately = earlier
+        .iter()
+        .filter(|read| read.at > lately)
+        .map(|read| read.leavers)
+        .sum();
+    let Some(now) = base::proposed(conn, &job.run)
+        .await?
+        .filter(|_| job.run.cause.reads())
+    else {
         return Ok(Sizes {
             left_lately,
             ..Sizes::default()

@@ -170,9 +170,9 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
     let stored = people::stored(&mut conn, tenant, job.run.connection, &ids, sealer).await?;
     let lost = stored.iter().filter(|record| record.outcome == "linked").count();
     let before: HashMap<String, Vec<Message>> = stored
-            .into_iter()
-            .map(|record| (record.source_id, Message::stored(record.detail.as_ref())))
-            .collect();
+        .into_iter()
+        .map(|record| (record.source_id, Message::stored(record.detail.as_ref())))
+        .collect();
     let (mut items, mut said) = (Vec::new(), Vec::new());
     let mut record = |source_id: &str, outcome: &str, messages: Vec<Message>, staged: bool| {
         let stood = before.get(source_id).map(Vec::as_slice).unwrap_or_default();

@@ -18,8 +18,8 @@ mod realm;
 mod record;
 pub(in crate::sync) mod store;
 
-pub(in crate::sync) use profile::Profile;
 #[cfg(test)]
 pub(in crate::sync) use profile::Part;
+pub(in crate::sync) use profile::Profile;
 pub(in crate::sync) use pull::read;
 pub(in crate::sync) use record::{Remark, join};

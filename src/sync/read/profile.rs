@@ -172,12 +172,22 @@ impl Taking {
             entities: entities
                 .map(|(key, (name, records, filled))| {
                     let filled = by_name(&filled);
-                    (key, Part { name, records, filled })
+                    (
+                        key,
+                        Part {
+                            name,
+                            records,
+                            filled,
+                        },
+                    )
                 })
                 .collect(),
-            same: [("work_email", self.emails.again), ("employee_number", self.numbers.again)]
-                .map(|(field, again)| (field.to_owned(), again))
-                .into(),
+            same: [
+                ("work_email", self.emails.again),
+                ("employee_number", self.numbers.again),
+            ]
+            .map(|(field, again)| (field.to_owned(), again))
+            .into(),
             garbled: self.garbled,
             domains: domains.into_iter().collect(),
         }
@@ -193,7 +203,9 @@ fn count(filled: &mut Vec<u64>, employee: &Employee) {
 
 fn by_name(filled: &[u64]) -> BTreeMap<String, u64> {
     let counts = LOOKS.iter().zip(filled).filter(|(_, count)| **count > 0);
-    counts.map(|((name, _), count)| ((*name).to_owned(), *count)).collect()
+    counts
+        .map(|((name, _), count)| ((*name).to_owned(), *count))
+        .collect()
 }
 
 fn named(unit: &OrgUnit) -> Option<(&str, &str)> {
@@ -245,10 +257,27 @@ mod tests {
 
     #[test]
     fn wrongly_encoded_texts_are_told_from_foreign_ones() {
-        for good in ["Müller", "Ægir", "Łukasz", "Zoë", "Ñuñez", "山田", "O’Neill", "Šime", "Ã"] {
+        for good in [
+            "Müller",
+            "Ægir",
+            "Łukasz",
+            "Zoë",
+            "Ñuñez",
+            "山田",
+            "O’Neill",
+            "Šime",
+            "Ã",
+        ] {
             assert!(!is_garbled(good), "{good}");
         }
-        for bad in ["MÃ¼ller", "Ã†gir", "ZoÃ«", "M\u{fffd}ller", "Oâ€™Neill", "M\u{81}ller"] {
+        for bad in [
+            "MÃ¼ller",
+            "Ã†gir",
+            "ZoÃ«",
+            "M\u{fffd}ller",
+            "Oâ€™Neill",
+            "M\u{81}ller",
+        ] {
             assert!(is_garbled(bad), "{bad}");
         }
     }
@@ -269,10 +298,20 @@ mod tests {
             });
         }
         let profile = taking.profile();
-        assert_eq!((profile.records, profile.filled["title"], profile.same["work_email"]), (6, 3, 4));
+        assert_eq!(
+            (
+                profile.records,
+                profile.filled["title"],
+                profile.same["work_email"]
+            ),
+            (6, 3, 4)
+        );
         assert_eq!(profile.entities["0"].records, 2);
         assert_eq!(profile.entities["0"].filled["title"], 1);
-        assert_eq!(profile.domains.into_iter().collect::<Vec<_>>(), [("acme.example".to_owned(), 4)]);
+        assert_eq!(
+            profile.domains.into_iter().collect::<Vec<_>>(),
+            [("acme.example".to_owned(), 4)]
+        );
         assert!(!profile.filled.contains_key("gender"));
     }
 }

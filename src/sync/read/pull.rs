@@ -351,7 +351,14 @@ async fn finish(
     conn.transaction(async |conn| {
         job.hold(conn).await?;
         if let Some(profile) = &profile {
-            base::propose(conn, &job.run, &live.rules_digest, profile, job.engine.clock.now()).await?;
+            base::propose(
+                conn,
+                &job.run,
+                &live.rules_digest,
+                profile,
+                job.engine.clock.now(),
+            )
+            .await?;
         }
         store::drop_records(conn, &job.run, &doubled).await?;
         if seen.new.saturating_add(seen.changed) >= MANY {

@@ -94,7 +94,7 @@ pub enum RunCause {
     Manual,
     /// The schedule.
     Schedule,
-    /// The connection was published.
+    /// The connection was published, or consent to it was given again.
     Publish,
     /// A day came on which somebody's state changes: nothing is read.
     Due,

@@ -15,7 +15,7 @@ use super::runs::RunBody;
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{ConnectionId, UploadId};
 use crate::provision::FieldPolicy;
-use crate::sync::{Connection, ConnectionFile, ConnectionState, Error};
+use crate::sync::{Connection, ConnectionFile, ConnectionState, Error, Freshness};
 
 /// The largest file that may be handed in, in bytes.
 const LARGEST_UPLOAD: usize = 256 * 1024 * 1024;
@@ -60,6 +60,10 @@ struct ConnectionBody {
     draft_revision: Option<i32>,
     /// When the schedule starts the next run.
     next_run_at: Option<DateTime<Utc>>,
+    /// When the latest read began whose run was applied: what HR said by then is known.
+    fresh_at: Option<DateTime<Utc>>,
+    /// Nothing new has been known for longer than `schedule.stale_after`, which is a day and an hour when nothing is said.
+    stale: bool,
     created_at: DateTime<Utc>,
     /// The file, with "sealed" in place of secrets; the draft when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,12 +90,22 @@ impl From<Connection> for ConnectionBody {
             live_revision: connection.live,
             draft_revision: connection.draft,
             next_run_at: connection.next_run_at,
+            fresh_at: None,
+            stale: false,
             created_at: connection.created_at,
             file: None,
             policies: Vec::new(),
             needs_consent: false,
             consent: None,
         }
+    }
+}
+
+impl ConnectionBody {
+    fn with(mut self, fresh: Option<&Freshness>) -> Self {
+        self.fresh_at = fresh.and_then(|fresh| fresh.fresh_at);
+        self.stale = fresh.is_some_and(|fresh| fresh.stale_at.is_some());
+        self
     }
 }
 
@@ -118,9 +132,15 @@ async fn list(
         )
         .await?;
     let lost = state.sync.lost_consents(caller.tenant).await?;
-    let items = found.into_iter().map(|connection| ConnectionBody {
-        needs_consent: lost.contains(&connection.id),
-        ..connection.into()
+    let ids: Vec<ConnectionId> = found.iter().map(|connection| connection.id).collect();
+    let fresh = state.sync.freshness(caller.tenant, &ids).await?;
+    let items = found.into_iter().map(|connection| {
+        let body = ConnectionBody {
+            needs_consent: lost.contains(&connection.id),
+            ..connection.into()
+        };
+        let of = fresh.get(&body.id);
+        body.with(of)
     });
     let items = items.collect();
     Ok(Json(List::page(items, limit, |one: &ConnectionBody| {
@@ -142,7 +162,10 @@ async fn show(
     name: Path<String>,
 ) -> Result<Json<ConnectionBody>, Problem> {
     let (connection, file) = state.sync.connection_file(caller.tenant, &name, true).await?;
+    let fresh = state.sync.freshness(caller.tenant, &[connection.id]).await?;
     let mut body = ConnectionBody::from(connection);
+    let of = fresh.get(&body.id);
+    body = body.with(of);
     body.file = file;
     body.policies = state.sync.field_policies(caller.tenant, &name).await?;
     let consent = state.sync.consent(caller.tenant, body.id).await?;

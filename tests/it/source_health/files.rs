@@ -42,114 +42,388 @@ fn table() -> Vec<(&'static str, Expected, Bad)> {
     vec![
         ("nothing at all", Fails, File(|_| Vec::new())),
         ("the header alone", Stops("empty"), People(Vec::clear)),
-        ("one page of fifty", Stops("shrink"), People(|all| all.truncate(50))),
+        (
+            "one page of fifty",
+            Stops("shrink"),
+            People(|all| all.truncate(50)),
+        ),
         ("one person", Stops("shrink"), People(|all| all.truncate(1))),
-        ("half, cut at a line end", Stops("shrink"), File(|text| first_lines(&text, 50))),
-        ("nine tenths, cut at a line end", Stops("shrink"), File(|text| first_lines(&text, 90))),
+        (
+            "half, cut at a line end",
+            Stops("shrink"),
+            File(|text| first_lines(&text, 50)),
+        ),
+        (
+            "nine tenths, cut at a line end",
+            Stops("shrink"),
+            File(|text| first_lines(&text, 90)),
+        ),
         (
             "cut in the middle of a row",
             Partial,
             File(|text| text.as_bytes()[..text.len() * 2 / 3].to_vec()),
         ),
-        ("every second row", Stops("shrink"), People(|all| {
-            let mut n = 0;
-            all.retain(|_| { n += 1; n % 2 == 0 });
-        })),
-        ("one entity alone", Stops("unit_lost"), People(|all| all.retain(|one| one.entity == "Acme BV"))),
-        ("without one entity", Stops("unit_lost"), People(|all| all.retain(|one| one.entity != "Acme BV"))),
-        ("without a department of 3 %", Stops("unit_lost"), People(|all| all.retain(|one| one.department != "Payroll"))),
-        ("most of one department", Stops("units"), People(|all| {
-            let mut n = 0;
-            all.retain(|one| { n += usize::from(one.department == "Dept 5"); one.department != "Dept 5" || n > 9 });
-        })),
-        ("ids made anew", Stops("keys_changed"), People(|all| each(all, |_, one| one.id = format!("new-{}", one.id)))),
-        ("ids made anew for a third", Stops("keys_changed"), People(|all| each(all, |n, one| {
-            if n % 3 == 0 { one.id = format!("new-{}", one.id); }
-        }))),
-        ("ids given to others", Stops("changed"), People(|all| {
-            let ids: Vec<String> = all.iter().map(|one| one.id.clone()).collect();
-            each(all, |n, one| one.id.clone_from(&ids[(n + 7) % ids.len()]));
-        })),
-        ("another company", Stops("wrong_tenant"), People(|all| *all = (0..SIZE).map(stranger).collect())),
-        ("another company with the same ids", Stops("wrong_tenant"), People(|all| each(all, |n, one| {
-            *one = One { id: one.id.clone(), manager: String::new(), ..stranger(n) };
-        }))),
-        ("another company as well", Stops("growth"), People(|all| all.extend((0..SIZE).map(stranger)))),
-        ("a page twice", Stops("unusable"), People(|all| {
-            let page: Vec<One> = all[50..100].iter().cloned().map(|mut one| { one.title.push('x'); one }).collect();
-            all.extend(page);
-        })),
-        ("all e-mails alike", Stops("same"), People(|all| each(all, |_, one| one.email = "info@acme.example".into()))),
-        ("a tenth of the e-mails alike", Stops("same"), People(|all| each(all, |n, one| {
-            if n % 10 == 3 { one.email = "info@acme.example".into(); }
-        }))),
-        ("all numbers alike", Stops("same"), People(|all| each(all, |_, one| one.number = "0".into()))),
-        ("no e-mail", Stops("emptied"), People(|all| each(all, |_, one| one.email.clear()))),
-        ("no e-mail in one entity", Stops("emptied"), People(|all| each(all, |_, one| {
-            if one.entity == "Acme BV" { one.email.clear(); }
-        }))),
-        ("no names", Stops("emptied"), People(|all| each(all, |_, one| { one.given.clear(); one.family.clear(); }))),
-        ("no titles", Stops("emptied"), People(|all| each(all, |_, one| one.title.clear()))),
-        ("no departments", Stops("emptied"), People(|all| each(all, |_, one| one.department.clear()))),
-        ("no managers", Stops("emptied"), People(|all| each(all, |_, one| one.manager.clear()))),
-        ("no mobile phones, which a quarter had", Stops("emptied"), People(|all| each(all, |_, one| one.mobile.clear()))),
-        ("no sites in one entity, which nothing is made of", Stops("emptied"), People(|all| each(all, |_, one| {
-            if one.entity == "Acme BV" { one.site.clear(); }
-        }))),
-        ("no employee numbers", Stops("emptied"), People(|all| each(all, |_, one| one.number.clear()))),
-        ("a third is marked as gone", Stops("leavers"), People(|all| each(all, |n, one| {
-            if n % 3 == 0 { one.status = "Gone".into(); }
-        }))),
-        ("one department is marked as gone", Stops("unit_lost"), People(|all| each(all, |_, one| {
-            if one.department == "Dept 5" { one.status = "Gone".into(); }
-        }))),
-        ("another word for the status of a fifth", Stops("unusable"), People(|all| each(all, |n, one| {
-            if n % 5 == 0 { one.status = "C".into(); }
-        }))),
-        ("no status", Stops("unusable"), People(|all| each(all, |_, one| one.status.clear()))),
-        ("all who left are back", Stops("returns"), People(|all| each(all, |_, one| {
-            one.status = "Current".into();
-            one.to.clear();
-        }))),
-        ("last days in the past for a third", Stops("leavers"), People(|all| each(all, |n, one| {
-            if n % 3 == 0 { one.to = "2024-02-29".into(); }
-        }))),
-        ("last days in the past for a department", Stops("unit_lost"), People(|all| each(all, |_, one| {
-            if one.department == "Payroll" { one.to = "2024-02-29".into(); }
-        }))),
-        ("first days in the future for a third", Stops("leavers"), People(|all| each(all, |n, one| {
-            if n % 3 == 0 { one.from = "2062-01-01".into(); }
-        }))),
-        ("days in another form", Stops("unusable"), People(|all| each(all, |_, one| one.from = "01.02.2020".into()))),
-        ("given and family names swapped", Stops("swapped"), People(|all| each(all, |_, one| {
-            std::mem::swap(&mut one.given, &mut one.family);
-        }))),
-        ("title and department swapped", Stops("swapped"), People(|all| each(all, |_, one| {
-            std::mem::swap(&mut one.title, &mut one.department);
-        }))),
-        ("columns moved by one", Stops("swapped"), People(|all| each(all, |_, one| {
-            (one.title, one.department, one.site) = (one.site.clone(), one.title.clone(), one.department.clone());
-        }))),
-        ("one column sorted for itself", Stops("changed"), People(|all| {
-            let mut emails: Vec<String> = all.iter().map(|one| one.email.clone()).collect();
-            emails.sort();
-            emails.rotate_left(5);
-            each(all, |n, one| one.email.clone_from(&emails[n]));
-        })),
-        ("UTF-8 taken for ISO 8859-1", Stops("garbled"), File(|text| misread(&text).into_bytes())),
-        ("letters replaced", Stops("garbled"), File(|text| {
-            text.chars().map(|one| if one.is_ascii() { one } else { '\u{fffd}' }).collect::<String>().into_bytes()
-        })),
-        ("bytes that are no text", Fails, File(|text| misread(&text).chars().map(|one| one as u8 ^ 0x90).collect())),
-        ("ISO 8859-1 without saying so", Fails, File(|text| {
-            text.chars().map(|one| u8::try_from(u32::from(one)).unwrap_or(0xff)).collect()
-        })),
-        ("a column less", Fails, File(|text| text.replacen("Email,", "", 1).into_bytes())),
-        ("a renamed column", Fails, File(|text| text.replacen("Status", "State", 1).into_bytes())),
-        ("a page that asks to sign in", Fails, File(|_| b"<!doctype html><title>Sign in</title>".to_vec())),
-        ("a comma in a fifth of the titles", Stops("unusable"), People(|all| each(all, |n, one| {
-            if n % 5 == 0 { one.title = "Head, Sales".into(); }
-        }))),
+        (
+            "every second row",
+            Stops("shrink"),
+            People(|all| {
+                let mut n = 0;
+                all.retain(|_| {
+                    n += 1;
+                    n % 2 == 0
+                });
+            }),
+        ),
+        (
+            "one entity alone",
+            Stops("unit_lost"),
+            People(|all| all.retain(|one| one.entity == "Acme BV")),
+        ),
+        (
+            "without one entity",
+            Stops("unit_lost"),
+            People(|all| all.retain(|one| one.entity != "Acme BV")),
+        ),
+        (
+            "without a department of 3 %",
+            Stops("unit_lost"),
+            People(|all| all.retain(|one| one.department != "Payroll")),
+        ),
+        (
+            "most of one department",
+            Stops("units"),
+            People(|all| {
+                let mut n = 0;
+                all.retain(|one| {
+                    n += usize::from(one.department == "Dept 5");
+                    one.department != "Dept 5" || n > 12
+                });
+            }),
+        ),
+        (
+            "ids made anew",
+            Stops("keys_changed"),
+            People(|all| each(all, |_, one| one.id = format!("new-{}", one.id))),
+        ),
+        (
+            "ids made anew for a third",
+            Stops("keys_changed"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 3 == 0 {
+                        one.id = format!("new-{}", one.id);
+                    }
+                })
+            }),
+        ),
+        (
+            "ids given to others",
+            Stops("changed"),
+            People(|all| {
+                let ids: Vec<String> = all.iter().map(|one| one.id.clone()).collect();
+                each(all, |n, one| one.id.clone_from(&ids[(n + 7) % ids.len()]));
+            }),
+        ),
+        (
+            "another company",
+            Stops("wrong_tenant"),
+            People(|all| *all = (0..SIZE).map(stranger).collect()),
+        ),
+        (
+            "another company with the same ids",
+            Stops("wrong_tenant"),
+            People(|all| {
+                each(all, |n, one| {
+                    *one = One {
+                        id: one.id.clone(),
+                        manager: String::new(),
+                        ..stranger(n)
+                    };
+                })
+            }),
+        ),
+        (
+            "another company as well",
+            Stops("growth"),
+            People(|all| all.extend((0..SIZE).map(stranger))),
+        ),
+        (
+            "a page twice",
+            Stops("unusable"),
+            People(|all| {
+                let page: Vec<One> = all[50..100]
+                    .iter()
+                    .cloned()
+                    .map(|mut one| {
+                        one.title.push('x');
+                        one
+                    })
+                    .collect();
+                all.extend(page);
+            }),
+        ),
+        (
+            "all e-mails alike",
+            Stops("same"),
+            People(|all| each(all, |_, one| one.email = "info@acme.example".into())),
+        ),
+        (
+            "a tenth of the e-mails alike",
+            Stops("same"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 10 == 3 {
+                        one.email = "info@acme.example".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "all numbers alike",
+            Stops("same"),
+            People(|all| each(all, |_, one| one.number = "0".into())),
+        ),
+        (
+            "no e-mail",
+            Stops("emptied"),
+            People(|all| each(all, |_, one| one.email.clear())),
+        ),
+        (
+            "no e-mail in one entity",
+            Stops("emptied"),
+            People(|all| {
+                each(all, |_, one| {
+                    if one.entity == "Acme BV" {
+                        one.email.clear();
+                    }
+                })
+            }),
+        ),
+        (
+            "no names",
+            Stops("emptied"),
+            People(|all| {
+                each(all, |_, one| {
+                    one.given.clear();
+                    one.family.clear();
+                })
+            }),
+        ),
+        (
+            "no titles",
+            Stops("emptied"),
+            People(|all| each(all, |_, one| one.title.clear())),
+        ),
+        (
+            "no departments",
+            Stops("emptied"),
+            People(|all| each(all, |_, one| one.department.clear())),
+        ),
+        (
+            "no managers",
+            Stops("emptied"),
+            People(|all| each(all, |_, one| one.manager.clear())),
+        ),
+        (
+            "no mobile phones, which a quarter had",
+            Stops("emptied"),
+            People(|all| each(all, |_, one| one.mobile.clear())),
+        ),
+        (
+            "no sites in one entity, which nothing is made of",
+            Stops("emptied"),
+            People(|all| {
+                each(all, |_, one| {
+                    if one.entity == "Acme BV" {
+                        one.site.clear();
+                    }
+                })
+            }),
+        ),
+        (
+            "no employee numbers",
+            Stops("emptied"),
+            People(|all| each(all, |_, one| one.number.clear())),
+        ),
+        (
+            "a third is marked as gone",
+            Stops("leavers"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 3 == 0 {
+                        one.status = "Gone".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "one department is marked as gone",
+            Stops("unit_lost"),
+            People(|all| {
+                each(all, |_, one| {
+                    if one.department == "Dept 5" {
+                        one.status = "Gone".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "another word for the status of a fifth",
+            Stops("unusable"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 5 == 0 {
+                        one.status = "C".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "no status",
+            Stops("unusable"),
+            People(|all| each(all, |_, one| one.status.clear())),
+        ),
+        (
+            "all who left are back",
+            Stops("returns"),
+            People(|all| {
+                each(all, |_, one| {
+                    one.status = "Current".into();
+                    one.to.clear();
+                })
+            }),
+        ),
+        (
+            "last days in the past for a third",
+            Stops("leavers"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 3 == 0 {
+                        one.to = "2024-02-29".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "last days in the past for a department",
+            Stops("unit_lost"),
+            People(|all| {
+                each(all, |_, one| {
+                    if one.department == "Payroll" {
+                        one.to = "2024-02-29".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "first days in the future for a third",
+            Stops("leavers"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 3 == 0 {
+                        one.from = "2062-01-01".into();
+                    }
+                })
+            }),
+        ),
+        (
+            "days in another form",
+            Stops("unusable"),
+            People(|all| each(all, |_, one| one.from = "01.02.2020".into())),
+        ),
+        (
+            "given and family names swapped",
+            Stops("swapped"),
+            People(|all| {
+                each(all, |_, one| {
+                    std::mem::swap(&mut one.given, &mut one.family);
+                })
+            }),
+        ),
+        (
+            "title and department swapped",
+            Stops("swapped"),
+            People(|all| {
+                each(all, |_, one| {
+                    std::mem::swap(&mut one.title, &mut one.department);
+                })
+            }),
+        ),
+        (
+            "columns moved by one",
+            Stops("swapped"),
+            People(|all| {
+                each(all, |_, one| {
+                    (one.title, one.department, one.site) =
+                        (one.site.clone(), one.title.clone(), one.department.clone());
+                })
+            }),
+        ),
+        (
+            "one column sorted for itself",
+            Stops("changed"),
+            People(|all| {
+                let mut emails: Vec<String> = all.iter().map(|one| one.email.clone()).collect();
+                emails.sort();
+                emails.rotate_left(5);
+                each(all, |n, one| one.email.clone_from(&emails[n]));
+            }),
+        ),
+        (
+            "UTF-8 taken for ISO 8859-1",
+            Stops("garbled"),
+            File(|text| misread(&text).into_bytes()),
+        ),
+        (
+            "letters replaced",
+            Stops("garbled"),
+            File(|text| {
+                text.chars()
+                    .map(|one| if one.is_ascii() { one } else { '\u{fffd}' })
+                    .collect::<String>()
+                    .into_bytes()
+            }),
+        ),
+        (
+            "bytes that are no text",
+            Fails,
+            File(|text| misread(&text).chars().map(|one| one as u8 ^ 0x90).collect()),
+        ),
+        (
+            "ISO 8859-1 without saying so",
+            Fails,
+            File(|text| {
+                text.chars()
+                    .map(|one| u8::try_from(u32::from(one)).unwrap_or(0xff))
+                    .collect()
+            }),
+        ),
+        (
+            "a column less",
+            Fails,
+            File(|text| text.replacen("Email,", "", 1).into_bytes()),
+        ),
+        (
+            "a renamed column",
+            Fails,
+            File(|text| text.replacen("Status", "State", 1).into_bytes()),
+        ),
+        (
+            "a page that asks to sign in",
+            Fails,
+            File(|_| b"<!doctype html><title>Sign in</title>".to_vec()),
+        ),
+        (
+            "a comma in a fifth of the titles",
+            Stops("unusable"),
+            People(|all| {
+                each(all, |n, one| {
+                    if n % 5 == 0 {
+                        one.title = "Head, Sales".into();
+                    }
+                })
+            }),
+        ),
     ]
 }
 
@@ -159,7 +433,11 @@ async fn ordinary_life() -> (Bridge, Vec<One>) {
     let mut people = company(SIZE + 24);
     // Those who leave are of all departments and entities, in two weeks.
     for leavers in [0, SIZE, SIZE + 12] {
-        for one in people.iter_mut().skip(SIZE).take(leavers.saturating_sub(SIZE) + usize::from(leavers > 0) * 12) {
+        for one in people
+            .iter_mut()
+            .skip(SIZE)
+            .take(leavers.saturating_sub(SIZE) + usize::from(leavers > 0) * 12)
+        {
             one.status = "Gone".to_owned();
             one.to = "2026-11-30".to_owned();
         }
@@ -197,7 +475,11 @@ async fn payh_18_fifty_files_that_were_spoilt_all_stop_and_nobody_leaves() {
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
     let good = run_text(&bridge, &csv(&people)).await;
     assert_eq!(good["state"], "done", "{good}");
-    assert_eq!((&good["counts"]["disable"], &good["counts"]["create"]), (&json!(0), &json!(0)), "{good}");
+    assert_eq!(
+        (&good["counts"]["disable"], &good["counts"]["create"]),
+        (&json!(0), &json!(0)),
+        "{good}"
+    );
     assert_eq!(active_users(&bridge).await, 200);
 }
 
@@ -228,16 +510,28 @@ async fn leavers_that_come_in_small_parts_stop_by_the_sum_of_a_week_and_an_appro
         }
     }
     let (day, waiting) = stopped.expect("32 of 100 people leave within eight days");
-    assert_eq!((day, limits(&waiting)), (5, vec!["leavers".to_owned()]), "{waiting}");
+    assert_eq!(
+        (day, limits(&waiting)),
+        (5, vec!["leavers".to_owned()]),
+        "{waiting}"
+    );
     let message = waiting["guard"]["reasons"][0]["message"].as_str().unwrap();
-    assert!(message.contains("24 of 100") && message.contains("seven days"), "{message}");
+    assert!(
+        message.contains("24 of 100") && message.contains("seven days"),
+        "{message}"
+    );
     let id = waiting["id"].as_str().unwrap();
-    bridge.post(&format!("/api/v1/runs/{id}/approve"), &json!({})).await;
+    bridge
+        .post(&format!("/api/v1/runs/{id}/approve"), &json!({}))
+        .await;
     bridge.drain().await;
     bridge.clock.advance(TimeDelta::days(1));
     people[70].status = "Gone".to_owned();
     let next = run_text(&bridge, &csv(&people)).await;
-    assert_eq!(next["state"], "done", "somebody has said that these are right: {next}");
+    assert_eq!(
+        next["state"], "done",
+        "somebody has said that these are right: {next}"
+    );
 }
 
 #[tokio::test]
@@ -248,7 +542,9 @@ async fn a_field_that_the_settings_no_longer_read_is_not_missed_and_wrong_limits
     let mut file = file_connection("people");
     file["fields"].as_object_mut().unwrap().remove("location");
     apply(&bridge, &file).await;
-    bridge.post("/api/v1/connections/people/publish", &json!({})).await;
+    bridge
+        .post("/api/v1/connections/people/publish", &json!({}))
+        .await;
     let mut more = people.clone();
     more.push(one(60));
     upload(&bridge, &csv(&more)).await;
@@ -262,6 +558,11 @@ async fn a_field_that_the_settings_no_longer_read_is_not_missed_and_wrong_limits
     let put = bridge.request(reqwest::Method::PUT, "/api/v1/connections/people");
     let (status, body) = crate::kit::answer(crate::kit::with_json(put, &file)).await;
     assert_eq!(status, 422, "{body}");
-    let places: Vec<&Value> = body["errors"].as_array().unwrap().iter().map(|one| &one["at"]).collect();
+    let places: Vec<&Value> = body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["at"])
+        .collect();
     assert_eq!(places, [&json!("guard.leavers"), &json!("guard.same")]);
 }

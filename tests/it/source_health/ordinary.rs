@@ -145,7 +145,9 @@ async fn read(bridge: &Bridge, connection: &str, people: &[One]) -> serde_json::
 
 async fn connect(bridge: &Bridge, name: &str) {
     apply(bridge, &file_connection(name)).await;
-    bridge.post(&format!("/api/v1/connections/{name}/publish"), &json!({})).await;
+    bridge
+        .post(&format!("/api/v1/connections/{name}/publish"), &json!({}))
+        .await;
 }
 
 fn at(start: DateTime<Utc>, day: u64) -> DateTime<Utc> {
@@ -174,7 +176,12 @@ async fn two_hundred_ordinary_runs_with_growth_seasons_and_a_reorganisation_neve
             stopped.push(format!("{now}: {run}"));
         }
     }
-    assert!(stopped.is_empty(), "{} runs:\n{}", stopped.len(), stopped.join("\n"));
+    assert!(
+        stopped.is_empty(),
+        "{} runs:\n{}",
+        stopped.len(),
+        stopped.join("\n")
+    );
     let active = active_users(&bridge).await;
     assert!(active > 110, "it grew: {active}");
     let left = bridge
@@ -220,6 +227,11 @@ async fn a_very_small_company_goes_through_seventy_ordinary_runs_without_a_stop(
             stopped.push(format!("{now}: {run}"));
         }
     }
-    assert!(stopped.is_empty(), "{} runs:\n{}", stopped.len(), stopped.join("\n"));
+    assert!(
+        stopped.is_empty(),
+        "{} runs:\n{}",
+        stopped.len(),
+        stopped.join("\n")
+    );
     assert!(active_users(&bridge).await > 9);
 }

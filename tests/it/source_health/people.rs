@@ -21,13 +21,15 @@ pub struct One {
     pub to: String,
 }
 
-pub const HEAD: &str = "Id,Number,Given,Family,Email,Title,Department,Entity,Site,Mobile,Manager,Status,From,To";
+pub const HEAD: &str =
+    "Id,Number,Given,Family,Email,Title,Department,Entity,Site,Mobile,Manager,Status,From,To";
 
 const GIVEN: [&str; 11] = [
     "Ada", "Björn", "Chloé", "Dirk", "Eva", "Finn", "Gül", "Hugo", "Ines", "Jürgen", "Kim",
 ];
 const FAMILY: [&str; 13] = [
-    "Maier", "Müller", "Peters", "Roux", "Schmidt", "Yılmaz", "Bakker", "Lund", "Novák", "Rossi", "Weiß", "Olsen", "Kern",
+    "Maier", "Müller", "Peters", "Roux", "Schmidt", "Yılmaz", "Bakker", "Lund", "Novák", "Rossi", "Weiß",
+    "Olsen", "Kern",
 ];
 const TITLES: [&str; 5] = ["Engineer", "Clerk", "Analyst", "Lead", "Buyer"];
 
@@ -38,7 +40,11 @@ pub fn one(n: usize) -> One {
         6..=8 => "Acme SAS",
         _ => "Acme BV",
     };
-    let department = if n < 7 { "Payroll".to_owned() } else { format!("Dept {}", n % 12) };
+    let department = if n < 7 {
+        "Payroll".to_owned()
+    } else {
+        format!("Dept {}", n % 12)
+    };
     One {
         id: format!("id-{n:04}"),
         number: format!("E{n:04}"),
@@ -49,8 +55,16 @@ pub fn one(n: usize) -> One {
         department,
         entity: entity.to_owned(),
         site: ["Berlin", "Lyon", "Delft"][n % 3].to_owned(),
-        mobile: if n % 4 == 0 { format!("+49 170 {n:06}") } else { String::new() },
-        manager: if n == 0 { String::new() } else { format!("id-{:04}", n % 7) },
+        mobile: if n % 4 == 0 {
+            format!("+49 170 {n:06}")
+        } else {
+            String::new()
+        },
+        manager: if n == 0 {
+            String::new()
+        } else {
+            format!("id-{:04}", n % 7)
+        },
         status: "Current".to_owned(),
         from: format!("20{:02}-0{}-01", 10 + n % 14, 1 + n % 9),
         to: String::new(),

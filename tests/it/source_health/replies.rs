@@ -39,7 +39,13 @@ fn whole(people: Vec<One>) -> Reply {
 /// The whole company, but for one page.
 fn but(number: usize, answer: Answer) -> Reply {
     let good = whole(company(SIZE));
-    Box::new(move |page| if page == number { answer.clone() } else { good(page) })
+    Box::new(move |page| {
+        if page == number {
+            answer.clone()
+        } else {
+            good(page)
+        }
+    })
 }
 
 impl Hr {
@@ -49,7 +55,10 @@ impl Hr {
         let reply = Arc::new(Mutex::new(whole(company(size))));
         let told = Arc::clone(&reply);
         stub.rule(move |request| {
-            let page = request.param("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+            let page = request
+                .param("page")
+                .and_then(|page| page.parse().ok())
+                .unwrap_or(1);
             Some(told.lock().unwrap()(page))
         });
         let file = json!({
@@ -62,7 +71,11 @@ impl Hr {
         });
         apply(&bridge, &file).await;
         bridge.post("/api/v1/connections/api/publish", &json!({})).await;
-        Self { bridge, reply, _stub: stub }
+        Self {
+            bridge,
+            reply,
+            _stub: stub,
+        }
     }
 
     async fn run(&self, reply: Reply) -> Value {
@@ -77,23 +90,56 @@ async fn payh_18_answers_that_hide_people_stop_or_stay_partial_and_nobody_leaves
     use Expected::{Fails, Partial, Stops};
     let hr = Hr::connected(SIZE).await;
     let first = hr.run(whole(company(SIZE))).await;
-    assert_eq!((&first["state"], &first["counts"]["create"]), (&json!("done"), &json!(SIZE)), "{first}");
+    assert_eq!(
+        (&first["state"], &first["counts"]["create"]),
+        (&json!("done"), &json!(SIZE)),
+        "{first}"
+    );
     let before = standing(&hr.bridge).await;
     let html = Answer::text(200, "text/html", "<html>Please sign in</html>");
-    let only = |entity: &'static str| company(SIZE).into_iter().filter(|one| one.entity == entity).collect::<Vec<_>>();
+    let only = |entity: &'static str| {
+        company(SIZE)
+            .into_iter()
+            .filter(|one| one.entity == entity)
+            .collect::<Vec<_>>()
+    };
     let cases: Vec<(&str, Expected, Reply)> = vec![
         ("200 with an empty list", Stops("empty"), whole(Vec::new())),
         ("200 with an empty list of 120", Fails, pages(Vec::new(), SIZE)),
-        ("one page, and the number says so", Stops("shrink"), whole(company(PAGE))),
-        ("one page, and the number says otherwise", Partial, pages(company(PAGE), SIZE)),
+        (
+            "one page, and the number says so",
+            Stops("shrink"),
+            whole(company(PAGE)),
+        ),
+        (
+            "one page, and the number says otherwise",
+            Partial,
+            pages(company(PAGE), SIZE),
+        ),
         ("the second page fails", Partial, but(2, Answer::status(403))),
         ("the second page asks to sign in", Partial, but(2, html.clone())),
         ("the first page asks to sign in", Fails, but(1, html)),
         ("no right any more", Fails, but(1, Answer::status(403))),
-        ("an error with status 200", Fails, but(1, Answer::json(200, &json!({ "error": "quota" })))),
-        ("half of an answer", Partial, but(2, Answer::text(200, "application/json", "{\"data\": [{\"id\":"))),
-        ("the credential sees one entity", Stops("unit_lost"), whole(only("Acme SAS"))),
-        ("the credential is another account's", Stops("wrong_tenant"), whole((0..SIZE).map(stranger).collect())),
+        (
+            "an error with status 200",
+            Fails,
+            but(1, Answer::json(200, &json!({ "error": "quota" }))),
+        ),
+        (
+            "half of an answer",
+            Partial,
+            but(2, Answer::text(200, "application/json", "{\"data\": [{\"id\":")),
+        ),
+        (
+            "the credential sees one entity",
+            Stops("unit_lost"),
+            whole(only("Acme SAS")),
+        ),
+        (
+            "the credential is another account's",
+            Stops("wrong_tenant"),
+            whole((0..SIZE).map(stranger).collect()),
+        ),
     ];
     let mut wrong = Vec::new();
     for (name, expected, reply) in cases {
@@ -114,37 +160,65 @@ async fn payh_18_answers_that_hide_people_stop_or_stay_partial_and_nobody_leaves
 }
 
 #[tokio::test]
-async fn payh_17_payh_18_whom_the_credential_cannot_see_is_never_seen_and_one_that_sees_less_later_takes_nobody_away() {
+async fn payh_17_payh_18_whom_the_credential_cannot_see_is_never_seen_and_one_that_sees_less_later_takes_nobody_away()
+ {
     let hr = Hr::connected(SIZE).await;
     let all = company(SIZE);
-    let seen: Vec<One> = all.iter().filter(|one| one.entity != "Acme BV").cloned().collect();
+    let seen: Vec<One> = all
+        .iter()
+        .filter(|one| one.entity != "Acme BV")
+        .cloned()
+        .collect();
     let run = hr.run(whole(seen.clone())).await;
-    assert_eq!((&run["state"], &run["counts"]["create"]), (&json!("done"), &json!(seen.len())), "{run}");
-    let errors = hr.bridge.get(&format!("/api/v1/runs/{}/errors", run["id"].as_str().unwrap())).await;
+    assert_eq!(
+        (&run["state"], &run["counts"]["create"]),
+        (&json!("done"), &json!(seen.len())),
+        "{run}"
+    );
+    let errors = hr
+        .bridge
+        .get(&format!("/api/v1/runs/{}/errors", run["id"].as_str().unwrap()))
+        .await;
     assert_eq!(errors["items"], json!([]), "of the rest nobody knows");
     let known = hr.bridge.count("SELECT count(*) FROM source_record").await;
     assert_eq!(known, i64::try_from(seen.len()).unwrap());
 
-    let less: Vec<One> = seen.iter().filter(|one| one.entity == "Acme GmbH").cloned().collect();
+    let less: Vec<One> = seen
+        .iter()
+        .filter(|one| one.entity == "Acme GmbH")
+        .cloned()
+        .collect();
     for _ in 0..3 {
         hr.bridge.clock.advance(TimeDelta::days(1));
         let run = hr.run(whole(less.clone())).await;
         assert_eq!(run["state"], "awaiting_approval", "{run}");
         assert!(limits(&run).contains(&"unit_lost".to_owned()), "{run}");
         let text = run["guard"]["reasons"].to_string();
-        assert!(text.contains("entity Acme SAS") && text.contains("not the same as left"), "{text}");
+        assert!(
+            text.contains("entity Acme SAS") && text.contains("not the same as left"),
+            "{text}"
+        );
         assert!(text.contains("credential"), "it says what to do: {text}");
     }
     assert_eq!(active_users(&hr.bridge).await, known, "however often it is read");
     let missing = "SELECT count(*) FROM source_record WHERE missing_reads > 0";
-    assert_eq!(hr.bridge.count(missing).await, 0, "and it counts for nothing later");
+    assert_eq!(
+        hr.bridge.count(missing).await,
+        0,
+        "and it counts for nothing later"
+    );
     let run = hr.run(whole(seen)).await;
-    assert_eq!((&run["state"], &run["counts"]["update"]), (&json!("done"), &json!(0)), "{run}");
+    assert_eq!(
+        (&run["state"], &run["counts"]["update"]),
+        (&json!("done"), &json!(0)),
+        "{run}"
+    );
 }
 
 /// A status that changes brings its dates along; a deleted record is missing twice, and said so.
 #[tokio::test]
-async fn payh_27_a_terminated_record_leaves_by_its_date_and_a_deleted_one_is_flagged_and_leaves_after_two_reads() {
+async fn payh_27_a_terminated_record_leaves_by_its_date_and_a_deleted_one_is_flagged_and_leaves_after_two_reads()
+ {
     let hr = Hr::connected(40).await;
     let mut people = company(40);
     hr.run(whole(people.clone())).await;
@@ -153,7 +227,10 @@ async fn payh_27_a_terminated_record_leaves_by_its_date_and_a_deleted_one_is_fla
     let deleted = people.remove(30);
     let run = hr.run(whole(people.clone())).await;
     assert_eq!(run["counts"]["disable"], 0, "the last day has not passed: {run}");
-    let warnings = hr.bridge.get(&format!("/api/v1/runs/{}/warnings", run["id"].as_str().unwrap())).await;
+    let warnings = hr
+        .bridge
+        .get(&format!("/api/v1/runs/{}/warnings", run["id"].as_str().unwrap()))
+        .await;
     let flagged: Vec<&Value> = warnings["items"]
         .as_array()
         .unwrap()
@@ -168,8 +245,16 @@ async fn payh_27_a_terminated_record_leaves_by_its_date_and_a_deleted_one_is_fla
     assert_eq!(active_users(&hr.bridge).await, 39, "by its date, without a read");
     let run = hr.run(whole(people)).await;
     assert_eq!(run["counts"]["disable"], 1, "{run}");
-    let items = hr.bridge.get(&format!("/api/v1/runs/{}/items", run["id"].as_str().unwrap())).await;
-    let reason = items["items"].as_array().unwrap().iter().find(|item| item["action"] == "disable").unwrap();
+    let items = hr
+        .bridge
+        .get(&format!("/api/v1/runs/{}/items", run["id"].as_str().unwrap()))
+        .await;
+    let reason = items["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["action"] == "disable")
+        .unwrap();
     assert!(reason["reason"].as_str().unwrap().contains("missing"), "{reason}");
     assert_eq!(active_users(&hr.bridge).await, 38);
 }

@@ -1,7 +1,9 @@
 //! How old the latest knowledge of each connection is.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -32,14 +34,18 @@ statement!(
      RETURNING connection.tenant_id, connection.id, connection.name, greatest(connection.fresh_at, connection.connected_at)"
 );
 statement!(
-    Freshness: (SqlUuid, SqlUuid) -> (Nullable<Timestamptz>, Nullable<Timestamptz>) =
-    "SELECT fresh_at, stale_at FROM connection WHERE tenant_id = $1 AND id = $2"
+    FreshnessOf: (SqlUuid, Array<SqlUuid>) -> (SqlUuid, Nullable<Timestamptz>, Nullable<Timestamptz>) =
+    "SELECT id, fresh_at, stale_at FROM connection WHERE tenant_id = $1 AND id = ANY($2)"
 );
 statement!(
-    Ages: (BigInt) -> (SqlUuid, SqlUuid, Timestamptz, Nullable<Timestamptz>) =
-    "SELECT tenant_id, id, coalesce(fresh_at, connected_at), stale_at FROM connection
+    Ages: (BigInt) -> (SqlUuid, Timestamptz) =
+    "SELECT id, coalesce(fresh_at, connected_at) FROM connection
      WHERE state = 'published' AND coalesce(fresh_at, connected_at) IS NOT NULL
      ORDER BY coalesce(fresh_at, connected_at) LIMIT $1"
+);
+statement!(
+    CountStale: () -> (BigInt,) =
+    "SELECT count(*) FROM connection WHERE state = 'published' AND stale_at IS NOT NULL"
 );
 
 /// Notes that what HR said at `began` is known.
@@ -88,7 +94,8 @@ pub(in crate::sync) async fn grow_stale(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Stale>, QueryError> {
-    let rows: Vec<(Uuid, Uuid, String, DateTime<Utc>)> = GrowStale::with((now, limit)).get_results(conn).await?;
+    let rows: Vec<(Uuid, Uuid, String, DateTime<Utc>)> =
+        GrowStale::with((now, limit)).get_results(conn).await?;
     Ok(rows
         .into_iter()
         .map(|(tenant, connection, name, since)| Stale {
@@ -100,25 +107,40 @@ pub(in crate::sync) async fn grow_stale(
         .collect())
 }
 
-/// When the latest applied read of a connection began, and since when it counts as stale.
+/// How fresh what a connection knows is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// When the latest read began that was applied.
+    pub fresh_at: Option<DateTime<Utc>>,
+    /// When it was found stale; none while it is fresh.
+    pub stale_at: Option<DateTime<Utc>>,
+}
+
+type FreshnessRow = (Uuid, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// How fresh these connections are.
 pub(in crate::sync) async fn freshness(
     conn: &mut Conn,
     tenant: TenantId,
-    connection: ConnectionId,
-) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), QueryError> {
-    Freshness::with((tenant.uuid(), connection.uuid())).get_result(conn).await
+    connections: &[ConnectionId],
+) -> Result<HashMap<ConnectionId, Freshness>, QueryError> {
+    let ids: Vec<Uuid> = connections.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<FreshnessRow> = FreshnessOf::with((tenant.uuid(), ids)).get_results(conn).await?;
+    let read = |(id, fresh_at, stale_at): FreshnessRow| (id.into(), Freshness { fresh_at, stale_at });
+    Ok(rows.into_iter().map(read).collect())
 }
 
-/// Of the working connections of every tenant, the `limit` that know nothing new for the longest: since when, and
-/// whether that is too long.
+/// Of the working connections of every tenant, the `limit` that know nothing new for the longest, and since when.
 pub(in crate::sync) async fn ages(
     conn: &mut Conn,
     limit: i64,
-) -> Result<Vec<(TenantId, ConnectionId, DateTime<Utc>, bool)>, QueryError> {
-    let rows: Vec<(Uuid, Uuid, DateTime<Utc>, Option<DateTime<Utc>>)> =
-        Ages::with((limit,)).get_results(conn).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(tenant, connection, since, stale)| (tenant.into(), connection.into(), since, stale.is_some()))
-        .collect())
+) -> Result<Vec<(ConnectionId, DateTime<Utc>)>, QueryError> {
+    let rows: Vec<(Uuid, DateTime<Utc>)> = Ages::with((limit,)).get_results(conn).await?;
+    Ok(rows.into_iter().map(|(id, since)| (id.into(), since)).collect())
+}
+
+/// How many working connections of all tenants are stale.
+pub(in crate::sync) async fn count_stale(conn: &mut Conn) -> Result<i64, QueryError> {
+    let (count,): (i64,) = CountStale::with(()).get_result(conn).await?;
+    Ok(count)
 }

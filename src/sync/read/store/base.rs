@@ -111,7 +111,9 @@ pub(in crate::sync) async fn commit(
 ) -> Result<(), QueryError> {
     let (tenant, connection, id) = (run.tenant.uuid(), run.connection.uuid(), run.id.uuid());
     let leavers = i64::try_from(leavers).unwrap_or(i64::MAX);
-    Commit::with((tenant, connection, id, leavers)).execute(conn).await?;
+    Commit::with((tenant, connection, id, leavers))
+        .execute(conn)
+        .await?;
     Trim::with((tenant, connection, id, approved_by_hand, KEPT))
         .execute(conn)
         .await?;

@@ -13,7 +13,7 @@ use crate::audit;
 use crate::base::{ConnectionId, Secret, TenantId, digest, random_token};
 use crate::connector::Source;
 use crate::db::{Conn, Transactional as _};
-use crate::sync::connection::{Compiled, Connection, store as connections};
+use crate::sync::connection::{Compiled, Connection, ConnectionState, store as connections};
 use crate::sync::engine::Engine;
 use crate::sync::sign_in::StoredToken;
 use crate::sync::{Error, sign_in::setup};
@@ -223,8 +223,9 @@ impl Engine {
             if asked.publishes && connection.draft == Some(asked.revision) {
                 self.publish_in(conn, asked.tenant, &connection.name, &asked.asked_by)
                     .await?;
+                return Ok(());
             }
-            Ok::<_, Error>(())
+            self.start_again(conn, &asked).await
         })
         .await?;
         self.signals.run_waits();
@@ -232,6 +233,18 @@ impl Engine {
             connection,
             by_setup_link: asked.setup_link.is_some(),
         })
+    }
+
+    /// Lets a connection that works, and has consent again, read at once.
+    async fn start_again(&self, conn: &mut Conn, asked: &store::Asked) -> Result<(), Error> {
+        let Some(connection) = connections::by_id(conn, asked.tenant, asked.connection).await? else {
+            return Ok(());
+        };
+        let (ConnectionState::Published, Some(live)) = (connection.state, connection.live) else {
+            return Ok(());
+        };
+        let (ready, _) = self.ready(conn, connection, Some(live)).await?;
+        self.start_connected(conn, &ready, live, &asked.asked_by).await
     }
 
     fn open_verifier(&self, asked: &store::Asked) -> Result<Option<Secret>, Error> {
