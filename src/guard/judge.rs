@@ -459,6 +459,7 @@ mod tests {
                     name: "Tool Design".to_owned(),
                     before,
                     lost,
+                    unseen: 0,
                 }],
                 ..Sizes::default()
             })
