@@ -55,7 +55,7 @@ pub fn one(n: usize) -> One {
         department,
         entity: entity.to_owned(),
         site: ["Berlin", "Lyon", "Delft"][n % 3].to_owned(),
-        mobile: if n % 4 == 0 {
+        mobile: if n.is_multiple_of(4) {
             format!("+49 170 {n:06}")
         } else {
             String::new()
