@@ -18,6 +18,12 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// No limit.
+    pub const NONE: Self = Self {
+        share: None,
+        count: None,
+    };
+
     const fn of_share(share: f64) -> Self {
         Self {
             share: Some(share),

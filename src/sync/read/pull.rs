@@ -345,7 +345,11 @@ async fn finish(
         Coverage::Complete => came.mark.and_then(|mark| serde_json::to_value(mark).ok()),
         Coverage::Partial { .. } => None,
     };
-    let whole = matches!(coverage, Coverage::Complete) && came.changes.is_none() && job.run.looks_at_all();
+    // What SCIM clients write grows person by person: earlier reads are no measure for it.
+    let whole = matches!(coverage, Coverage::Complete)
+        && came.changes.is_none()
+        && job.run.looks_at_all()
+        && !live.is_written();
     let profile = whole.then(|| seen.profile.profile());
     let mut conn = job.conn().await?;
     conn.transaction(async |conn| {
