@@ -18,12 +18,6 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// No limit.
-    pub const NONE: Self = Self {
-        share: None,
-        count: None,
-    };
-
     const fn of_share(share: f64) -> Self {
         Self {
             share: Some(share),
@@ -83,7 +77,8 @@ pub struct Limits {
     pub shrink: Limit,
     /// Records that are missing while as many have ids never seen before. Default: 5 %.
     pub churn: Limit,
-    /// People who would get an account, beside those who have one. Default: 50 %; a first run has no such limit.
+    /// People who would get an account, beside those who have one. Default: 50 %; there is no such limit
+    /// before a complete read was applied, nor where SCIM clients write person by person.
     pub growth: Limit,
     /// Disabled people who would get their access back. Default: 10 % or 100.
     pub returns: Limit,

@@ -118,7 +118,7 @@ impl Tally {
     /// What the guard judges. The tables are asked only when there is something to compare.
     pub async fn sizes(&self, job: &Job<'_>, live: &Compiled, missing: &[String]) -> Result<Sizes, Error> {
         let mut conn = job.conn().await?;
-        let mut sizes = beside_earlier_reads(&mut conn, job, live).await?;
+        let (mut sizes, has_base) = beside_earlier_reads(&mut conn, job, live).await?;
         if self.is_quiet() && missing.is_empty() {
             return Ok(sizes);
         }
@@ -136,7 +136,7 @@ impl Tally {
         sizes.empty = !missing.is_empty() && read("read") == 0;
         sizes.population = population;
         sizes.leavers = u64::try_from(self.leavers.len()).unwrap_or(u64::MAX);
-        sizes.creates = self.creates;
+        sizes.creates = if has_base { self.creates } else { 0 };
         sizes.returns = self.returns;
         sizes.unusable = self.unusable;
         sizes.swapped = self.swapped;
@@ -156,8 +156,12 @@ impl Tally {
     }
 }
 
-/// What a complete read looks like beside those before it.
-async fn beside_earlier_reads(conn: &mut Conn, job: &Job<'_>, live: &Compiled) -> Result<Sizes, Error> {
+/// What a complete read looks like beside those before it, and whether there are any.
+async fn beside_earlier_reads(
+    conn: &mut Conn,
+    job: &Job<'_>,
+    live: &Compiled,
+) -> Result<(Sizes, bool), Error> {
     let earlier = base::earlier(conn, &job.run).await?;
     let lately = job.engine.clock.now() - LATELY;
     let left_lately = earlier
@@ -169,16 +173,17 @@ async fn beside_earlier_reads(conn: &mut Conn, job: &Job<'_>, live: &Compiled) -
         .await?
         .filter(|_| job.run.cause.reads())
     else {
-        return Ok(Sizes {
+        let sizes = Sizes {
             left_lately,
             ..Sizes::default()
-        });
+        };
+        return Ok((sizes, !earlier.is_empty()));
     };
     let all: Vec<&Profile> = earlier.iter().map(|read| &read.profile).collect();
     let alike = earlier.iter().filter(|read| read.rules == live.rules_digest);
     let alike: Vec<&Profile> = alike.map(|read| &read.profile).collect();
     let found = health::compare(&all, &alike, &now);
-    Ok(Sizes {
+    let sizes = Sizes {
         left_lately,
         read: now.records,
         thinned: found.thinned,
@@ -186,5 +191,6 @@ async fn beside_earlier_reads(conn: &mut Conn, job: &Job<'_>, live: &Compiled) -
         garbled: found.garbled,
         strange: found.strange,
         ..Sizes::default()
-    })
+    };
+    Ok((sizes, !earlier.is_empty()))
 }

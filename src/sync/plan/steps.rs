@@ -15,7 +15,7 @@ use super::surroundings::Surroundings;
 use super::{digest, store};
 use crate::base::PersonId;
 use crate::db::Transactional as _;
-use crate::guard::{self, Action, Cause, Item, Limit, Limits, PlanState, Reason, Verdict, Writer, judge};
+use crate::guard::{self, Action, Cause, Item, PlanState, Reason, Verdict, Writer, judge};
 use crate::identity::Review;
 use crate::identity::store as people;
 use crate::sync::Error;
@@ -390,19 +390,6 @@ fn conflict(draft: &mut Draft, planning: &mut Planning) {
     }
 }
 
-/// The limits of a connection. Where SCIM clients write, people come one by one, and a first load may take many runs:
-/// their number says nothing.
-fn limits(live: &Compiled) -> Limits {
-    let limits = live.file.guard;
-    if live.is_written() {
-        return Limits {
-            growth: Limit::NONE,
-            ..limits
-        };
-    }
-    limits
-}
-
 /// Lets the guard judge, and goes on.
 async fn finish(
     job: &mut Job<'_>,
@@ -411,7 +398,7 @@ async fn finish(
     absence: &Absence,
 ) -> Result<(), Error> {
     let sizes = planning.tally.sizes(job, live, &absence.missing).await?;
-    let mut verdict = judge(&sizes, &limits(live));
+    let mut verdict = judge(&sizes, &live.file.guard);
     let now = job.engine.clock.now();
     job.run.counts = planning.tally.into_counts(&job.run.counts);
     job.run.plan = Some(planning.writer.plan());
