@@ -70,6 +70,8 @@ enum Command {
     /// List what was sent to apps, try it again, or leave it
     #[command(subcommand)]
     Operation(super::operation::Command),
+    /// Show what the days to come bring: who will be created, changed, disabled, removed, and by which rule
+    Calendar(super::calendar::Command),
     /// Show accounts by state, per app; --wait until all is done
     Status(super::status::Command),
     /// Write what somebody who is to help needs to see, without a person in it
@@ -113,6 +115,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::App(command) => super::app::run(command, output).await,
         Command::Account(command) => super::account::run(command, output).await,
         Command::Operation(command) => super::operation::run(command, output).await,
+        Command::Calendar(command) => super::calendar::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,
         Command::SupportBundle(command) => super::support::run(command, output).await,
         Command::User(command) => super::user::run(command, output).await,

@@ -7,6 +7,7 @@
 mod account;
 mod app;
 mod bench;
+mod calendar;
 mod client;
 mod clients;
 mod command;

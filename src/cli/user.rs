@@ -54,6 +54,19 @@ pub(super) enum Command {
         #[arg(long)]
         party: Option<String>,
     },
+    /// End somebody's access by hand, on a day or at once, whatever HR and the apps' policies say
+    Terminate(Terminate),
+    /// Remove a user outright, at once or after a notice; one from HR stays removed until it is released
+    Remove {
+        /// The user's id
+        id: String,
+        /// The notice of which the user is told, such as 7d; at once without it
+        #[arg(long)]
+        after: Option<String>,
+        /// Why; kept in the audit trail
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Show what each app holds of a user or group, and why
     Provisioning {
         /// The user's id
@@ -62,6 +75,25 @@ pub(super) enum Command {
         #[arg(long)]
         at: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("when").required(true).args(["on", "now", "cancel"])))]
+pub(super) struct Terminate {
+    /// The user's id
+    id: String,
+    /// The last day with access, such as 2026-12-31, by the clock of the person's zone
+    #[arg(long)]
+    on: Option<chrono::NaiveDate>,
+    /// At once
+    #[arg(long)]
+    now: bool,
+    /// Call off what was ended by hand
+    #[arg(long)]
+    cancel: bool,
+    /// Why; kept in the audit trail
+    #[arg(long, default_value = "")]
+    reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -116,8 +148,40 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             })?;
             Ok(Exit::Done)
         }
+        Command::Terminate(order) => terminate(&client, &order, output).await,
+        Command::Remove { id, after, reason } => {
+            let path = format!("/users/{}/remove", escaped(&id));
+            let body = client
+                .post(&path, &json!({ "after": after, "reason": reason }))
+                .await?;
+            output.show(&body, || match after {
+                Some(_) => format!("user {id} is removed at {}", text(&body, "removed_at")),
+                None => format!("user {id} is removed"),
+            })?;
+            Ok(Exit::Done)
+        }
         Command::Provisioning { id, at } => provisioning(&client, &id, at.as_deref(), output).await,
     }
+}
+
+async fn terminate(client: &Client, order: &Terminate, output: Output) -> Result<Exit, Error> {
+    let id = &order.id;
+    let path = format!("/users/{}/terminate", escaped(id));
+    if order.cancel {
+        let body = client.delete(&path).await?;
+        output.show(&body, || match body.get("called_off").and_then(Value::as_bool) {
+            Some(true) => format!("HR decides about user {id} again"),
+            _ => format!("the access of user {id} was not ended by hand"),
+        })?;
+        return Ok(Exit::Done);
+    }
+    let body = client
+        .post(&path, &json!({ "on": order.on, "reason": order.reason }))
+        .await?;
+    output.show(&body, || {
+        format!("the access of user {id} ends at {}", text(&body, "ends_at"))
+    })?;
+    Ok(Exit::Done)
 }
 
 pub(super) fn text(value: &Value, member: &str) -> String {

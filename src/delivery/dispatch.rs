@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::fresh::look_at_fresh;
 use super::waiting::look_at_untold;
 use super::{Error, store};
 use crate::base::{AppId, ResourceId, TenantId};
@@ -19,6 +20,7 @@ pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error>
     let mut conn = db.conn().await?;
     let mut worked = store::look_at_decided(&mut conn).await?;
     worked |= look_at_untold(&mut conn).await?;
+    worked |= look_at_fresh(&mut conn, PAGE).await?;
     for (tenant, app) in store::apps_to_dispatch(&mut conn, APPS).await? {
         worked |= conn
             .transaction::<_, Error, _>(async |conn| one(conn, tenant, app, now).await)

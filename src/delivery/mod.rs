@@ -19,6 +19,7 @@ mod contact;
 mod dispatch;
 mod engine;
 mod error;
+mod fresh;
 mod hook;
 mod links;
 mod members;
@@ -40,7 +41,10 @@ pub use admin::{
 pub use engine::{Engine, Worked};
 pub use error::Error;
 pub use links::{link, unlink};
-pub use predict::{AppInForce, Call, Predicted, UserAfter, predict};
+pub use predict::{
+    AppInForce, Call, CallToCome, DueAccount, DueCursor, Predicted, Timeline, UserAfter, accounts_to_come,
+    calls_to_come, predict,
+};
 pub use preview::{Counts, Published, approve_waiting, publish};
 
 /// How long an app is ours before the lease has to be renewed; renewed with every batch.

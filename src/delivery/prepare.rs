@@ -14,14 +14,14 @@ use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::waiting::{look_at_managers, reports, waiting};
 use super::{Error, LEASE_TIME};
-use crate::base::{AppId, OperationId, ResourceId, TenantId};
+use crate::base::{AppId, OperationId, PersonId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
 use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
-    Account, Cause, Decision, HeldValue, Mode, Next, Rules, State, Subject, UserView, decide, manager_of,
-    ours_of,
+    Account, Cause, Decision, Employments, HeldValue, Mode, Next, Rules, Standing, State, Subject, UserView,
+    decide, employments, manager_of, ours_of,
 };
 use crate::scim::{Object, Registry};
 
@@ -57,6 +57,7 @@ pub(super) struct Read {
     decided: Vec<DecidedValue>,
     waiting: HashMap<ResourceId, Vec<(Value, Value)>>,
     reports: HashMap<ResourceId, i64>,
+    employments: Employments,
     to_add: HashMap<ResourceId, Vec<MemberRow>>,
     to_remove: HashMap<ResourceId, Vec<MemberRow>>,
 }
@@ -135,6 +136,8 @@ impl Plan<'_> {
         stored: HashMap<ResourceId, Stored>,
     ) -> Result<Read, Error> {
         let ids: Vec<ResourceId> = rows.iter().map(|row| row.resource).collect();
+        let people: Vec<PersonId> = stored.values().filter_map(|stored| stored.person).collect();
+        let employments = employments(conn, self.at.0, &people).await?;
         let managers: HashSet<ResourceId> = stored
             .values()
             .filter_map(|stored| manager_of(&stored.object))
@@ -169,6 +172,7 @@ impl Plan<'_> {
             managers,
             references,
             decided,
+            employments,
             to_add,
             to_remove,
         })
@@ -220,6 +224,7 @@ impl Plan<'_> {
                     expected,
                     known: row.known.clone(),
                 },
+                None,
             ));
             return;
         }
@@ -250,7 +255,7 @@ impl Plan<'_> {
             });
             return;
         }
-        if decision.grouped != row.grouped {
+        if decision.grouped != row.grouped || decision.no_grants != row.no_grants {
             out.regrouped.push(row.resource);
         }
         self.turn(row, read, decision, manager, out);
@@ -272,6 +277,7 @@ impl Plan<'_> {
                 .rules
                 .reads_reports()
                 .then(|| read.reports.get(&row.resource).copied().unwrap_or_default()),
+            standing: Standing::of(&read.employments, stored.person, &stored.disabled_by),
         });
         let subject = match (view, row.kind.as_str()) {
             (None, kind) => Subject::Gone {
@@ -342,12 +348,15 @@ impl Plan<'_> {
             cause: decision.cause,
             steps_done: i16::try_from(decision.steps_done).unwrap_or(i16::MAX),
             grouped: decision.grouped,
+            no_grants: decision.no_grants,
             // Who has left reports to nobody.
             ..pending(row, manager.filter(|_| !decision.is_leaver()))
         };
         let rest = |state, reason| Settled {
             state,
             reason,
+            look: decision.again_at.is_some(),
+            due_at: decision.again_at,
             ..settled.clone()
         };
         out.judged.push(row.resource);
@@ -404,7 +413,9 @@ impl Plan<'_> {
             let task = self.members_task(row, read, State::InSync);
             let is_held = !decision.held.is_empty();
             match (task, is_held) {
-                (Some(task), _) if self.mode == Mode::Live => self.intend(row, task, settled, out),
+                (Some(task), _) if self.mode == Mode::Live => {
+                    self.intend(row, task, (settled, decision.again_at), out);
+                }
                 (_, true) => out
                     .settled
                     .push(rest(State::Held, "waits for a decision".to_owned())),
@@ -428,10 +439,16 @@ impl Plan<'_> {
                 detail: json!({ "count": 1, "user": row.resource, "fields": decision.unverified }),
             });
         }
-        self.intend(row, task, settled, out);
+        self.intend(row, task, (settled, decision.again_at), out);
     }
 
-    fn intend(self, row: &Row, task: Task, settled: Settled, out: &mut Prepared) {
+    fn intend(
+        self,
+        row: &Row,
+        task: Task,
+        (settled, again_at): (Settled, Option<DateTime<Utc>>),
+        out: &mut Prepared,
+    ) {
         let operation = OperationId::new();
         let (action, method) = match &task {
             Task::Create(_) => ("create", "POST"),
@@ -463,11 +480,12 @@ impl Plan<'_> {
             after: after_of(&task),
         });
         out.settled.push(settled);
-        out.jobs.push(self.job(row, operation, task));
+        out.jobs.push(self.job(row, operation, task, again_at));
     }
 
-    fn job(self, row: &Row, operation: OperationId, task: Task) -> Job {
+    fn job(self, row: &Row, operation: OperationId, task: Task, again_at: Option<DateTime<Utc>>) -> Job {
         Job {
+            again_at,
             operation,
             resource: row.resource,
             kind: row.kind.clone(),
@@ -570,6 +588,7 @@ fn pending(row: &Row, manager: Option<ResourceId>) -> Settled {
         cause: row.cause,
         steps_done: row.steps_done,
         grouped: row.grouped,
+        no_grants: row.no_grants,
     }
 }
 

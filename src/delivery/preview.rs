@@ -7,14 +7,15 @@ use uuid::Uuid;
 use super::Error;
 use super::admin::store as rows;
 use crate::audit;
-use crate::base::{PlanId, ResourceId, TenantId};
+use crate::base::{PersonId, PlanId, ResourceId, TenantId};
 use crate::db::{Conn, Db, Transactional as _};
 use crate::directory::{Directory, Stored};
 use crate::guard::{
     self, Action, Cause as PlanCause, Item, Limit, Limits, PlanState, Sizes, Verdict, Writer,
 };
 use crate::provision::{
-    self, Account, App, Mode, Next, Problem, Rules, Settings, Subject, UserView, decide, manager_of,
+    self, Account, App, Mode, Next, Problem, Rules, Settings, Standing, Subject, UserView, decide,
+    employments, manager_of,
 };
 use crate::scim::ResourceType;
 
@@ -207,6 +208,8 @@ async fn count(
         } else {
             std::collections::HashMap::new()
         };
+        let people: Vec<PersonId> = stored.values().filter_map(|stored| stored.person).collect();
+        let employments = employments(conn, tenant, &people).await?;
         for row in page {
             if row.known.as_ref().and_then(|known| known.get("active")) == Some(&json!(false)) {
                 continue;
@@ -220,6 +223,7 @@ async fn count(
                 manager: manager.map(|manager: &Stored| &manager.object),
                 manager_remote: None,
                 reports: None,
+                standing: Standing::of(&employments, user.person, &user.disabled_by),
             });
             let account = Account {
                 remote_id: Some(&row.remote_id),

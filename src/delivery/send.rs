@@ -49,6 +49,8 @@ pub(super) struct Job {
     pub kind: String,
     pub remote: Option<String>,
     pub attempts: i32,
+    /// When the decision behind it may change by itself.
+    pub again_at: Option<DateTime<Utc>>,
     pub task: Task,
 }
 

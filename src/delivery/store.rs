@@ -437,6 +437,7 @@ pub(super) struct Row {
     pub steps_done: i16,
     pub adopted: bool,
     pub grouped: bool,
+    pub no_grants: bool,
     pub doubtful: bool,
     /// `known` was read from the app; the app never acknowledged a write of ours.
     pub is_read: bool,
@@ -452,9 +453,9 @@ pub(super) struct Row {
 
 statement!(
     TakeAccounts: (SqlUuid, SqlUuid, Timestamptz, BigInt, SmallInt) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
-            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
+            x.adopted, x.grouped, x.no_grants, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND x.state <> 'unmatched'
        AND (x.due_at IS NULL OR x.due_at <= $3) AND x.priority <= $5
@@ -476,6 +477,7 @@ pub(super) type AccountRow = (
     Option<String>,
     Option<DateTime<Utc>>,
     i16,
+    bool,
     bool,
     bool,
     bool,
@@ -525,6 +527,7 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         steps_done,
         adopted,
         grouped,
+        no_grants,
         doubtful,
         is_read,
         attempts,
@@ -541,6 +544,7 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         steps_done,
         adopted,
         grouped,
+        no_grants,
         doubtful,
         is_read,
         attempts,

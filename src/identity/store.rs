@@ -7,7 +7,9 @@ mod people;
 mod records;
 mod reviews;
 
-pub use people::{Person, Standing, create_people, due, forget_user, people, set_standing, set_users};
+pub use people::{
+    Person, Standing, create_people, due, forget_user, people, set_ending, set_standing, set_users,
+};
 pub use records::{
     KnownKeys, NewRecord, Seen, Stored, absent, known, managers, mark_missing, mark_returned, of_people,
     save, seen, set_outcomes, source_ids, stored, take_stock, unlink,

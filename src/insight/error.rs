@@ -24,6 +24,9 @@ pub enum Error {
     /// Another module refused.
     #[error("what is stored could not be read")]
     Sync(#[from] crate::sync::Error),
+    /// The pool gave no connection.
+    #[error("no connection to the store")]
+    Db(#[from] crate::db::Error),
     /// The settings of an app could not be read.
     #[error("the settings of an app could not be read")]
     Provision(#[from] crate::provision::Error),

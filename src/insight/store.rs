@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::{Error, Person};
-use crate::base::{PersonId, ResourceId, TenantId};
+use crate::base::{ConnectionId, PersonId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::statement;
 
@@ -205,4 +205,24 @@ pub(super) async fn people(
             active,
         })
         .collect())
+}
+
+statement!(
+    PeopleOf: (SqlUuid, SqlUuid, Array<SqlUuid>) -> (SqlUuid,) =
+    "SELECT DISTINCT person_id FROM source_record
+     WHERE tenant_id = $1 AND connection_id = $2 AND person_id = ANY($3)"
+);
+
+/// Those of these people of whom a connection has a record.
+pub(super) async fn those_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    connection: ConnectionId,
+    people: &[PersonId],
+) -> Result<Vec<PersonId>, Error> {
+    let ids: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid,)> = PeopleOf::with((tenant.uuid(), connection.uuid(), ids))
+        .get_results(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }

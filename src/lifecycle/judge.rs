@@ -6,12 +6,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::calendar::{after, before, begins, day_of, end_of_month, ends, sane};
-use super::policy::{LateLeave, Leave, Policy};
+use super::policy::{LateLeave, Leave, OnLeave, Policy};
 use super::verdict::{State, Verdict};
 use crate::hr::{Employee, Employment, Status};
 
 /// Days between two employments that are no interruption.
 const SHORT_GAP: u32 = 7;
+
+/// Why somebody who is employed has no access.
+const ON_LEAVE: &str = "on leave, and the policy disables people on leave";
 
 /// Judges one record as if it were the whole person.
 #[must_use]
@@ -37,8 +40,26 @@ pub fn judge_all(
         .iter()
         .map(|employee| Record::new(employee, policy))
         .collect();
+    let (mut verdict, leading) = judge_records(&records, policy, previous, now);
+    // A day of one record may change nothing for the person: `next` is the first instant at which something does.
+    while let Some(next) = verdict.next {
+        let (then, _) = judge_records(&records, policy, Some(&verdict), next);
+        if !verdict.says_the_same(&then) {
+            break;
+        }
+        verdict.next = then.next.filter(|later| *later > next);
+    }
+    (verdict, leading)
+}
+
+fn judge_records(
+    records: &[Record<'_>],
+    policy: &Policy,
+    previous: Option<&Verdict>,
+    now: DateTime<Utc>,
+) -> (Verdict, usize) {
     let mut verdicts: Vec<Verdict> = records.iter().map(|record| record.judge(policy, now)).collect();
-    bridge(&records, &mut verdicts, policy, now);
+    bridge(records, &mut verdicts, policy, now);
     let leading = best(&verdicts);
     // Whatever may change for one record may change the best.
     let next = verdicts.iter().filter_map(|verdict| verdict.next).min();
@@ -57,16 +78,17 @@ pub fn judge_all(
     (verdict, leading)
 }
 
-/// The index of the best verdict: active, held, pre-hire, left, rescinded; then the longest, then the latest start;
+/// The index of the best verdict: active, active without access, held, pre-hire, left, rescinded; then the longest, then the latest start;
 /// then the first.
 #[must_use]
 pub fn best(verdicts: &[Verdict]) -> usize {
     let rank = |verdict: &Verdict| match verdict.state {
-        State::Active => 0,
-        State::Held(_) => 1,
-        State::PreHire => 2,
-        State::Left => 3,
-        State::Rescinded => 4,
+        State::Active if verdict.access => 0,
+        State::Active => 1,
+        State::Held(_) => 2,
+        State::PreHire => 3,
+        State::Left => 4,
+        State::Rescinded => 5,
     };
     let key = |(index, verdict): &(usize, &Verdict)| {
         let end = verdict.leaves_on.unwrap_or(NaiveDate::MAX);
@@ -138,14 +160,14 @@ impl<'a> Record<'a> {
             };
         }
         let Some(place) = self.place(policy, now) else {
-            return self.by_word(None);
+            return self.by_word(policy, None);
         };
         let on_leave = self.employee.status == Status::OnLeave;
         let next = self.next(policy, now);
         let verdict = |state, access, rule: &str, stretch: &Stretch| Verdict {
+            on_leave: on_leave && state == State::Active,
             state,
             access,
-            on_leave: on_leave && access,
             first_day: stretch.first,
             last_day: stretch.last,
             leaves_on: stretch.access_until(policy),
@@ -155,15 +177,15 @@ impl<'a> Record<'a> {
         };
         match place {
             Place::Within(stretch) if stretch.last.is_none() && self.decided_by_word(stretch) => {
-                self.by_word(Some(stretch))
+                self.by_word(policy, Some(stretch))
             }
             Place::Within(stretch) => {
-                let rule = if stretch.last.is_some() {
-                    "the last day is ahead"
-                } else {
-                    "employed, no last day"
+                let rule = match stretch.last {
+                    _ if self.is_paused(policy) => ON_LEAVE,
+                    Some(_) => "the last day is ahead",
+                    None => "employed, no last day",
                 };
-                verdict(State::Active, true, rule, stretch)
+                verdict(State::Active, !self.is_paused(policy), rule, stretch)
             }
             Place::Ahead(stretch) if self.called_off(stretch) => verdict(
                 State::Rescinded,
@@ -179,6 +201,11 @@ impl<'a> Record<'a> {
             }
             Place::Over(stretch) => verdict(State::Left, false, "the last day has passed", stretch),
         }
+    }
+
+    /// Away, under a policy that disables people who are.
+    fn is_paused(&self, policy: &Policy) -> bool {
+        policy.on_leave == OnLeave::Disable && self.employee.status == Status::OnLeave
     }
 
     /// Whether the status says something that the dates of an open stretch leave open.
@@ -197,8 +224,9 @@ impl<'a> Record<'a> {
     }
 
     /// No date decides: the word does.
-    fn by_word(&self, stretch: Option<&Stretch>) -> Verdict {
+    fn by_word(&self, policy: &Policy, stretch: Option<&Stretch>) -> Verdict {
         let (state, access, rule) = match self.employee.status {
+            _ if self.is_paused(policy) => (State::Active, false, ON_LEAVE),
             Status::Left => (State::Left, false, "HR says left, without a last day"),
             Status::PreHire => (State::PreHire, false, "HR says pre-hire, without a first day"),
             _ => (State::Active, true, "no date says otherwise"),
@@ -331,7 +359,7 @@ fn bridge(records: &[Record<'_>], verdicts: &mut [Verdict], policy: &Policy, now
             .any(|last| *last < first && touches(Some(*last), Some(first)))
         {
             verdict.state = State::Active;
-            verdict.access = true;
+            verdict.access = !record.is_paused(policy);
             verdict.on_leave = record.employee.status == Status::OnLeave;
             verdict.rule = "between two employments, less than eight days apart".to_owned();
             verdict.next = record.next(policy, now);

@@ -16,15 +16,24 @@
 //! - A leave that was recorded late (the day had passed when we first saw it, and the person was active for us) takes
 //!   effect at once, or with `late_leave = "end_of_current_month"` at the end of the month in which we saw it: the
 //!   last verdict is the memory of that, so it must be handed in.
-//! - On leave is active.
+//! - On leave is active; with `on_leave = "disable"` there is no access while away, and nothing else changes.
+//! - `next` is the first instant at which the answer changes without any change in HR.
+//! - An [`Ending`] set by hand is what it says: no policy lengthens it.
+//!
+//! [`Facts`] are what of a person's records this needs, so that an app with another policy, or bound to one entity, can
+//! be judged without the records themselves.
 
 mod calendar;
+mod facts;
 mod judge;
 mod policy;
 mod verdict;
 
+pub use facts::{Differences, Ending, Facts, RecordFacts};
 pub use judge::{best, judge, judge_all};
-pub use policy::{BadPeriod, Days, LateLeave, Leave, Missing, MissingAction, Period, Policy, Zone};
+pub use policy::{
+    BadPeriod, Days, LateLeave, Leave, Missing, MissingAction, OnLeave, Period, Policy, WhileLeaving, Zone,
+};
 pub use verdict::{State, Verdict};
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ pub struct Policy {
     pub leave: Leave,
     /// What a leave does that was recorded after its day.
     pub late_leave: LateLeave,
+    /// Whether somebody on leave keeps the access (default yes).
+    pub on_leave: OnLeave,
+    /// What a planned leave means for new grants, such as groups.
+    pub while_leaving: WhileLeaving,
     /// Whether somebody who comes back gets access again by itself (default yes).
     pub reactivate: bool,
     /// What happens to people who are missing from complete reads.
@@ -32,6 +36,8 @@ impl Default for Policy {
             pre_hire: Days(0),
             leave: Leave::default(),
             late_leave: LateLeave::default(),
+            on_leave: OnLeave::default(),
+            while_leaving: WhileLeaving::default(),
             reactivate: true,
             missing: Missing::default(),
         }
@@ -58,6 +64,28 @@ pub enum LateLeave {
     Now,
     /// The access ends with the month in which the leave was first seen, never backwards.
     EndOfCurrentMonth,
+}
+
+/// Whether somebody on leave keeps the access.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLeave {
+    /// On leave is active.
+    #[default]
+    Active,
+    /// Disabled while on leave, and nothing more: steps for leavers do not begin.
+    Disable,
+}
+
+/// What a planned leave means for new grants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhileLeaving {
+    /// Nothing: groups are entered as before.
+    #[default]
+    Grant,
+    /// Nothing new is granted from the moment the leave is known; what is granted stays until the end.
+    NoGrants,
 }
 
 /// What happens to people who are missing from complete reads.

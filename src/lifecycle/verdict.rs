@@ -57,6 +57,38 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether another verdict says the same of the person; how long it holds and what decided may differ.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let facts = |verdict: &Self| {
+            (
+                verdict.access,
+                verdict.on_leave,
+                verdict.first_day,
+                verdict.last_day,
+                verdict.leaves_on,
+                verdict.last_working_day,
+            )
+        };
+        self.state == other.state && facts(self) == facts(other)
+    }
+
+    /// Employed, and without access only because of being away.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.state == State::Active && !self.access
+    }
+
+    /// The word for where the person stands; a planned leave is told.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        if self.leaving_planned() {
+            "leaving_planned"
+        } else {
+            self.state.word()
+        }
+    }
+
     /// Whether the leave is known and still ahead.
     #[must_use]
     pub fn leaving_planned(&self) -> bool {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::approval::Approvals;
 use super::error::Problem;
 use super::settings::{Line, Policy, Settings};
+use super::standing::Standing;
 use super::target::Target;
 use crate::base::ResourceId;
 use crate::expression::{Expression, Fields, Truth, user_context};
@@ -43,6 +44,8 @@ pub struct UserView<'a> {
     pub manager_remote: Option<&'a str>,
     /// How many report to the user; only where the rules read it ([`Rules::reads_reports`]).
     pub reports: Option<i64>,
+    /// What is known of it beside.
+    pub standing: Standing<'a>,
 }
 
 /// What an app should hold of somebody.
@@ -184,14 +187,16 @@ impl Rules {
     pub fn user(&self, view: UserView<'_>) -> Desired {
         let context = user_context(&readable(view));
         if let Some(entity) = &self.settings.entity {
-            match entity_of(view.object) {
+            // By all employments; where none is known, by the entity that the user shows.
+            let employed = view.standing.facts.and_then(|facts| facts.has_entity(entity));
+            match employed.or_else(|| entity_of(view.object).map(|found| found == entity)) {
                 None => {
                     return Desired::Unclear(
                         "the user has no legal entity, to which this app is bound".to_owned(),
                     );
                 }
-                Some(found) if found != entity => return Desired::OutOfScope,
-                Some(_) => {}
+                Some(false) => return Desired::OutOfScope,
+                Some(true) => {}
             }
         }
         if let Some(scope) = &self.scope {
@@ -400,6 +405,7 @@ mod tests {
             manager,
             manager_remote: remote,
             reports: None,
+            standing: Standing::default(),
         })
     }
 

@@ -2,8 +2,9 @@
 //!
 //! *Comes in:* an app file, users and groups as stored, an account as known. *Goes out:* what the app should hold
 //! ([`Rules::user`], [`Rules::group`]), the one next thing to do ([`decide`]), whose an existing account is
-//! ([`Matcher`]), what an answer means ([`sense`]). All that is pure. *Owns:* `app`, and the rows of
-//! `setting_revision` whose owner is an app. *Must not know:* HTTP, the directory's tables.
+//! ([`Matcher`]), what an answer means ([`sense`]). All that is pure. *Owns:* `app`, the rows of
+//! `setting_revision` whose owner is an app, and `employment`: what of a person's records decides when access begins
+//! and ends, written by runs, so that an app is judged by its own policy and entity ([`Standing`]). *Must not know:* HTTP, the directory's tables.
 //!
 //! Everything is level-triggered: [`decide`] sees only desired and known and is asked again after every answer, so
 //! there is no queue of edits that could get out of order.
@@ -17,6 +18,7 @@ mod matching;
 mod plan;
 mod policy;
 mod settings;
+mod standing;
 mod store;
 mod target;
 
@@ -29,10 +31,12 @@ pub use matching::{Candidate, Fit, Matcher, Ours, Remote, agrees, collision, wor
 pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
 pub use policy::FieldPolicy;
 pub use settings::{
-    Ambiguous, Approve, ApproveRule, Cap, Deprovision, Do, Groups, Guard, Line, MatchBy, Matching, Mode,
-    Pace, Policy, Protect, Scope, Settings, Step, duration,
+    Ambiguous, Approve, ApproveRule, Cap, Deprovision, Do, Groups, Guard, Lifecycle, Line, MatchBy, Matching,
+    Mode, Pace, Policy, Protect, Scope, Settings, Step, duration,
 };
+pub use standing::{Employments, Standing};
 pub use store::{
-    App, Revision, app, app_by_id, apps, broken_by, draft, pause, publish, revision, rollback, save_draft,
+    App, Revision, app, app_by_id, apps, broken_by, draft, employments, pause, publish, put_employments,
+    revision, rollback, save_draft,
 };
 pub use target::{merged, ours_of};

@@ -1,10 +1,11 @@
 //! Desired minus known: the one next thing to do about an account. Pure; called again after every answer.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::desired::{Desired, HeldValue, Rules, UserView};
 use super::settings::{Deprovision, Do, Step};
+use super::standing::Stand;
 use super::target::Target;
 use crate::base::ResourceId;
 use crate::guard;
@@ -197,6 +198,10 @@ pub struct Decision {
     pub ruled: Vec<(HeldValue, String)>,
     /// Fields whose new value the app is told to be unverified.
     pub unverified: Vec<String>,
+    /// Whether it is to enter no further group of the app.
+    pub no_grants: bool,
+    /// When the decision may change by itself, whatever is done now.
+    pub again_at: Option<DateTime<Utc>>,
 }
 
 impl Decision {
@@ -215,7 +220,25 @@ impl Decision {
             held: Vec::new(),
             ruled: Vec::new(),
             unverified: Vec::new(),
+            no_grants: false,
+            again_at: None,
         }
+    }
+
+    /// The same, by where the user stands for the app.
+    fn standing(mut self, stand: &Stand) -> Self {
+        self.no_grants = stand.no_grants;
+        if !matches!(self.cause, Some((Cause::OutOfScope, _))) {
+            self.again_at = stand.next;
+        }
+        match &mut self.next {
+            Next::Wait(_, _, due) => *due = stand.next.map_or(*due, |next| next.min(*due)),
+            Next::Rest(State::InSync, reason) if stand.no_grants => {
+                "the leave is planned: it enters no further group".clone_into(reason);
+            }
+            _ => {}
+        }
+        self
     }
 }
 
@@ -227,34 +250,83 @@ pub fn decide(
     now: DateTime<Utc>,
     decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
 ) -> Decision {
-    let (desired, is_active, is_user) = match subject {
+    match subject {
         Subject::Gone { was_group: false } if account.known.is_some_and(|known| rules.protects(known)) => {
-            return Decision::wanted(Next::Rest(State::Skipped, PROTECTED.to_owned()));
+            Decision::wanted(Next::Rest(State::Skipped, PROTECTED.to_owned()))
         }
-        Subject::Gone { was_group: false } => return deprovision(rules, account, Cause::Missing, now),
-        Subject::Gone { was_group: true } => return ungroup(account, Cause::Missing, now),
-        Subject::User(view) => (
-            rules.user(view),
-            view.object.get("active") != Some(&Value::Bool(false)),
-            true,
-        ),
-        Subject::Group(id, object) => (rules.group(id, object), true, false),
-    };
-    if let Subject::User(view) = subject
-        && (rules.protects(view.object) || account.known.is_some_and(|known| rules.protects(known)))
-    {
+        Subject::Gone { was_group: false } => deprovision(rules, account, Cause::Missing, now, now),
+        Subject::Gone { was_group: true } => ungroup(account, Cause::Missing, now),
+        Subject::User(view) => {
+            let stand = rules.stand(view, now);
+            let object = stand.seen(view.object);
+            let view = UserView {
+                object: &object,
+                ..view
+            };
+            decide_user(rules, account, view, &stand, now, decided).standing(&stand)
+        }
+        Subject::Group(id, object) => match rules.group(id, object) {
+            Desired::OutOfScope => ungroup(account, Cause::OutOfScope, now),
+            Desired::Unclear(why) => Decision::wanted(Next::Rest(State::Held, why)),
+            Desired::Wanted(object) => want(rules, account, object, decided),
+        },
+    }
+}
+
+fn decide_user(
+    rules: &Rules,
+    account: Account<'_>,
+    view: UserView<'_>,
+    stand: &Stand,
+    now: DateTime<Utc>,
+    decided: impl Fn(&HeldValue) -> Option<guard::Decision>,
+) -> Decision {
+    if rules.protects(view.object) || account.known.is_some_and(|known| rules.protects(known)) {
         return Decision::wanted(Next::Rest(State::Skipped, PROTECTED.to_owned()));
     }
-    match desired {
+    match rules.user(view) {
         // Who was there before us and never was ours to keep is not ours to take away.
-        Desired::OutOfScope if is_user && account.adopted && account.untouched => {
+        Desired::OutOfScope if account.adopted && account.untouched => {
             Decision::wanted(Next::Rest(State::OutOfScope, Cause::OutOfScope.said().to_owned()))
         }
-        Desired::OutOfScope if is_user => deprovision(rules, account, Cause::OutOfScope, now),
-        Desired::OutOfScope => ungroup(account, Cause::OutOfScope, now),
-        _ if !is_active => deprovision(rules, account, Cause::Leaver, now),
+        Desired::OutOfScope => deprovision(rules, account, Cause::OutOfScope, now, now),
+        _ if stand.paused => pause(account),
+        _ if !stand.active => deprovision(rules, account, Cause::Leaver, stand.left_at, now),
+        _ if rules.keeps_returned_disabled() && has_left(account) => stay_disabled(account, now),
         Desired::Unclear(why) => Decision::wanted(Next::Rest(State::Held, why)),
         Desired::Wanted(object) => want(rules, account, object, decided),
+    }
+}
+
+fn is_disabled(account: Account<'_>) -> bool {
+    account.known.and_then(|known| known.get("active")) == Some(&json!(false))
+}
+
+/// On leave, under a policy that disables people on leave: disabled, and no step for leavers begins.
+fn pause(account: Account<'_>) -> Decision {
+    Decision::wanted(match account.remote_id {
+        None => Next::Rest(
+            State::Skipped,
+            "the person is on leave and has no account in the app".to_owned(),
+        ),
+        Some(_) if is_disabled(account) => Next::Rest(State::Disabled, "the person is on leave".to_owned()),
+        Some(_) => Next::Disable,
+    })
+}
+
+fn has_left(account: Account<'_>) -> bool {
+    account.remote_id.is_some() && account.cause == Some(Cause::Leaver) && is_disabled(account)
+}
+
+/// Back again in HR, under a policy that does not reactivate. Steps for leavers begin anew with the next leave.
+fn stay_disabled(account: Account<'_>, now: DateTime<Utc>) -> Decision {
+    Decision {
+        cause: Some((Cause::Leaver, now)),
+        steps_done: account.steps_done,
+        ..Decision::wanted(Next::Rest(
+            State::Disabled,
+            "would reactivate: the person is back, and the app's lifecycle.reactivate is off".to_owned(),
+        ))
     }
 }
 
@@ -306,10 +378,17 @@ fn want(
     }
 }
 
-fn deprovision(rules: &Rules, account: Account<'_>, cause: Cause, now: DateTime<Utc>) -> Decision {
+/// `began` is when the cause began, if it is new.
+fn deprovision(
+    rules: &Rules,
+    account: Account<'_>,
+    cause: Cause,
+    began: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Decision {
     let since = match (account.cause, account.cause_since) {
         (Some(before), Some(since)) if before == cause => since,
-        _ => now,
+        _ => began,
     };
     let mut done = if account.cause == Some(cause) {
         account.steps_done
@@ -339,7 +418,7 @@ fn deprovision(rules: &Rules, account: Account<'_>, cause: Cause, now: DateTime<
         };
         return decided(Next::Rest(state, reason.to_owned()), done, grouped);
     }
-    let is_disabled = account.known.and_then(|known| known.get("active")) == Some(&json!(false));
+    let is_disabled = is_disabled(account);
     let resting = if is_disabled {
         State::Disabled
     } else {
@@ -391,8 +470,10 @@ fn ungroup(account: Account<'_>, cause: Cause, now: DateTime<Utc>) -> Decision {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
-    use crate::provision::Settings;
+    use crate::provision::{Settings, Standing};
 
     fn rules(more: &str) -> Rules {
         let text = format!("name = \"a\"\nbase_url = \"https://a.example/scim\"\n{more}");
@@ -425,6 +506,7 @@ mod tests {
             manager: None,
             manager_remote: None,
             reports: None,
+            standing: Standing::default(),
         };
         decide(rules, account, Subject::User(view), at(hour), |_| None)
     }

@@ -1,5 +1,7 @@
 //! The tables of apps and their settings.
 
+mod employment;
+
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -12,6 +14,8 @@ use crate::base::{AppId, Sealer, Secret, TenantId, digest};
 use crate::db::{Conn, Statement as _};
 use crate::scim::ResourceType;
 use crate::statement;
+
+pub use employment::{employments, put_employments};
 
 /// An app as stored.
 #[derive(Debug, Clone)]

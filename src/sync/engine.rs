@@ -145,6 +145,18 @@ pub(super) struct Job<'a> {
     beaten: Instant,
 }
 
+impl<'a> Job<'a> {
+    /// Something that only looks, by a run that is none.
+    pub fn looking(engine: &'a Engine, run: Run) -> Self {
+        Self {
+            engine,
+            run,
+            owner: Uuid::nil(),
+            beaten: Instant::now(),
+        }
+    }
+}
+
 impl Job<'_> {
     pub async fn conn(&self) -> Result<PooledConn, Error> {
         self.engine.conn().await

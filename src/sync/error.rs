@@ -21,6 +21,12 @@ pub enum Error {
     /// The directory refused a whole batch.
     #[error("the directory refused a batch")]
     Directory(#[from] crate::directory::Error),
+    /// What apps know of employments could not be read or kept.
+    #[error("what is known of employments")]
+    Employments(#[from] crate::provision::Error),
+    /// An event could not be raised.
+    #[error("an event could not be raised")]
+    Notice(#[from] crate::notice::Error),
     /// People could not be resolved or kept.
     #[error("people could not be resolved")]
     Identity(#[from] crate::identity::Error),
@@ -104,6 +110,8 @@ impl Error {
             Self::Database(_) | Self::Store(_) => "store",
             Self::Guard(_) => "plan",
             Self::Directory(_) => "directory",
+            Self::Employments(_) => "employments",
+            Self::Notice(_) => "notice",
             Self::Identity(_) => "identity",
             Self::Notice(_) => "notice",
             Self::Connector(_) => "connector",

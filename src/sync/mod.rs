@@ -4,6 +4,8 @@
 //! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
 //! `vendor_token`, `sign_in_turn`, `consent`, `consent_request`, `oauth_client`, `setup_link`, `upload`, `webhook`,
 //! `webhook_delivery`, `look`, `connection_check`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
+//! `webhook_delivery`, `look`, `run`, `run_outcome`, the staging tables, `org_group`,
+//! `planned_removal`. *Must not know:* HTTP, apps.
 //!
 //! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
@@ -20,6 +22,7 @@
 mod apply;
 mod connection;
 mod due;
+mod ending;
 mod engine;
 mod error;
 mod fresh;
@@ -29,6 +32,7 @@ mod lineage;
 mod onboarding;
 mod plan;
 mod read;
+mod removal;
 mod review;
 mod run;
 mod schedule;
@@ -40,13 +44,14 @@ pub use connection::{
     Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, Freshness, ReadFile,
     Revision, Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
 };
+pub use ending::{EndOrder, Ended};
 pub use engine::Engine;
 pub use error::Error;
 pub use hold::ManyHolds;
 pub use inbound::inbound_connection;
 pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use onboarding::{FieldChoice, Onboarding, Step};
-pub use plan::Planned;
+pub use plan::{DayCursor, Foreseen, ForeseenDay, Planned};
 pub use run::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,

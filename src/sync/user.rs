@@ -1,13 +1,14 @@
 //! What an admin does to one user: suspend it, and lift what holds it.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::Error;
 use super::engine::Engine;
+use super::{Error, removal};
 use crate::audit;
 use crate::base::{PersonId, ResourceId, TenantId, TokenId};
 use crate::db::{Conn, Transactional as _};
-use crate::directory::{Cause, Put};
+use crate::directory::Cause;
 use crate::identity::store as people;
 
 /// What a release lifted.
@@ -48,17 +49,7 @@ impl Engine {
             let stored = stored
                 .filter(|stored| stored.kind == "User")
                 .ok_or_else(|| unknown(id))?;
-            let put = Put {
-                id: Some(id),
-                kind: stored.kind,
-                object: stored.object,
-                external_id: None,
-                person: None,
-                expected: None,
-                disabled_by: vec!["admin".to_owned()],
-            };
-            self.directory
-                .put(conn, tenant, put, &Cause::admin(token, now))
+            self.hold_disabled(conn, tenant, stored, &Cause::admin(token, now))
                 .await?;
             let detail = json!({ "reason": reason });
             let subject = format!("user:{id}");
@@ -89,6 +80,7 @@ impl Engine {
         let released = conn
             .transaction(async |conn| {
                 let cause = Cause::admin(token, now);
+                let kept = removal::call_off(conn, tenant, id).await?;
                 let released = match self.deleted_person(conn, tenant, id).await? {
                     Some(person) => {
                         self.directory.lift_tombstones(conn, tenant, &[person]).await?;
@@ -96,12 +88,16 @@ impl Engine {
                         Released::Deletion
                     }
                     None => match self.directory.lift(conn, (tenant, id), party, &cause).await {
-                        Ok(true) => Released::Holds,
-                        Ok(false) => Released::Nothing,
+                        Ok(is_lifted) if is_lifted || kept => Released::Holds,
+                        Ok(_) => Released::Nothing,
                         Err(crate::directory::Error::NotFound) => return Err(unknown(id)),
                         Err(error) => return Err(error.into()),
                     },
                 };
+                let lifts_admins = matches!(party, None | Some("admin"));
+                if lifts_admins && released == Released::Holds {
+                    self.forget_ending(conn, tenant, id, now).await?;
+                }
                 if released != Released::Nothing {
                     let detail = json!({ "party": party });
                     let subject = format!("user:{id}");
@@ -112,6 +108,21 @@ impl Engine {
             .await?;
         self.signals.changed();
         Ok(released)
+    }
+
+    /// With the admins' hold goes what they ended by hand.
+    async fn forget_ending(
+        &self,
+        conn: &mut Conn,
+        tenant: TenantId,
+        id: ResourceId,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let stored = self.directory.load(conn, tenant, &[id]).await?.remove(&id);
+        if let Some(person) = stored.and_then(|stored| stored.person) {
+            people::set_ending(conn, tenant, person, None, now).await?;
+        }
+        Ok(())
     }
 
     /// The person whose deleted user `id` was, or who `id` is.

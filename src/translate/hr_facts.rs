@@ -27,7 +27,7 @@ pub(super) fn set(object: &mut Object, employee: &Employee, verdict: &Verdict) {
             "lastWorkingDay",
             verdict.last_working_day.map(|day| day.to_string()),
         ),
-        ("state", Some(state(verdict).to_owned())),
+        ("state", Some(verdict.word().to_owned())),
     ];
     for (name, text) in texts {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
@@ -38,15 +38,6 @@ pub(super) fn set(object: &mut Object, employee: &Employee, verdict: &Verdict) {
         facts.insert("onLeave".to_owned(), Value::Bool(true));
     }
     object.insert(HR.to_owned(), Value::Object(facts));
-}
-
-/// The state's word; a planned leave is told (PROB-27).
-fn state(verdict: &Verdict) -> &'static str {
-    if verdict.leaving_planned() {
-        "leaving_planned"
-    } else {
-        verdict.state.word()
-    }
 }
 
 fn unit_facts(unit: &OrgUnit) -> Option<Value> {

@@ -54,5 +54,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::tokens::routes)
     .configure(api::users::routes)
     .configure(api::user::routes)
+    .configure(api::endings::routes)
+    .configure(api::calendar::routes)
     .configure(api::webhooks::routes);
 }

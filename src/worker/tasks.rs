@@ -33,6 +33,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         sweep_staging(context),
         find_stale(context),
         keep_consents(context),
+        carry_out_removals(context),
         sweep_uses(context),
         sweep_walks(context),
         dispatch_changes(context),
@@ -149,6 +150,14 @@ fn keep_consents(context: &Context) -> Task {
             engine.keep_consents().await?;
             Ok(false)
         }
+    })
+}
+
+fn carry_out_removals(context: &Context) -> Task {
+    let engine = context.sync.clone();
+    Task::every("sync.removal.carry_out", Duration::from_secs(10), move || {
+        let engine = engine.clone();
+        async move { Ok(engine.carry_out_removals().await?) }
     })
 }
 

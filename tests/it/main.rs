@@ -30,6 +30,7 @@ mod identity;
 mod inbound;
 mod judges;
 mod kit;
+mod lifecycle;
 mod lineage;
 mod migrations;
 mod past;

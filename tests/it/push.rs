@@ -270,7 +270,7 @@ pub(crate) async fn publish(bridge: &Bridge, file: &Value) {
     assert_eq!(status, 200, "{body}");
 }
 
-async fn try_publish(bridge: &Bridge, file: &Value) -> (u16, Value) {
+pub(crate) async fn try_publish(bridge: &Bridge, file: &Value) -> (u16, Value) {
     let path = format!("/api/v1/apps/{}", file["name"].as_str().unwrap());
     let applied = answer(with_json(bridge.request(Method::PUT, &path), file)).await;
     assert_eq!(applied.0, 200, "{}", applied.1);

@@ -14,7 +14,7 @@ use crate::db::Db;
 use crate::delivery::{Error, LEASE_TIME};
 use crate::directory::Directory;
 use crate::net::Net;
-use crate::provision::{App, Desired, Dialect, UserView};
+use crate::provision::{App, Desired, Dialect, Standing, UserView};
 use crate::scim::{ENTERPRISE, Object};
 
 /// How many users of ours are looked at together.
@@ -102,6 +102,7 @@ async fn ours(
                 manager: None,
                 manager_remote: None,
                 reports: None,
+                standing: Standing::default(),
             };
             let Desired::Wanted(wanted) = app.rules().user(view) else {
                 continue;

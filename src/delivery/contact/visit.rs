@@ -13,7 +13,8 @@ use crate::db::{Db, Transactional as _};
 use crate::delivery::{Error, LEASE_TIME};
 use crate::net::Method;
 use crate::provision::{
-    Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, UserView, sense,
+    Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, Standing, UserView,
+    sense,
 };
 use crate::scim::Object;
 
@@ -108,6 +109,7 @@ fn as_sent(rules: &Rules, kind: &str, id: ResourceId, body: Object) -> Object {
             manager: None,
             manager_remote: None,
             reports: rules.reads_reports().then_some(0),
+            standing: Standing::default(),
         })
     };
     match desired {

@@ -21,6 +21,7 @@ statement!(
          JOIN account a ON a.tenant_id = $1 AND a.app_id = $2 AND a.resource_id = ms.member_id
          LEFT JOIN account_member k ON k.tenant_id = $1 AND k.app_id = $2 AND k.group_id = g.id AND k.member_id = ms.member_id
          WHERE ms.tenant_id = $1 AND ms.group_id = g.id AND a.remote_id IS NOT NULL AND a.grouped AND a.state <> 'unmatched'
+           AND (NOT a.no_grants OR k.member_id IS NOT NULL)
            AND (k.member_id IS NULL OR NOT k.sure OR k.remote_id <> a.remote_id)
          ORDER BY ms.member_id LIMIT $4) m"
 );

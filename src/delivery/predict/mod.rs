@@ -9,6 +9,7 @@
 //! would meet, is not known.
 
 mod app;
+mod calendar;
 mod store;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use app::AppInForce;
+pub use calendar::{CallToCome, DueAccount, DueCursor, Timeline, accounts_to_come, calls_to_come};
 pub(in crate::delivery) use store::accounts_of;
 
 use super::Error;
@@ -28,7 +30,7 @@ use crate::base::{PersonId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::guard::Action;
-use crate::provision::{Cause, Desired, State, UserView};
+use crate::provision::{Cause, Desired, Standing, State, UserView};
 use crate::scim::Object;
 use crate::scim::diff::{Delta, diff};
 
@@ -218,6 +220,7 @@ impl Plan<'_> {
             manager: None,
             manager_remote: None,
             reports: self.rules.reads_reports().then_some(0),
+            standing: Standing::default(),
         };
         user.object.get("active") != Some(&Value::Bool(false))
             && matches!(self.rules.user(view), Desired::Wanted(_))
@@ -253,6 +256,7 @@ impl Plan<'_> {
                 row.cause = settled.cause;
                 row.steps_done = settled.steps_done;
                 row.grouped = settled.grouped;
+                row.no_grants = settled.no_grants;
             }
             let (Some(job), Some(intent)) = (out.jobs.pop(), out.intents.pop()) else {
                 break;
@@ -332,6 +336,7 @@ impl Row {
             steps_done: 0,
             adopted: false,
             grouped: true,
+            no_grants: false,
             doubtful: false,
             is_read: true,
             attempts: 0,

@@ -2,24 +2,27 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    Array, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::base::{AppId, ResourceId, TenantId};
+use crate::base::{AppId, PersonId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
+use crate::delivery::predict::calendar::{DueAccount, DueCursor};
 use crate::delivery::store::{AccountRow, Row, read_row, uuids};
 use crate::statement;
 
 statement!(
     AccountsAsKnown: (SqlUuid, SqlUuid, Array<SqlUuid>) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
-            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
+            x.adopted, x.grouped, x.no_grants, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = ANY($3) AND x.state <> 'unmatched'"
 );
@@ -56,4 +59,36 @@ pub(super) async fn capabilities(
         .await
         .optional()?;
     Ok(row.and_then(|(capabilities,)| capabilities))
+}
+
+statement!(
+    DueAccounts: (SqlUuid, SqlUuid, Timestamptz, SqlUuid, Timestamptz, BigInt) ->
+        (SqlUuid, Timestamptz, Nullable<SqlUuid>, Nullable<Timestamptz>) =
+    "SELECT x.resource_id, x.due_at, p.id, p.next_look_at
+     FROM account x LEFT JOIN person p ON p.tenant_id = $1 AND p.user_id = x.resource_id
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND x.kind = 'User' AND x.state <> 'unmatched'
+       AND x.due_at <= $5 AND (x.due_at, x.resource_id) > ($3, $4)
+     ORDER BY x.due_at, x.resource_id LIMIT $6"
+);
+
+/// Up to `limit` accounts of users that will be looked at until `to`, after a place, the earliest first; with their
+/// people, and when these will be looked at.
+pub(in crate::delivery) async fn due_accounts(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    after: Option<DueCursor>,
+    to: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<DueAccount>, Error> {
+    let (at, id) = after.map_or((DateTime::<Utc>::UNIX_EPOCH, Uuid::nil()), |(at, id)| {
+        (at, id.uuid())
+    });
+    type Due = (Uuid, DateTime<Utc>, Option<Uuid>, Option<DateTime<Utc>>);
+    let rows: Vec<Due> = DueAccounts::with((tenant.uuid(), app.uuid(), at, id, to, limit))
+        .get_results(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, at, person, next)| (id.into(), at, person.map(PersonId::from), next))
+        .collect())
 }

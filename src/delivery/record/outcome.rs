@@ -375,7 +375,11 @@ impl Batch {
                     known: Some(object.clone()),
                     adopted: Some(false),
                 };
-                self.outcomes.push(in_sync(learnt, is_user));
+                self.outcomes.push(Outcome {
+                    look: !is_user || job.again_at.is_some(),
+                    due_at: job.again_at,
+                    ..in_sync(learnt, is_user)
+                });
             }
             Task::Change { after, .. } => {
                 let learnt = Learnt {

@@ -20,6 +20,7 @@ pub(in crate::delivery) struct Settled {
     pub cause: Option<(Cause, DateTime<Utc>)>,
     pub steps_done: i16,
     pub grouped: bool,
+    pub no_grants: bool,
 }
 
 /// A call that will be made.

@@ -17,16 +17,17 @@ use crate::statement;
 statement!(
     WriteSettled: (SqlUuid, SqlUuid, Timestamptz, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Bool>, Array<SmallInt>,
                    Array<Nullable<Timestamptz>>, Array<Nullable<SqlUuid>>, Array<Nullable<Text>>,
-                   Array<Nullable<Timestamptz>>, Array<SmallInt>, Array<Bool>) -> () =
+                   Array<Nullable<Timestamptz>>, Array<SmallInt>, Array<Bool>, Array<Bool>) -> () =
     "UPDATE account x SET
          state = s.state, reason = s.reason,
          since = CASE WHEN x.state = s.state THEN x.since ELSE $3 END,
          look = s.look, priority = s.priority, due_at = s.due_at,
          depends = CASE WHEN s.manager IS NULL THEN '{}'::uuid[] ELSE ARRAY[s.manager] END,
-         cause = s.cause, cause_since = s.cause_since, steps_done = s.steps_done, grouped = s.grouped
+         cause = s.cause, cause_since = s.cause_since, steps_done = s.steps_done, grouped = s.grouped,
+         no_grants = s.no_grants
      FROM UNNEST($4::uuid[], $5::text[], $6::text[], $7::bool[], $8::smallint[], $9::timestamptz[], $10::uuid[],
-                 $11::text[], $12::timestamptz[], $13::smallint[], $14::bool[])
-          AS s(id, state, reason, look, priority, due_at, manager, cause, cause_since, steps_done, grouped)
+                 $11::text[], $12::timestamptz[], $13::smallint[], $14::bool[], $15::bool[])
+          AS s(id, state, reason, look, priority, due_at, manager, cause, cause_since, steps_done, grouped, no_grants)
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = s.id"
 );
 
@@ -61,6 +62,7 @@ pub(in crate::delivery) async fn settle(
             .collect::<Vec<_>>(),
         rows.iter().map(|row| row.steps_done).collect::<Vec<_>>(),
         rows.iter().map(|row| row.grouped).collect::<Vec<_>>(),
+        rows.iter().map(|row| row.no_grants).collect::<Vec<_>>(),
     ))
     .execute(conn)
     .await?;

@@ -22,8 +22,8 @@ pub struct Person {
     pub user: Option<ResourceId>,
     /// The last verdict.
     pub lifecycle: Option<Value>,
-    /// Who suspended it and why, while it is suspended.
-    pub suspended: Option<Value>,
+    /// Ended by hand: when, by whom and why.
+    pub ending: Option<Value>,
     /// When the verdict may change by itself.
     pub next_look_at: Option<DateTime<Utc>>,
 }
@@ -55,6 +55,11 @@ statement!(
 statement!(
     ForgetUser: (Uuid, Uuid, Timestamptz) -> () =
     "UPDATE person SET user_id = NULL, next_look_at = $3 WHERE tenant_id = $1 AND id = $2"
+);
+statement!(
+    SetEnding: (Uuid, Uuid, Nullable<Jsonb>, Timestamptz) -> () =
+    "UPDATE person SET suspended = $3, next_look_at = $4 \
+     WHERE tenant_id = $1 AND id = $2 AND (suspended IS NOT NULL OR $3 IS NOT NULL)"
 );
 statement!(
     SetStanding: (Uuid, Array<Uuid>, Array<Jsonb>, Array<Nullable<Timestamptz>>) -> () =
@@ -103,7 +108,7 @@ pub async fn people(
         Option<DateTime<Utc>>,
     );
     let rows: Vec<Row> = People::with((tenant.uuid(), ids)).load(conn).await?;
-    let person = |(id, user, lifecycle, suspended, next_look_at): Row| {
+    let person = |(id, user, lifecycle, ending, next_look_at): Row| {
         let id = PersonId::from(id);
         (
             id,
@@ -111,7 +116,7 @@ pub async fn people(
                 id,
                 user: user.map(ResourceId::from),
                 lifecycle,
-                suspended,
+                ending,
                 next_look_at,
             },
         )
@@ -152,6 +157,24 @@ pub async fn forget_user(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Keeps how a person's access was ended by hand, or that it no longer is, and lets the person be looked at at once.
+/// Returns whether there is anything new.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_ending(
+    conn: &mut Conn,
+    tenant: TenantId,
+    person: PersonId,
+    ending: Option<&Value>,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let done = SetEnding::with((tenant.uuid(), person.uuid(), ending, now))
+        .execute(conn)
+        .await?;
+    Ok(done > 0)
 }
 
 /// Keeps verdicts; one that is the same as before is not written.

@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::store::{self, AppRow, HoldRow};
-use crate::base::TenantId;
+use crate::base::{PersonId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::insight::{Error, explain};
-use crate::provision::{Desired, Rules, Settings, UserView, manager_of};
+use crate::provision::{Desired, Rules, Settings, Standing, UserView, employments, manager_of};
 use crate::scim::{Object, ResourceType, diff};
 use crate::sync::word_of;
 
@@ -100,7 +100,7 @@ pub struct AppLine {
     pub holds: Vec<Held>,
 }
 
-/// What the apps hold of a user: five statements, however many apps there are.
+/// What the apps hold of a user: six statements, however many apps there are.
 pub(super) async fn lines(
     conn: &mut Conn,
     directory: &Directory,
@@ -117,6 +117,8 @@ pub(super) async fn lines(
         remotes = store::remote_ids(conn, tenant, id).await?;
     }
     let mut holds = store::holds(conn, tenant, user.id).await?;
+    let people: Vec<PersonId> = user.person.into_iter().collect();
+    let employments = employments(conn, tenant, &people).await?;
     let found = rows
         .into_iter()
         .map(|row| {
@@ -130,6 +132,7 @@ pub(super) async fn lines(
                 manager: manager.as_ref().map(|manager| &manager.object),
                 manager_remote: remote,
                 reports: None,
+                standing: Standing::of(&employments, user.person, &user.disabled_by),
             };
             let own = holds.extract_if(.., |hold| hold.app == Some(row.app)).collect();
             line(row, view, &kind, own, shows_sensitive)

@@ -175,9 +175,6 @@ impl Settings {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut said = Vec::new();
-        if let Some(lifecycle) = &self.lifecycle {
-            lifecycle.warnings(&mut said);
-        }
         if let Some(reconcile) = &self.reconcile {
             reconcile.warnings(&mut said);
         }
@@ -258,7 +255,7 @@ do = "disable"
         );
         assert_eq!(settings.deprovision.missing, Deprovision::default().missing);
         assert!(settings.groups.push);
-        assert_eq!(settings.warnings().len(), 3);
+        assert_eq!(settings.warnings().len(), 2);
         let again = Settings::from_json(&serde_json::to_value(&settings).unwrap()).unwrap();
         assert_eq!(again, settings);
     }
@@ -293,6 +290,8 @@ do = "disable"
             ),
             ("\"emails.work\"]", "\"emails.work+\"]", "match.by"),
             ("member_batch = 100", "member_batch = 0", "groups.member_batch"),
+            ("leave = \"end_of_month\"", "leave = \"soon\"", ""),
+            ("leave = \"end_of_month\"", "pre_hire = \"14\"", ""),
         ] {
             let Err(Error::Settings(problems)) = Settings::from_toml(&FILE.replace(from, to)) else {
                 panic!("{to} was accepted");

@@ -26,6 +26,7 @@ pub use duration::duration;
 pub use file::Settings;
 pub use groups::Groups;
 pub use guard::{Cap, Guard};
+pub use lifecycle::Lifecycle;
 pub use mapping::{Line, Policy};
 pub use matching::{Ambiguous, MatchBy, Matching};
 pub use mode::Mode;

@@ -10,6 +10,8 @@ use crate::directory::{Cause, Error as DirectoryError, Expected, Put, Stored};
 use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
 use crate::hr::{Employee, ManagerRef};
 use crate::identity::{Review, store as people};
+use crate::lifecycle::Facts;
+use crate::provision;
 use crate::scim::{self, ENTERPRISE, Object};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
@@ -437,6 +439,12 @@ impl Batch<'_> {
         if !standings.is_empty() {
             people::set_standing(conn, self.job.run.tenant, &standings).await?;
         }
+        let facts: Vec<(PersonId, &Facts)> = work
+            .iter()
+            .filter(|one| one.refused.is_none())
+            .filter_map(|one| Some((one.item.item.person?, one.effect.facts.as_ref()?)))
+            .collect();
+        provision::put_employments(conn, self.job.run.tenant, &facts).await?;
         Ok(())
     }
 

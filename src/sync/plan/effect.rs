@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::remark::Message;
 use crate::base::{PersonId, ResourceId};
+use crate::lifecycle::Facts;
 use crate::scim::Object;
 
 /// All that applying one person's item needs.
@@ -45,6 +46,9 @@ pub(in crate::sync) struct Effect {
     /// When the verdict may change by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_look_at: Option<DateTime<Utc>>,
+    /// What of the records decides when access begins and ends, when that changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
     /// Decisions to ask for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<HoldAt>,

@@ -17,6 +17,7 @@ mod compare;
 mod digest;
 mod effect;
 mod health;
+mod foresee;
 mod person;
 mod remark;
 mod ruled;
@@ -28,5 +29,6 @@ mod surroundings;
 mod view;
 
 pub(in crate::sync) use effect::{Effect, GroupAt, HoldAt};
+pub use foresee::{DayCursor, Foreseen, ForeseenDay};
 pub(in crate::sync) use steps::plan;
 pub use view::Planned;

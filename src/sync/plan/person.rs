@@ -1,9 +1,12 @@
 //! What a run would do for one person.
 
+mod standing;
+
 use std::collections::HashSet;
 
 use serde_json::Value;
 
+use self::standing::Standing;
 use super::assign::Assigned;
 use super::compare::Compared;
 use super::effect::{Effect, GroupAt, Groups, HoldAt, RecordEffect};
@@ -12,12 +15,11 @@ use super::ruled::by_rule;
 use super::surroundings::{ManagerUser, RecordNow, Surroundings};
 use crate::base::{PersonId, ResourceId};
 use crate::directory::Stored as StoredUser;
-use crate::expression::{Truth, employee_context};
 use crate::guard::Action;
 use crate::hr::Employee;
 use crate::identity::Resolved;
 use crate::identity::store::Person;
-use crate::lifecycle::{MissingAction, State, Verdict, judge_all};
+use crate::lifecycle::{Facts, MissingAction, State, Verdict, WhileLeaving};
 use crate::scim::{self, Object, ResourceType};
 use crate::sync::connection::Compiled;
 use crate::sync::run::Outcome;
@@ -127,16 +129,6 @@ struct Deciding<'a> {
     leading: Option<&'a str>,
 }
 
-/// Where a person stands, before anything is written.
-enum Standing<'a> {
-    /// By the records that are in.
-    Judged(Verdict, Resolved, &'a RecordNow),
-    /// Nobody can say.
-    Held,
-    /// Without a record that is in: filtered or missing for long enough.
-    Out(&'static str),
-}
-
 impl<'a> Deciding<'a> {
     fn decide(&mut self) -> Option<Draft> {
         let mut effect = Effect {
@@ -149,11 +141,30 @@ impl<'a> Deciding<'a> {
                 self.outcome = "held";
                 (Action::Skip, "held: see the messages of its records".to_owned())
             }
-            Standing::Out(reason) => self.leave(reason, &mut effect),
-            Standing::Judged(verdict, resolved, leading) => {
+            Standing::Out(reason) => {
+                let facts = Facts {
+                    policy: self.view.live.file.lifecycle.clone(),
+                    ..Facts::default()
+                };
+                self.keep_facts(facts, &mut effect);
+                self.leave(reason, &mut effect)
+            }
+            Standing::Judged(judged, leading) => {
+                let (verdict, resolved, facts) = *judged;
                 self.leading = Some(leading.source_id.as_str());
                 effect.lifecycle = serde_json::to_value(&verdict).ok();
                 effect.next_look_at = verdict.next;
+                if !matches!(verdict.state, State::Held(_)) {
+                    let back = self.user.is_some_and(is_disabled_by_hr);
+                    let stays_disabled = verdict.access && back && !facts.policy.reactivate;
+                    self.keep_facts(
+                        Facts {
+                            stays_disabled,
+                            ..facts
+                        },
+                        &mut effect,
+                    );
+                }
                 if matches!(verdict.state, State::Held(_)) {
                     self.held_by_word(&verdict, leading);
                     (Action::Skip, verdict.rule)
@@ -165,77 +176,6 @@ impl<'a> Deciding<'a> {
             }
         };
         self.finish(action, reason, effect)
-    }
-
-    /// Sorts the records by the filter and judges those that are in.
-    fn standing(&mut self) -> Standing<'a> {
-        let mut inside: Vec<&'a RecordNow> = Vec::new();
-        let mut unclear = false;
-        for record in self.records {
-            match self.truth(&record.employee) {
-                Truth::True => inside.push(record),
-                Truth::False => {
-                    self.filtered.insert(record.source_id.as_str());
-                }
-                Truth::Undefined => unclear = true,
-            }
-        }
-        if inside.is_empty() && unclear {
-            self.messages.push(Message::error(
-                "held",
-                Some("filter"),
-                "a field that the filter needs is empty: fill it in, or change filter.include; nothing was changed for this person",
-            ));
-            return Standing::Held;
-        }
-        if inside.is_empty() {
-            return Standing::Out(if self.records.is_empty() {
-                "missing from complete reads for long enough"
-            } else {
-                "outside the filter"
-            });
-        }
-        let unreadable = inside
-            .iter()
-            .flat_map(|record| &record.problems)
-            .any(|problem| DECIDING.contains(&problem.field.as_str()));
-        if unreadable {
-            self.messages.push(Message::error(
-                "held",
-                None,
-                "a date or status that decides cannot be read: nothing was changed for this person",
-            ));
-            return Standing::Held;
-        }
-        let employees: Vec<Employee> = inside.iter().map(|record| record.employee.clone()).collect();
-        let previous: Option<Verdict> = self
-            .stored
-            .and_then(|stored| stored.lifecycle.clone())
-            .and_then(|verdict| serde_json::from_value(verdict).ok());
-        let (verdict, leading) = judge_all(
-            &employees,
-            &self.view.live.file.lifecycle,
-            previous.as_ref(),
-            self.view.now,
-        );
-        let Some(record) = inside.get(leading).or_else(|| inside.first()).copied() else {
-            return Standing::Held;
-        };
-        let resolved = Resolved {
-            person: self.person,
-            employees,
-            leading,
-        };
-        Standing::Judged(verdict, resolved, record)
-    }
-
-    fn truth(&self, employee: &Employee) -> Truth {
-        match &self.view.live.filter {
-            None => Truth::True,
-            Some(filter) => filter
-                .truth(&employee_context(employee))
-                .unwrap_or(Truth::Undefined),
-        }
     }
 
     fn held_by_word(&mut self, verdict: &Verdict, leading: &RecordNow) {
@@ -309,7 +249,7 @@ impl<'a> Deciding<'a> {
         }
         let mut object = translated.object;
         effect.manager_waits = self.set_manager(&mut object, &leading.employee);
-        self.set_groups(resolved, effect);
+        self.set_groups(resolved, verdict, effect);
         let Some(user) = self.user else {
             object.remove("active");
             return self.make(object, effect);
@@ -395,6 +335,7 @@ impl<'a> Deciding<'a> {
         self.outcome = "skipped";
         let consequence = if self.user.is_some() {
             effect.lifecycle = None;
+            effect.facts = None;
             effect.next_look_at = self.stored.and_then(|stored| stored.next_look_at);
             "the account stays as it is"
         } else {
@@ -466,7 +407,7 @@ impl<'a> Deciding<'a> {
             .map_or(&[], Vec::as_slice)
     }
 
-    fn set_groups(&self, resolved: &Resolved, effect: &mut Effect) {
+    fn set_groups(&mut self, resolved: &Resolved, verdict: &Verdict, effect: &mut Effect) {
         let wanted = translate::groups(&self.view.live.mapping, resolved);
         let now = self.groups_now();
         effect.groups.add = wanted
@@ -482,6 +423,15 @@ impl<'a> Deciding<'a> {
             .filter(|(_, key)| !wanted.iter().any(|group| group.key == *key))
             .map(|(group, _)| *group)
             .collect();
+        let no_grants = self.view.live.file.lifecycle.while_leaving == WhileLeaving::NoGrants;
+        if no_grants && verdict.leaving_planned() && !effect.groups.add.is_empty() {
+            effect.groups.add.clear();
+            self.messages.push(Message::warning(
+                "leaving",
+                Some("groups"),
+                "the leave is planned, and lifecycle.while_leaving is no_grants: groups that HR names anew are not entered",
+            ));
+        }
     }
 
     /// Decisions to ask for, but for values that were rejected already.
@@ -537,9 +487,10 @@ impl<'a> Deciding<'a> {
         }
         let said = self.write_records(&mut effect);
         self.settle_next_look(&mut effect);
-        let standing_changes = effect.lifecycle.is_some()
-            && (effect.lifecycle != self.stored.and_then(|stored| stored.lifecycle.clone())
-                || effect.next_look_at != self.stored.and_then(|stored| stored.next_look_at));
+        let standing_changes = effect.facts.is_some()
+            || effect.lifecycle.is_some()
+                && (effect.lifecycle != self.stored.and_then(|stored| stored.lifecycle.clone())
+                    || effect.next_look_at != self.stored.and_then(|stored| stored.next_look_at));
         let nothing = action == Action::Skip
             && effect.records.is_empty()
             && effect.gone.is_empty()

@@ -114,6 +114,14 @@ statement!(
      WHERE person.tenant_id = $1 AND record.connection_id = $2 AND person.next_look_at <= $3"
 );
 statement!(
+    PeopleToCome: (SqlUuid, SqlUuid, Timestamptz, SqlUuid, Timestamptz, BigInt) -> (SqlUuid, Timestamptz) =
+    "SELECT p.id, p.next_look_at FROM person p
+     WHERE p.tenant_id = $1 AND p.next_look_at <= $5 AND (p.next_look_at, p.id) > ($3, $4)
+       AND EXISTS (SELECT FROM source_record r
+                   WHERE r.tenant_id = $1 AND r.person_id = p.id AND r.connection_id = $2)
+     ORDER BY p.next_look_at, p.id LIMIT $6"
+);
+statement!(
     WaitingPeople: (SqlUuid, SqlUuid) -> (SqlUuid,) =
     "SELECT DISTINCT person_id FROM source_record
      WHERE tenant_id = $1 AND connection_id = $2 AND outcome_detail IS NOT NULL AND outcome_detail ? 'waits'
@@ -170,6 +178,26 @@ pub(in crate::sync) async fn due_people(
         .get_results(conn)
         .await?;
     Ok(people(rows))
+}
+
+/// Up to `limit` people of a connection whose verdict may change by itself until `to`, after a place, the earliest
+/// first.
+pub(in crate::sync) async fn people_to_come(
+    conn: &mut Conn,
+    (tenant, connection): (TenantId, ConnectionId),
+    after: Option<(DateTime<Utc>, PersonId)>,
+    to: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(PersonId, DateTime<Utc>)>, QueryError> {
+    let (at, person) = after.map_or((DateTime::<Utc>::MIN_UTC, Uuid::nil()), |(at, person)| {
+        (at, person.uuid())
+    });
+    let at = at.max(DateTime::<Utc>::UNIX_EPOCH);
+    let rows: Vec<(Uuid, DateTime<Utc>)> =
+        PeopleToCome::with((tenant.uuid(), connection.uuid(), at, person, to, limit))
+            .get_results(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(person, at)| (person.into(), at)).collect())
 }
 
 /// People of a connection whose manager had no user when we looked last.

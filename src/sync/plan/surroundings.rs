@@ -12,6 +12,8 @@ use crate::directory::{Directory, Stored as StoredUser, Tombstone};
 use crate::guard;
 use crate::hr::{Employee, ManagerRef};
 use crate::identity::store as people;
+use crate::lifecycle::Facts;
+use crate::provision;
 use crate::sync::Error;
 use crate::sync::engine::Job;
 use crate::sync::read::{Remark, join, store as staging};
@@ -64,6 +66,8 @@ pub(super) struct Surroundings {
     pub managers: HashMap<ManagerRef, PersonId>,
     /// Users of managers.
     pub manager_users: HashMap<PersonId, ManagerUser>,
+    /// What was known of people's employments.
+    pub facts: HashMap<PersonId, Facts>,
     /// Values that a human rejected last, by user and field.
     pub rejected: HashMap<(ResourceId, String), Option<Value>>,
     /// People whose user a client or an admin deleted.
@@ -93,6 +97,7 @@ impl Surroundings {
         let mut stored = HashMap::new();
         if !known.is_empty() {
             here.people = people::people(&mut conn, run.tenant, &known).await?;
+            here.facts = provision::employments(&mut conn, run.tenant, &known).await?;
             stored = people::of_people(&mut conn, run.tenant, &known, &job.engine.sealer).await?;
         }
         let staged_ids: Vec<String> = batch

@@ -45,10 +45,12 @@ impl Modify for Bearer {
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
+    document.merge(super::calendar::Api::openapi());
     document.merge(super::clients::Api::openapi());
     document.merge(super::connections::Api::openapi());
     document.merge(super::consents::Api::openapi());
     document.merge(super::connectors::Api::openapi());
+    document.merge(super::endings::Api::openapi());
     document.merge(super::freezes::Api::openapi());
     document.merge(super::holds::Api::openapi());
     document.merge(super::links::Api::openapi());

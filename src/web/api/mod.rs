@@ -3,6 +3,7 @@
 //! One file for each family of paths: its bodies, its handlers, its part of the OpenAPI document, its `routes`.
 
 pub mod apps;
+pub mod calendar;
 mod caller;
 pub mod clients;
 pub mod connections;
@@ -10,6 +11,7 @@ pub mod connectors;
 pub mod consents;
 pub mod counterparts;
 pub mod document;
+pub mod endings;
 pub mod freezes;
 pub mod holds;
 pub mod links;

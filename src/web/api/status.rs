@@ -65,6 +65,7 @@ impl From<insight::Error> for Problem {
     fn from(error: insight::Error) -> Self {
         match error {
             insight::Error::Store(error) => error.into(),
+            insight::Error::Db(error) => error.into(),
             insight::Error::Value(said) => Self::bad_request("invalid-query", said),
             insight::Error::Forgotten => Self::new(
                 actix_web::http::StatusCode::GONE,
