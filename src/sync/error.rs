@@ -30,9 +30,6 @@ pub enum Error {
     /// People could not be resolved or kept.
     #[error("people could not be resolved")]
     Identity(#[from] crate::identity::Error),
-    /// Somebody could not be told.
-    #[error("somebody could not be told")]
-    Notice(#[from] crate::notice::Error),
     /// The HR system could not be read.
     #[error("the HR system could not be read")]
     Connector(#[from] crate::connector::Error),
@@ -113,7 +110,6 @@ impl Error {
             Self::Employments(_) => "employments",
             Self::Notice(_) => "notice",
             Self::Identity(_) => "identity",
-            Self::Notice(_) => "notice",
             Self::Connector(_) => "connector",
             Self::Unsealable(_) => "secret",
             Self::Record(_) => "record",

@@ -173,6 +173,10 @@ fn settle(
         };
         let rule = match settled.cause {
             Some((cause, since)) => format!("{}, since {}", cause.said(), since.format("%Y-%m-%d %H:%M UTC")),
+            None if settled.reason.is_empty() => match action {
+                Action::Create => "belongs into the app".to_owned(),
+                _ => "the app holds other values".to_owned(),
+            },
             None => settled.reason,
         };
         row.remote_id = object
