@@ -46,11 +46,16 @@ pub(super) enum Command {
         /// Its id
         id: String,
     },
+    /// Let a run go on that was cancelled or failed: with the rest of its plan, or from its read
+    Resume {
+        /// Its id
+        id: String,
+    },
     /// List whom a run skipped, and why
     Errors {
         /// Its id
         id: String,
-        /// As CSV: source_id, employee_number, field, message
+        /// As CSV: source_id, employee_number, field, message, person, advice
         #[arg(long)]
         csv: bool,
         /// What came through with something left out, instead
@@ -69,6 +74,12 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
                 .post(&format!("/runs/{id}/approve"), &choice.body(plan)?)
                 .await?;
             let run = until_it_rests(&client, &started, output).await?;
+            output.show(&json!({ "run": run }), || story(&run))?;
+            Ok(exit(&run))
+        }
+        Command::Resume { id } => {
+            let resumed = client.post(&format!("/runs/{id}/resume"), &json!({})).await?;
+            let run = until_it_rests(&client, &resumed, output).await?;
             output.show(&json!({ "run": run }), || story(&run))?;
             Ok(exit(&run))
         }
@@ -108,13 +119,28 @@ async fn list(
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|run| {
-            ["id", "connection", "state", "cause", "queued_at"]
+            let mut row = ["id", "connection", "queued_at", "cause", "actor", "duration_seconds", "state"]
                 .map(|member| text(run, member))
-                .to_vec()
+                .to_vec();
+            row.push(effects(run));
+            row
         })
         .collect();
-    output.table(&page, &["id", "connection", "state", "cause", "queued"], &rows)?;
+    let head = ["id", "connection", "queued", "cause", "actor", "seconds", "result", "effects"];
+    output.table(&page, &head, &rows)?;
     Ok(Exit::Done)
+}
+
+/// What a run did or would do, in numbers.
+fn effects(run: &Value) -> String {
+    let counts = ["read", "create", "link", "update", "disable", "remove", "hold", "skipped", "conflict", "left"];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter_map(|word| Some((word, run.pointer(&format!("/counts/{word}"))?.as_u64()?)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| format!("{word} {count}"))
+        .collect();
+    counts.join(", ")
 }
 
 async fn show(client: &Client, id: &str, output: Output) -> Result<Exit, Error> {
@@ -167,7 +193,7 @@ async fn errors(client: &Client, id: &str, csv: bool, warnings: bool, output: Ou
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let head = ["source_id", "employee_number", "field", "message"];
+    let head = ["source_id", "employee_number", "field", "message", "person", "advice"];
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|item| head.map(|member| text(item, member)).to_vec())

@@ -90,18 +90,19 @@ fn draw(bar: &ProgressBar, state: &str, run: &Value) {
         run.pointer(&format!("/progress/{member}"))
             .and_then(Value::as_u64)
     };
-    let template = match number("of") {
-        Some(of) => {
-            bar.set_length(of);
-            "{msg:10} {bar:40} {pos}/{len}"
-        }
-        None => "{msg:10} {spinner} {pos}",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
+    if let Ok(style) = ProgressStyle::with_template("{msg:10} {bar:40} {pos} % {prefix}") {
         bar.set_style(style);
     }
+    bar.set_length(100);
     bar.set_message(state.to_owned());
-    bar.set_position(number("done").unwrap_or_default());
+    let done = match (number("done"), number("of")) {
+        (Some(done), Some(of)) => format!("{done} of {of}"),
+        (Some(done), None) => done.to_string(),
+        _ => String::new(),
+    };
+    let left = number("seconds_left").map_or_else(String::new, |left| format!(", {left} s left"));
+    bar.set_prefix(format!("{done}{left}"));
+    bar.set_position(bar.position().max(number("percent").unwrap_or_default()));
     bar.tick();
 }
 
@@ -148,11 +149,22 @@ pub(super) fn story(run: &Value) -> String {
     let reasons = run.pointer("/guard/reasons").and_then(Value::as_array);
     for reason in reasons.into_iter().flatten() {
         lines.push(format!("  over a limit: {}", text(reason, "message")));
+        let advice = text(reason, "advice");
+        if !advice.is_empty() {
+            lines.push(format!("    {advice}"));
+        }
     }
     if text(run, "state") == "awaiting_approval" {
         lines.push(format!(
             "  nothing was done; look at `scim-bridge run show {id}`, then `scim-bridge run approve {id}` or `reject`",
             id = text(run, "id")
+        ));
+    }
+    let left = run.pointer("/counts/left").and_then(Value::as_u64).unwrap_or_default();
+    if matches!(text(run, "state"), "cancelled" | "failed") && left > 0 {
+        lines.push(format!(
+            "  {left} items are not applied; `scim-bridge run resume {}` goes on with them",
+            text(run, "id")
         ));
     }
     if let Some(error) = run.pointer("/error/message").and_then(Value::as_str) {

@@ -1,19 +1,21 @@
 //! The engine: starts what is due, takes a run, and leads it from step to step.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::connection::{Compiled, store as connections};
-use super::run::{Run, RunState, store as runs};
+use super::run::{Progress, Run, RunState, store as runs};
 use super::{Error, apply, due, inbound, plan, read, schedule};
 use crate::base::{Chain, Clock, Sealer};
 use crate::connector::Catalogue;
 use crate::db::{Conn, Db, PooledConn, Signals};
 use crate::directory::Directory;
+use crate::guard::{self, Action, ItemState};
 use crate::net::Net;
 
 /// How often a run under way says how far it is, and makes its lease last.
@@ -222,23 +224,54 @@ impl Job<'_> {
     }
 
     async fn fail(&mut self, error: &Error) {
+        let stopped_in = self.run.state;
         let state = match error {
             Error::Cancelled => RunState::Cancelled,
             _ => RunState::Failed,
         };
+        let progress = Progress::of(&self.run, None, self.engine.clock.now());
+        self.run.progress = json!({
+            "step": state.as_str(), "stopped_in": stopped_in.as_str(), "percent": progress.percent,
+            "done": progress.done, "of": progress.of,
+        });
         if state == RunState::Failed {
             tracing::error!(error = %Chain(error), "the run failed");
             self.run.error = Some(error.as_json());
         }
         let saved = async {
             let mut conn = self.conn().await?;
+            if stopped_in == RunState::Applying {
+                // What is staged is kept: the run may be resumed.
+                self.count_applied(&mut conn).await?;
+                return self.enter(&mut conn, state).await;
+            }
             self.enter(&mut conn, state).await?;
-            read::store::clear(&mut conn, &self.run).await?;
-            Ok::<(), Error>(())
+            Ok::<(), Error>(read::store::clear(&mut conn, &self.run).await?)
         };
         if let Err(error) = saved.await {
             tracing::error!(error = %Chain(&error), "the end of the run could not be written");
         }
+    }
+}
+
+impl Job<'_> {
+    /// Notes how much of a plan was applied that is not applied to its end.
+    async fn count_applied(&mut self, conn: &mut Conn) -> Result<(), Error> {
+        let Some(plan) = self.run.plan else { return Ok(()) };
+        let mut sums: BTreeMap<&str, i64> = [("applied", 0), ("refused", 0), ("left", 0)].into();
+        for (action, state, count) in guard::item_counts(conn, self.run.tenant, plan).await? {
+            let word = match state {
+                ItemState::Applied if action != Action::Skip => "applied",
+                ItemState::Refused => "refused",
+                ItemState::Planned => "left",
+                _ => continue,
+            };
+            *sums.entry(word).or_default() += count;
+        }
+        if let Some(counts) = self.run.counts.as_object_mut() {
+            counts.extend(sums.into_iter().map(|(word, count)| (word.to_owned(), count.into())));
+        }
+        Ok(())
     }
 }
 

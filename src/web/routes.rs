@@ -42,6 +42,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::previews::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
+    .configure(api::run_events::routes)
     .configure(api::apps::routes)
     .configure(api::operations::routes)
     .configure(api::past::routes)

@@ -40,6 +40,7 @@ mod previews;
 mod push;
 mod real_input;
 mod routes;
+mod run_history;
 mod sandbox;
 mod schedules;
 mod schemas;

@@ -188,7 +188,7 @@ async fn exp_9_who_lacks_a_required_field_is_skipped_and_each_field_is_named() {
         .await
         .unwrap();
     assert!(
-        csv.starts_with("source_id,employee_number,field,message\n"),
+        csv.starts_with("source_id,employee_number,field,message,person,advice\n"),
         "{csv}"
     );
     assert_eq!(csv.lines().count(), 4, "{csv}");

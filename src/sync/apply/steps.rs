@@ -29,6 +29,8 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result
             problem: "has no plan".to_owned(),
         });
     };
+    let counts = guard::item_counts(&mut *job.conn().await?, job.run.tenant, plan).await?;
+    let total: i64 = counts.iter().map(|(_, _, count)| count).sum();
     let mut after = 0_i32;
     loop {
         let mut conn = job.conn().await?;
@@ -46,7 +48,8 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result
         }
         drop(conn);
         job.engine.signals.changed();
-        job.beat(json!({ "step": "applying", "done": after })).await?;
+        job.beat(json!({ "step": "applying", "done": after, "of": total }))
+            .await?;
     }
     late_managers(job, live).await?;
     if after >= MANY {
@@ -121,6 +124,7 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
         if let Some(plan) = job.run.plan {
             let (applied, refused) = guard::end(conn, tenant, plan).await?;
             if let Some(counts) = job.run.counts.as_object_mut() {
+                counts.remove("left");
                 counts.insert("applied".to_owned(), applied.into());
                 counts.insert("refused".to_owned(), refused.into());
             }

@@ -18,10 +18,11 @@ use crate::identity;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
+use crate::sync::sign_in::StoredToken;
 use crate::sync::run::{Outcome, RunCause, RunState, Severity, store as runs};
 
-/// How long a page may take before the lease is renewed meanwhile.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a page may take before the lease is renewed meanwhile, and it is asked whether the run is still wanted.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a read has seen so far: hashes alone, so that any number of people fits.
 #[derive(Default)]
@@ -112,7 +113,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     let mut broken = None;
     let mut number = 0_i32;
     loop {
-        match next(job, live, &mut pull, &seen).await {
+        match next(job, live, &mut pull, &seen, &tokens).await {
             Ok(Some(page)) => {
                 number = number.saturating_add(1);
                 keep(job, live, number, page, &mut seen).await?;
@@ -159,12 +160,14 @@ async fn changes_from(job: &Job<'_>, conn: &mut Conn, live: &Compiled) -> Result
         .and_then(|(mark, _)| serde_json::from_value(mark).ok()))
 }
 
-/// The next page. While it takes its time, the lease is kept alive.
+/// The next page. While it takes its time, the lease is kept alive; when the run is not wanted any more, the page is
+/// given up at once, but for a sign-in that is under way: what the HR system answers to that must not be lost.
 async fn next(
     job: &mut Job<'_>,
     live: &Compiled,
     pages: &mut Pages<'_>,
     seen: &Seen,
+    tokens: &StoredToken,
 ) -> Result<Option<Page>, Error> {
     let expected = pages.expected();
     if let Pages::Realm(realm) = pages {
@@ -182,7 +185,12 @@ async fn next(
     loop {
         tokio::select! {
             page = &mut page => return page,
-            () = tokio::time::sleep(PATIENCE) => job.beat(progress(seen, expected)).await?,
+            () = tokio::time::sleep(PATIENCE) => {
+                let wanted = job.beat(progress(seen, expected)).await;
+                if !tokens.is_signing_in() {
+                    wanted?;
+                }
+            }
         }
     }
 }

@@ -195,16 +195,21 @@ statement!(
     SweepRecords: () -> () =
     "DELETE FROM staging_record WHERE NOT EXISTS (
        SELECT FROM run WHERE run.tenant_id = staging_record.tenant_id AND run.id = staging_record.run_id
-         AND run.state IN ('queued', 'reading', 'planning', 'awaiting_approval', 'applying'))"
+         AND (run.state IN ('queued', 'reading', 'planning', 'awaiting_approval', 'applying')
+              OR run.state IN ('cancelled', 'failed') AND run.plan_id IS NOT NULL
+                AND run.finished_at > now() - interval '7 days'))"
 );
 statement!(
     SweepPages: () -> () =
     "DELETE FROM staging_page WHERE NOT EXISTS (
        SELECT FROM run WHERE run.tenant_id = staging_page.tenant_id AND run.id = staging_page.run_id
-         AND run.state IN ('queued', 'reading', 'planning', 'awaiting_approval', 'applying'))"
+         AND (run.state IN ('queued', 'reading', 'planning', 'awaiting_approval', 'applying')
+              OR run.state IN ('cancelled', 'failed') AND run.plan_id IS NOT NULL
+                AND run.finished_at > now() - interval '7 days'))"
 );
 
-/// Deletes what runs left in staging that have ended.
+/// Deletes what runs left in staging that have ended, and will not go on: one that was stopped while it applied may be
+/// resumed for a week.
 pub(in crate::sync) async fn sweep(conn: &mut Conn) -> Result<(), QueryError> {
     SweepRecords::with(()).execute(conn).await?;
     SweepPages::with(()).execute(conn).await?;

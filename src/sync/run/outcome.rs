@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::advice::advice;
 use crate::base::PersonId;
 
 /// How much an outcome weighs.
@@ -53,4 +54,12 @@ pub struct Outcome {
     pub field: Option<String>,
     /// What is wrong and what to do; never a value.
     pub message: String,
+}
+
+impl Outcome {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        advice(&self.outcome, self.field.as_deref())
+    }
 }

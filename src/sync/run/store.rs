@@ -364,6 +364,39 @@ pub(in crate::sync) async fn cancel_all(
 }
 
 statement!(
+    ResumeRun: (SqlUuid, SqlUuid, SqlUuid, Text) -> () =
+    "UPDATE run SET state = $4, cancel_asked = false, finished_at = NULL, error = NULL, lease_owner = NULL,
+       lease_until = NULL,
+       plan_id = CASE WHEN $4 = 'queued' THEN NULL ELSE plan_id END,
+       coverage = CASE WHEN $4 = 'queued' THEN NULL ELSE coverage END,
+       started_at = CASE WHEN $4 = 'queued' THEN NULL ELSE started_at END
+     WHERE tenant_id = $1 AND id = $3 AND state IN ('cancelled', 'failed')
+       AND NOT EXISTS (
+         SELECT FROM run newer
+         WHERE newer.tenant_id = $1 AND newer.connection_id = $2 AND newer.id > $3 AND NOT newer.dry_run
+           AND (newer.state IN ('reading', 'planning', 'awaiting_approval', 'applying', 'done', 'partial')
+                OR (newer.counts ->> 'applied')::bigint > 0))"
+);
+
+/// Lets a run go on that was cancelled or failed. False: it was not, a newer run has done something or waits for
+/// approval, or another one is under way.
+pub(in crate::sync) async fn resume(conn: &mut Conn, run: &Run, state: RunState) -> Result<bool, QueryError> {
+    let resumed = ResumeRun::with((
+        run.tenant.uuid(),
+        run.connection.uuid(),
+        run.id.uuid(),
+        state.as_str(),
+    ))
+    .execute(conn)
+    .await;
+    match resumed {
+        Ok(count) => Ok(count > 0),
+        Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+statement!(
     LeaveApproval: (SqlUuid, SqlUuid, Text, Nullable<Timestamptz>) -> () =
     "UPDATE run SET state = $3, finished_at = $4, lease_owner = NULL, lease_until = NULL
      WHERE tenant_id = $1 AND id = $2 AND state = 'awaiting_approval'"

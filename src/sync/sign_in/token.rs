@@ -1,5 +1,7 @@
 //! The token that an HR system gave, sealed, kept for all processes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
@@ -17,6 +19,7 @@ pub(in crate::sync) struct StoredToken {
     sealer: Sealer,
     clock: Clock,
     seat: Seat,
+    signing_in: AtomicBool,
 }
 
 impl StoredToken {
@@ -31,7 +34,13 @@ impl StoredToken {
                 connection,
                 holder: Uuid::now_v7(),
             },
+            signing_in: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the HR system is being asked for a token by this reader.
+    pub(in crate::sync) fn is_signing_in(&self) -> bool {
+        self.signing_in.load(Ordering::Relaxed)
     }
 
     fn about(&self, what: &str) -> String {
@@ -113,6 +122,7 @@ impl TokenCache for StoredToken {
         Box::pin(async move {
             let mut conn = self.db.conn().await.map_err(trouble)?;
             let taken = store::take_turn(&mut conn, self.seat).await.map_err(trouble)?;
+            self.signing_in.store(taken.is_some(), Ordering::Relaxed);
             Ok(taken.map_or(Turn::Theirs, |interrupted| Turn::Ours { interrupted }))
         })
     }
@@ -124,7 +134,9 @@ impl TokenCache for StoredToken {
     fn end_turn(&self) -> BoxFuture<'_, Result<(), TokenTrouble>> {
         Box::pin(async move {
             let mut conn = self.db.conn().await.map_err(trouble)?;
-            store::end_turn(&mut conn, self.seat).await.map_err(trouble)
+            let ended = store::end_turn(&mut conn, self.seat).await.map_err(trouble);
+            self.signing_in.store(false, Ordering::Relaxed);
+            ended
         })
     }
 

@@ -21,6 +21,7 @@ pub mod past;
 pub mod plans;
 pub mod previews;
 pub mod reviews;
+pub mod run_events;
 pub mod runs;
 pub mod schemas;
 pub mod setup;

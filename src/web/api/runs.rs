@@ -19,12 +19,15 @@ use crate::guard::{ItemFilter, Plan};
 use crate::insight::ItemView;
 use crate::sync::{Engine, Error, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 
+/// The columns of errors and warnings as CSV.
+const COLUMNS: [&str; 6] = ["source_id", "employee_number", "field", "message", "person", "advice"];
+
 /// How many records are read together when outcomes are streamed.
 const BATCH: i64 = 500;
 
 /// These paths in the document.
 #[derive(OpenApi)]
-#[openapi(paths(list, show, list_items, errors, warnings, approve, reject, cancel))]
+#[openapi(paths(list, show, list_items, errors, warnings, approve, reject, cancel, resume))]
 pub(super) struct Api;
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
@@ -35,7 +38,8 @@ pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
         .service(warnings)
         .service(approve)
         .service(reject)
-        .service(cancel);
+        .service(cancel)
+        .service(resume);
 }
 
 /// A run.
@@ -73,6 +77,8 @@ pub(super) struct RunBody {
     queued_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
+    /// From its start to its end, the time in which it waited for approval included.
+    duration_seconds: Option<i64>,
 }
 
 impl RunBody {
@@ -95,6 +101,10 @@ impl RunBody {
             queued_at: run.queued_at,
             started_at: run.started_at,
             finished_at: run.finished_at,
+            duration_seconds: run
+                .started_at
+                .zip(run.finished_at)
+                .map(|(start, end)| (end - start).num_seconds()),
         }
     }
 }
@@ -102,10 +112,16 @@ impl RunBody {
 async fn body(engine: &Engine, run: Run) -> Result<RunBody, Problem> {
     let connection = engine.connection_by_id(run.tenant, run.connection).await?;
     let plan = engine.plan_of(&run).await?;
-    Ok(RunBody::of(run, &connection.name, plan.as_ref()))
+    let progress = engine.progress_of(&run).await?;
+    let mut body = RunBody::of(run, &connection.name, plan.as_ref());
+    if let Some(shown) = body.progress.as_object_mut() {
+        shown.insert("percent".to_owned(), progress.percent.into());
+        shown.insert("seconds_left".to_owned(), progress.seconds_left.into());
+    }
+    Ok(body)
 }
 
-fn id_of(text: &str) -> Result<RunId, Problem> {
+pub(super) fn id_of(text: &str) -> Result<RunId, Problem> {
     text.parse()
         .map_err(|_| Problem::not_found(format!("there is no run {text}")))
 }
@@ -229,7 +245,7 @@ struct OutcomeQuery {
 /// whose records have not changed since.
 #[utoipa::path(
     get, path = "/api/v1/runs/{id}/errors", tag = "runs", params(("id" = String, Path), OutcomeQuery),
-    responses((status = 200, description = "source_id, employee_number, field, message; JSON: {\"items\": […]}")),
+    responses((status = 200, description = "source_id, employee_number, field, message, person, advice; JSON: {\"items\": […]}")),
     security(("token" = ["provisioning:read"])),
 )]
 #[get("/api/v1/runs/{id}/errors")]
@@ -246,7 +262,7 @@ async fn errors(
 /// Streams what came through with something left out: see errors for the form.
 #[utoipa::path(
     get, path = "/api/v1/runs/{id}/warnings", tag = "runs", params(("id" = String, Path), OutcomeQuery),
-    responses((status = 200, description = "source_id, employee_number, field, message; JSON: {\"items\": […]}")),
+    responses((status = 200, description = "source_id, employee_number, field, message, person, advice; JSON: {\"items\": […]}")),
     security(("token" = ["provisioning:read"])),
 )]
 #[get("/api/v1/runs/{id}/warnings")]
@@ -342,7 +358,7 @@ impl Walk {
         let mut writer = csv::Writer::from_writer(Vec::new());
         if self.first {
             // Writing to memory cannot fail.
-            let _ = writer.write_record(["source_id", "employee_number", "field", "message"]);
+            let _ = writer.write_record(COLUMNS);
         }
         for one in said {
             let _ = writer.write_record([
@@ -350,6 +366,8 @@ impl Walk {
                 one.employee_number.as_deref().unwrap_or_default(),
                 one.field.as_deref().unwrap_or_default(),
                 &one.message,
+                &one.person.map_or_else(String::new, |person| person.to_string()),
+                &one.advice(),
             ]);
         }
         String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
@@ -371,6 +389,7 @@ impl Walk {
                 "outcome": one.outcome,
                 "field": one.field,
                 "message": one.message,
+                "advice": one.advice(),
             });
             text.push_str(&object.to_string());
         }
@@ -442,4 +461,26 @@ async fn cancel(
         .cancel(caller.tenant, id_of(&id)?, &caller.actor())
         .await?;
     Ok(Json(body(&state.sync, run).await?))
+}
+
+/// Lets a run go on that was cancelled or failed: with the rest of its plan when it was applying, else from its read.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{id}/resume", tag = "runs", params(("id" = String, Path)),
+    responses(
+        (status = 202, body = RunBody),
+        (status = 409, description = "it was not stopped, or a newer run has taken its place"),
+    ),
+    security(("token" = ["admin"])),
+)]
+#[post("/api/v1/runs/{id}/resume")]
+async fn resume(
+    state: Data<State>,
+    caller: ApiCaller<Admin>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let run = state
+        .sync
+        .resume(caller.tenant, id_of(&id)?, &caller.actor())
+        .await?;
+    Ok(HttpResponse::Accepted().json(body(&state.sync, run).await?))
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension as _;
-use diesel::sql_types::{BigInt, Binary, Bool, Jsonb, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Bool, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
@@ -100,6 +100,21 @@ pub(in crate::sync) async fn earlier(conn: &mut Conn, run: &Run) -> Result<Vec<E
         at,
     };
     Ok(rows.into_iter().map(read).collect())
+}
+
+statement!(
+    UsualRecords: (SqlUuid, SqlUuid) -> (Nullable<BigInt>,) =
+    "SELECT (profile ->> 'records')::bigint FROM read_base
+     WHERE tenant_id = $1 AND connection_id = $2 AND counts ORDER BY run_id DESC LIMIT 1"
+);
+
+/// How many records the latest read had that counts.
+pub(in crate::sync) async fn usual_records(conn: &mut Conn, run: &Run) -> Result<Option<u64>, QueryError> {
+    let row: Option<(Option<i64>,)> = UsualRecords::with((run.tenant.uuid(), run.connection.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.and_then(|(records,)| u64::try_from(records?).ok()))
 }
 
 /// Lets the run's read count, and forgets old ones. A read that a human has approved is the first of a new base.
