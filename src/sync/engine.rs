@@ -261,7 +261,7 @@ impl Job<'_> {
         let mut sums: BTreeMap<&str, i64> = [("applied", 0), ("refused", 0), ("left", 0)].into();
         for (action, state, count) in guard::item_counts(conn, self.run.tenant, plan).await? {
             let word = match state {
-                ItemState::Applied if action != Action::Skip => "applied",
+                ItemState::Applied if !matches!(action, Action::Skip | Action::Hold | Action::Conflict) => "applied",
                 ItemState::Refused => "refused",
                 ItemState::Planned => "left",
                 _ => continue,

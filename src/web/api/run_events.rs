@@ -110,7 +110,7 @@ impl Watch {
     async fn next(&mut self) -> Result<Bytes, crate::sync::Error> {
         loop {
             let mut progress = self.engine.progress(self.tenant, self.run).await?;
-            progress.percent = progress.percent.clamp(self.percent, 100);
+            progress.percent = progress.percent.max(self.percent).min(100);
             let ended = progress.state.is_at_rest();
             if ended || self.told.as_ref() != Some(&progress) {
                 self.percent = progress.percent;
