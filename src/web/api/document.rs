@@ -9,11 +9,6 @@ use utoipa::openapi::Response;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{
-    apps, clients, connections, connectors, consents, freezes, holds, operations, plans, reviews, run_events, runs,
-    schemas, status, tenants, tokens, user, users, webhooks,
-};
-
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
     cfg.service(whole);
 }
@@ -63,6 +58,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::previews::Api::openapi());
     document.merge(super::reviews::Api::openapi());
     document.merge(super::runs::Api::openapi());
+    document.merge(super::run_events::Api::openapi());
     document.merge(super::apps::Api::openapi());
     document.merge(super::operations::Api::openapi());
     document.merge(super::past::Api::openapi());
@@ -76,25 +72,6 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::users::Api::openapi());
     document.merge(super::user::Api::openapi());
     document.merge(super::webhooks::Api::openapi());
-    document.merge(clients::Api::openapi());
-    document.merge(connections::Api::openapi());
-    document.merge(consents::Api::openapi());
-    document.merge(connectors::Api::openapi());
-    document.merge(freezes::Api::openapi());
-    document.merge(holds::Api::openapi());
-    document.merge(plans::Api::openapi());
-    document.merge(reviews::Api::openapi());
-    document.merge(runs::Api::openapi());
-    document.merge(run_events::Api::openapi());
-    document.merge(apps::Api::openapi());
-    document.merge(operations::Api::openapi());
-    document.merge(schemas::Api::openapi());
-    document.merge(status::Api::openapi());
-    document.merge(tenants::Api::openapi());
-    document.merge(tokens::Api::openapi());
-    document.merge(users::Api::openapi());
-    document.merge(user::Api::openapi());
-    document.merge(webhooks::Api::openapi());
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
