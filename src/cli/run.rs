@@ -119,21 +119,40 @@ async fn list(
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|run| {
-            let mut row = ["id", "connection", "queued_at", "cause", "actor", "duration_seconds", "state"]
-                .map(|member| text(run, member))
-                .to_vec();
+            let mut row = [
+                "id",
+                "connection",
+                "queued_at",
+                "cause",
+                "actor",
+                "duration_seconds",
+                "state",
+            ]
+            .map(|member| text(run, member))
+            .to_vec();
             row.push(effects(run));
             row
         })
         .collect();
-    let head = ["id", "connection", "queued", "cause", "actor", "seconds", "result", "effects"];
+    let head = [
+        "id",
+        "connection",
+        "queued",
+        "cause",
+        "actor",
+        "seconds",
+        "result",
+        "effects",
+    ];
     output.table(&page, &head, &rows)?;
     Ok(Exit::Done)
 }
 
 /// What a run did or would do, in numbers.
 fn effects(run: &Value) -> String {
-    let counts = ["read", "create", "link", "update", "disable", "remove", "hold", "skipped", "conflict", "left"];
+    let counts = [
+        "read", "create", "link", "update", "disable", "remove", "hold", "skipped", "conflict", "left",
+    ];
     let counts: Vec<String> = counts
         .iter()
         .filter_map(|word| Some((word, run.pointer(&format!("/counts/{word}"))?.as_u64()?)))
@@ -193,7 +212,14 @@ async fn errors(client: &Client, id: &str, csv: bool, warnings: bool, output: Ou
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let head = ["source_id", "employee_number", "field", "message", "person", "advice"];
+    let head = [
+        "source_id",
+        "employee_number",
+        "field",
+        "message",
+        "person",
+        "advice",
+    ];
     let rows: Vec<Vec<String>> = items
         .iter()
         .map(|item| head.map(|member| text(item, member)).to_vec())

@@ -160,7 +160,10 @@ pub(super) fn story(run: &Value) -> String {
             id = text(run, "id")
         ));
     }
-    let left = run.pointer("/counts/left").and_then(Value::as_u64).unwrap_or_default();
+    let left = run
+        .pointer("/counts/left")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     if matches!(text(run, "state"), "cancelled" | "failed") && left > 0 {
         lines.push(format!(
             "  {left} items are not applied; `scim-bridge run resume {}` goes on with them",

@@ -261,7 +261,9 @@ impl Job<'_> {
         let mut sums: BTreeMap<&str, i64> = [("applied", 0), ("refused", 0), ("left", 0)].into();
         for (action, state, count) in guard::item_counts(conn, self.run.tenant, plan).await? {
             let word = match state {
-                ItemState::Applied if !matches!(action, Action::Skip | Action::Hold | Action::Conflict) => "applied",
+                ItemState::Applied if !matches!(action, Action::Skip | Action::Hold | Action::Conflict) => {
+                    "applied"
+                }
                 ItemState::Refused => "refused",
                 ItemState::Planned => "left",
                 _ => continue,
@@ -269,7 +271,10 @@ impl Job<'_> {
             *sums.entry(word).or_default() += count;
         }
         if let Some(counts) = self.run.counts.as_object_mut() {
-            counts.extend(sums.into_iter().map(|(word, count)| (word.to_owned(), count.into())));
+            counts.extend(
+                sums.into_iter()
+                    .map(|(word, count)| (word.to_owned(), count.into())),
+            );
         }
         Ok(())
     }

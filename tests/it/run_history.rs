@@ -74,7 +74,10 @@ async fn rg_19_prob_21_the_history_has_every_run_with_its_trigger_actor_time_cou
     let bridge = connected(&file).await;
     bridge.drain().await;
     let shown = bridge.get("/api/v1/connections/people").await;
-    assert_eq!(shown["next_run_at"], "2026-12-02T04:00:00Z", "what is scheduled is shown");
+    assert_eq!(
+        shown["next_run_at"], "2026-12-02T04:00:00Z",
+        "what is scheduled is shown"
+    );
     let mut company = Company::of(12);
     done(&bridge, &company).await;
     company.row("3").status = String::new();
@@ -90,7 +93,12 @@ async fn rg_19_prob_21_the_history_has_every_run_with_its_trigger_actor_time_cou
         .iter()
         .map(|run| {
             let effects = run["counts"]["disable"].as_i64().unwrap_or(-1);
-            (run["cause"].as_str().unwrap(), run["actor"].as_str().unwrap(), effects, run["state"].as_str().unwrap())
+            (
+                run["cause"].as_str().unwrap(),
+                run["actor"].as_str().unwrap(),
+                effects,
+                run["state"].as_str().unwrap(),
+            )
         })
         .collect();
     assert_eq!(rows.len(), 3, "{history}");
@@ -102,18 +110,39 @@ async fn rg_19_prob_21_the_history_has_every_run_with_its_trigger_actor_time_cou
         for member in ["queued_at", "started_at", "finished_at"] {
             assert!(run[member].is_string(), "{run}");
         }
-        assert!(run["duration_seconds"].as_i64().is_some_and(|seconds| seconds >= 0), "{run}");
+        assert!(
+            run["duration_seconds"]
+                .as_i64()
+                .is_some_and(|seconds| seconds >= 0),
+            "{run}"
+        );
     }
-    assert!(history["items"][0]["error"]["message"].as_str().unwrap().contains("Given"), "{history}");
+    assert!(
+        history["items"][0]["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("Given"),
+        "{history}"
+    );
     // What became of each person is in the items of the plan.
-    let items = bridge.get(&format!("/api/v1/runs/{}/items", id(&history["items"][1]))).await;
+    let items = bridge
+        .get(&format!("/api/v1/runs/{}/items", id(&history["items"][1])))
+        .await;
     let outcome = &items["items"][0];
-    assert_eq!((&outcome["action"], &outcome["state"]), (&json!("disable"), &json!("applied")), "{items}");
-    assert!(outcome["person"].is_string() && outcome["user"].is_string(), "{outcome}");
+    assert_eq!(
+        (&outcome["action"], &outcome["state"]),
+        (&json!("disable"), &json!("applied")),
+        "{items}"
+    );
+    assert!(
+        outcome["person"].is_string() && outcome["user"].is_string(),
+        "{outcome}"
+    );
 }
 
 #[tokio::test]
-async fn rg_20_rg_28_exp_10_errors_and_warnings_are_files_of_their_own_with_person_field_message_and_advice() {
+async fn rg_20_rg_28_exp_10_errors_and_warnings_are_files_of_their_own_with_person_field_message_and_advice()
+{
     let bridge = connected(&connection_file()).await;
     let mut company = Company::of(12);
     done(&bridge, &company).await;
@@ -128,28 +157,60 @@ async fn rg_20_rg_28_exp_10_errors_and_warnings_are_files_of_their_own_with_pers
         .iter()
         .map(|one| (one["source_id"].as_str().unwrap(), one["field"].as_str().unwrap()))
         .collect();
-    let missing = [("2", "work_email"), ("5", "given_name"), ("5", "family_name"), ("9", "status")];
+    let missing = [
+        ("2", "work_email"),
+        ("5", "given_name"),
+        ("5", "family_name"),
+        ("9", "status"),
+    ];
     assert_eq!(named, missing, "exactly what is missing, person by person");
     for one in &errors {
         for member in ["person", "message", "advice"] {
             assert!(one[member].as_str().is_some_and(|text| !text.is_empty()), "{one}");
         }
     }
-    assert!(errors[0]["advice"].as_str().unwrap().contains("fill in work_email"), "{}", errors[0]);
+    assert!(
+        errors[0]["advice"]
+            .as_str()
+            .unwrap()
+            .contains("fill in work_email"),
+        "{}",
+        errors[0]
+    );
     let warnings = said(&bridge, &run, "warnings").await;
     let named: Vec<&Value> = warnings.iter().map(|one| &one["source_id"]).collect();
     assert_eq!(named, [&json!("7")], "{warnings:?}");
     for (what, rows) in [("errors", 4), ("warnings", 1)] {
         let request = bridge.request(Method::GET, &format!("/api/v1/runs/{}/{what}", id(&run)));
         let response = request.header("accept", "text/csv").send().await.unwrap();
-        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/csv"));
+        assert!(
+            response.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("text/csv")
+        );
         let text = response.text().await.unwrap();
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let head: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-        assert_eq!(head, ["source_id", "employee_number", "field", "message", "person", "advice"]);
+        assert_eq!(
+            head,
+            [
+                "source_id",
+                "employee_number",
+                "field",
+                "message",
+                "person",
+                "advice"
+            ]
+        );
         let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(records.len(), rows, "{text}");
-        assert!(records.iter().all(|record| record.iter().all(|cell| !cell.is_empty())), "{text}");
+        assert!(
+            records
+                .iter()
+                .all(|record| record.iter().all(|cell| !cell.is_empty())),
+            "{text}"
+        );
     }
 }
 
@@ -192,9 +253,15 @@ async fn rg_20_a_file_of_very_many_errors_streams_in_flat_memory() {
             lines += chunk.windows(7).filter(|part| part == b"fill in").count();
             most = most.max(held());
         }
-        assert!(lines <= rows && lines > rows * 99 / 100, "{lines} of {rows} in whole chunks");
+        assert!(
+            lines <= rows && lines > rows * 99 / 100,
+            "{lines} of {rows} in whole chunks"
+        );
         let took = started.elapsed();
-        eprintln!("{format}: {rows} rows, {bytes} bytes in {took:?}, {} bytes more held", most - before);
+        eprintln!(
+            "{format}: {rows} rows, {bytes} bytes in {took:?}, {} bytes more held",
+            most - before
+        );
         grown.push(most - before);
     }
     assert!(grown.iter().all(|grown| *grown < 32 * 1024 * 1024), "{grown:?}");
@@ -209,7 +276,12 @@ struct Event {
 }
 
 /// Reads events until the stream ends, or `until` says so.
-async fn events(bridge: &Bridge, run: &Value, last: Option<&str>, until: impl Fn(&Event) -> bool) -> Vec<Event> {
+async fn events(
+    bridge: &Bridge,
+    run: &Value,
+    last: Option<&str>,
+    until: impl Fn(&Event) -> bool,
+) -> Vec<Event> {
     let mut request = bridge.request(Method::GET, &format!("/api/v1/runs/{}/events", id(run)));
     if let Some(last) = last {
         request = request.header("last-event-id", last);
@@ -249,7 +321,8 @@ async fn rg_27_progress_is_streamed_grows_survives_a_reconnect_and_ends_at_a_hun
     let mut worker = scim_bridge::worker::Worker::default();
     worker.start(&bridge.app.context);
     let run = bridge.post("/api/v1/connections/people/runs", &json!({})).await;
-    let is_reading = |event: &Event| event.data["state"] == "reading" && event.data["percent"].as_u64() > Some(5);
+    let is_reading =
+        |event: &Event| event.data["state"] == "reading" && event.data["percent"].as_u64() > Some(5);
     let first = events(&bridge, &run, None, is_reading).await;
     let last = first.last().unwrap();
     assert_eq!(last.kind, "progress");
@@ -257,9 +330,15 @@ async fn rg_27_progress_is_streamed_grows_survives_a_reconnect_and_ends_at_a_hun
     let second = events(&bridge, &run, Some(&last.id), |_| false).await;
     worker.stop().await;
     let all: Vec<&Event> = first.iter().chain(&second).collect();
-    let percents: Vec<u64> = all.iter().map(|event| event.data["percent"].as_u64().unwrap()).collect();
+    let percents: Vec<u64> = all
+        .iter()
+        .map(|event| event.data["percent"].as_u64().unwrap())
+        .collect();
     assert!(percents.is_sorted(), "{percents:?}");
-    assert!(percents.len() > 4 && percents.iter().any(|percent| (6..50).contains(percent)), "{percents:?}");
+    assert!(
+        percents.len() > 4 && percents.iter().any(|percent| (6..50).contains(percent)),
+        "{percents:?}"
+    );
     let end = all.last().unwrap();
     assert_eq!((end.kind.as_str(), &end.data["state"]), ("end", &json!("done")));
     assert_eq!(end.data["percent"], 100);
@@ -267,8 +346,16 @@ async fn rg_27_progress_is_streamed_grows_survives_a_reconnect_and_ends_at_a_hun
     let again = events(&bridge, &run, Some(&end.id), |_| false).await;
     assert!(again.is_empty(), "an EventSource stops at 204");
     let late = events(&bridge, &run, None, |_| false).await;
-    assert_eq!((late.len(), late[0].kind.as_str()), (1, "end"), "who comes late gets the end");
-    let (status, _) = answer(bridge.request(Method::GET, &format!("/api/v1/runs/{}/events", uuid::Uuid::now_v7()))).await;
+    assert_eq!(
+        (late.len(), late[0].kind.as_str()),
+        (1, "end"),
+        "who comes late gets the end"
+    );
+    let (status, _) = answer(bridge.request(
+        Method::GET,
+        &format!("/api/v1/runs/{}/events", uuid::Uuid::now_v7()),
+    ))
+    .await;
     assert_eq!(status, 404);
 }
 
@@ -284,7 +371,9 @@ async fn a_run_that_waits_for_a_slow_page_stops_at_once_and_can_go_on() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let asked = Instant::now();
-    bridge.post(&format!("/api/v1/runs/{}/cancel", id(&run)), &json!({})).await;
+    bridge
+        .post(&format!("/api/v1/runs/{}/cancel", id(&run)), &json!({}))
+        .await;
     let stopped = until(&bridge, &run, |run| run["state"] == "cancelled").await;
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(stopped["progress"]["stopped_in"], "reading", "{stopped}");
@@ -322,16 +411,31 @@ async fn a_plan_that_is_stopped_half_way_says_what_was_applied_and_goes_on_exact
         .await
         .unwrap();
     let stopped = run_again(&bridge, false).await;
-    database.batch_execute("DROP TRIGGER stop_it ON plan_item").await.unwrap();
+    database
+        .batch_execute("DROP TRIGGER stop_it ON plan_item")
+        .await
+        .unwrap();
     assert_eq!(stopped["state"], "cancelled", "{stopped}");
-    assert_eq!((&stopped["counts"]["applied"], &stopped["counts"]["left"]), (&json!(500), &json!(600)), "{stopped}");
-    assert_eq!(active_users(&bridge).await, 500, "the batch that was applied stays");
+    assert_eq!(
+        (&stopped["counts"]["applied"], &stopped["counts"]["left"]),
+        (&json!(500), &json!(600)),
+        "{stopped}"
+    );
+    assert_eq!(
+        active_users(&bridge).await,
+        500,
+        "the batch that was applied stays"
+    );
     let path = format!("/api/v1/runs/{}/resume", id(&stopped));
     let (status, body) = post(&bridge, &path).await;
     assert_eq!((status, &body["state"]), (202, &json!("applying")), "{body}");
     bridge.drain().await;
     let ended = show(&bridge, &stopped).await;
-    assert_eq!((&ended["state"], &ended["counts"]["applied"]), (&json!("done"), &json!(1_100)), "{ended}");
+    assert_eq!(
+        (&ended["state"], &ended["counts"]["applied"]),
+        (&json!("done"), &json!(1_100)),
+        "{ended}"
+    );
     assert_eq!(ended["counts"]["left"], Value::Null);
     assert_eq!(active_users(&bridge).await, 1_100);
     let made = "SELECT count(*) FROM change WHERE kind = 'User' AND action = 'create'";
@@ -339,7 +443,10 @@ async fn a_plan_that_is_stopped_half_way_says_what_was_applied_and_goes_on_exact
     let (status, body) = post(&bridge, &path).await;
     assert_eq!(status, 409, "it is done: {body}");
     let unchanged = run_again(&bridge, false).await;
-    assert_eq!((&unchanged["counts"]["unchanged"], &unchanged["counts"]["update"]), (&json!(1_100), &json!(0)));
+    assert_eq!(
+        (&unchanged["counts"]["unchanged"], &unchanged["counts"]["update"]),
+        (&json!(1_100), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -354,7 +461,9 @@ async fn a_stopped_run_does_not_go_on_after_a_newer_one_or_while_its_connection_
     let (status, body) = post(&bridge, &path).await;
     assert_eq!(status, 409, "{body}");
     assert!(body["detail"].as_str().unwrap().contains("paused"), "{body}");
-    bridge.post("/api/v1/connections/people/publish", &json!({})).await;
+    bridge
+        .post("/api/v1/connections/people/publish", &json!({}))
+        .await;
     company.row("2").title = "Boss".to_owned();
     done(&bridge, &company).await;
     let (status, body) = post(&bridge, &path).await;
@@ -385,13 +494,20 @@ async fn rg_26_rg_30_runs_of_one_connection_never_overlap_however_they_are_start
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
     });
-    let (started, _) = futures_util::join!(futures_util::future::join_all(starts), futures_util::future::join_all(leaders));
+    let (started, _) = tokio::join!(
+        futures_util::future::join_all(starts),
+        futures_util::future::join_all(leaders)
+    );
     bridge.drain().await;
     assert_eq!(started.len(), 6);
     let runs = bridge.get("/api/v1/runs?limit=100").await;
     let runs = runs["items"].as_array().unwrap();
     let causes: Vec<&str> = runs.iter().map(|run| run["cause"].as_str().unwrap()).collect();
-    assert_eq!(causes.iter().filter(|cause| **cause == "manual").count(), 6, "{causes:?}");
+    assert_eq!(
+        causes.iter().filter(|cause| **cause == "manual").count(),
+        6,
+        "{causes:?}"
+    );
     assert!(causes.contains(&"schedule"), "{causes:?}");
     assert!(runs.iter().all(|run| run["state"] == "done"), "{runs:?}");
     // Two pages a run, one after the other: never were two asked for at the same time.
@@ -399,7 +515,9 @@ async fn rg_26_rg_30_runs_of_one_connection_never_overlap_however_they_are_start
     assert!(asked.len() >= runs.len(), "{} {}", asked.len(), runs.len());
     let closest = asked.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
     assert!(closest >= Duration::from_millis(55), "{closest:?}");
-    let changes = bridge.count("SELECT count(*) FROM change WHERE action = 'create' AND kind = 'User'").await;
+    let changes = bridge
+        .count("SELECT count(*) FROM change WHERE action = 'create' AND kind = 'User'")
+        .await;
     assert_eq!(changes, 10, "and nobody was made twice");
 }
 
@@ -412,13 +530,27 @@ async fn leap_23_who_is_not_active_any_more_is_disabled_and_who_lost_the_address
     company.row("8").email = String::new();
     company.row("8").title = "Not to be written".to_owned();
     let run = run(&bridge, &company).await;
-    assert_eq!((&run["state"], &run["counts"]["disable"]), (&json!("done"), &json!(1)), "{run}");
+    assert_eq!(
+        (&run["state"], &run["counts"]["disable"]),
+        (&json!("done"), &json!(1)),
+        "{run}"
+    );
     assert_eq!(person(&bridge, 4).await["active"], false);
     let kept = person(&bridge, 8).await;
-    assert_eq!((&kept["active"], &kept["title"]), (&json!(true), &json!("Engineer")), "as it was: {kept}");
+    assert_eq!(
+        (&kept["active"], &kept["title"]),
+        (&json!(true), &json!("Engineer")),
+        "as it was: {kept}"
+    );
     assert_eq!(kept["emails"][0]["value"], "person8@acme.example");
     let errors = said(&bridge, &run, "errors").await;
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert_eq!((&errors[0]["source_id"], &errors[0]["field"]), (&json!("8"), &json!("work_email")));
-    assert!(errors[0]["message"].as_str().unwrap().contains("stays as it is"), "{errors:?}");
+    assert_eq!(
+        (&errors[0]["source_id"], &errors[0]["field"]),
+        (&json!("8"), &json!("work_email"))
+    );
+    assert!(
+        errors[0]["message"].as_str().unwrap().contains("stays as it is"),
+        "{errors:?}"
+    );
 }

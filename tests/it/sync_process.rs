@@ -186,25 +186,52 @@ impl Drop for Program {
 async fn by_hand(program: &Program) {
     let url = format!("http://127.0.0.1:{}/api/v1/connections/people/runs", program.port);
     let request = http_client().post(url).bearer_auth(&program.token);
-    let started = request.header("content-type", "application/json").body("{}").send().await.unwrap();
+    let started = request
+        .header("content-type", "application/json")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
     assert!(started.status().is_success());
     let again = program.run(&["sync", "people", "--json"]).await;
     assert_eq!(again.code, 0, "a run waits for the one under way: {}", again.err);
     let listed = program.run(&["run", "list"]).await.out;
     let head: Vec<&str> = listed.lines().next().unwrap().split_whitespace().collect();
-    assert_eq!(head, ["ID", "CONNECTION", "QUEUED", "CAUSE", "ACTOR", "SECONDS", "RESULT", "EFFECTS"]);
+    assert_eq!(
+        head,
+        [
+            "ID",
+            "CONNECTION",
+            "QUEUED",
+            "CAUSE",
+            "ACTOR",
+            "SECONDS",
+            "RESULT",
+            "EFFECTS"
+        ]
+    );
     let latest: Vec<&str> = listed.lines().skip(1).take(2).collect();
     for line in latest {
-        assert!(line.contains("manual") && line.contains("token:") && line.contains("done"), "{listed}");
+        assert!(
+            line.contains("manual") && line.contains("token:") && line.contains("done"),
+            "{listed}"
+        );
         assert!(line.contains("read 20"), "{listed}");
     }
     assert!(listed.contains("disable 10"), "{listed}");
     let json: Value = serde_json::from_str(&program.run(&["run", "list", "--json"]).await.out).unwrap();
     let id = json["items"][0]["id"].as_str().unwrap();
     let errors = program.run(&["run", "errors", id, "--csv"]).await;
-    assert_eq!(errors.out, "source_id,employee_number,field,message,person,advice\n");
+    assert_eq!(
+        errors.out,
+        "source_id,employee_number,field,message,person,advice\n"
+    );
     let done = program.run(&["run", "resume", id]).await;
-    assert!(done.code == 1 && done.err.contains("neither cancelled nor did it fail"), "{}", done.err);
+    assert!(
+        done.code == 1 && done.err.contains("neither cancelled nor did it fail"),
+        "{}",
+        done.err
+    );
 }
 
 /// Covers: RG-19, RG-26, PROB-21

@@ -18,8 +18,8 @@ use crate::identity;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
-use crate::sync::sign_in::StoredToken;
 use crate::sync::run::{Outcome, RunCause, RunState, Severity, store as runs};
+use crate::sync::sign_in::StoredToken;
 
 /// How long a page may take before the lease is renewed meanwhile, and it is asked whether the run is still wanted.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -53,11 +53,16 @@ impl Progress {
             }
         };
         let working = !run.state.is_at_rest();
-        let left = run.started_at.filter(|_| working && percent >= ENOUGH).and_then(|started| {
-            let passed = u64::try_from((now - started).num_milliseconds()).ok()?;
-            let left = passed.checked_mul(100_u64.checked_sub(percent)?)?.checked_div(percent)?;
-            i64::try_from(left.div_ceil(1_000)).ok()
-        });
+        let left = run
+            .started_at
+            .filter(|_| working && percent >= ENOUGH)
+            .and_then(|started| {
+                let passed = u64::try_from((now - started).num_milliseconds()).ok()?;
+                let left = passed
+                    .checked_mul(100_u64.checked_sub(percent)?)?
+                    .checked_div(percent)?;
+                i64::try_from(left.div_ceil(1_000)).ok()
+            });
         Self {
             state: run.state,
             percent,
@@ -125,9 +130,15 @@ mod tests {
             run(RunState::Done, json!({ "step": "done" })),
         ];
         let later = "2026-12-01T08:01:00Z".parse().unwrap();
-        let percents: Vec<u64> = life.iter().map(|run| Progress::of(run, Some(400), later).percent).collect();
+        let percents: Vec<u64> = life
+            .iter()
+            .map(|run| Progress::of(run, Some(400), later).percent)
+            .collect();
         assert_eq!(percents, [0, 0, 12, 37, 50, 50, 51, 75, 75, 96, 100]);
-        let left: Vec<Option<i64>> = life.iter().map(|run| Progress::of(run, Some(400), later).seconds_left).collect();
+        let left: Vec<Option<i64>> = life
+            .iter()
+            .map(|run| Progress::of(run, Some(400), later).seconds_left)
+            .collect();
         assert_eq!(left[3], Some(103), "37 % took a minute");
         assert_eq!((left[0], left[10]), (None, None));
     }

@@ -53,7 +53,10 @@ async fn events(
     let id = id_of(&id)?;
     // A run that does not exist is no stream.
     let run = state.sync.run(caller.tenant, id).await?;
-    let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    let last = request
+        .headers()
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok());
     let (percent, ended) = last.map_or((0, None), last_event);
     if run.state.is_at_rest() && ended == Some(run.state.as_str()) {
         return Ok(HttpResponse::NoContent().finish());
@@ -119,7 +122,11 @@ impl Watch {
                     self.done = true;
                     self.end(&progress)
                 } else {
-                    event("progress", &progress.percent.to_string(), &json!(progress).to_string())
+                    event(
+                        "progress",
+                        &progress.percent.to_string(),
+                        &json!(progress).to_string(),
+                    )
                 };
                 self.told = Some(progress);
                 return Ok(text.into());

@@ -20,7 +20,14 @@ use crate::insight::ItemView;
 use crate::sync::{Engine, Error, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 
 /// The columns of errors and warnings as CSV.
-const COLUMNS: [&str; 6] = ["source_id", "employee_number", "field", "message", "person", "advice"];
+const COLUMNS: [&str; 6] = [
+    "source_id",
+    "employee_number",
+    "field",
+    "message",
+    "person",
+    "advice",
+];
 
 /// How many records are read together when outcomes are streamed.
 const BATCH: i64 = 500;
