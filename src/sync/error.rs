@@ -108,7 +108,6 @@ impl Error {
             Self::Guard(_) => "plan",
             Self::Directory(_) => "directory",
             Self::Employments(_) => "employments",
-            Self::Notice(_) => "notice",
             Self::Identity(_) => "identity",
             Self::Connector(_) => "connector",
             Self::Unsealable(_) => "secret",

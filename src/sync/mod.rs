@@ -52,8 +52,6 @@ pub use inbound::inbound_connection;
 pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use onboarding::{FieldChoice, Onboarding, Step};
 pub use plan::{DayCursor, Foreseen, ForeseenDay, Planned};
-pub use run::{Approval, Outcome, Run, RunCause, RunFilter, RunState, Severity};
-pub use plan::Planned;
 pub use run::{Approval, Outcome, Progress, Run, RunCause, RunFilter, RunState, Severity};
 pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,
