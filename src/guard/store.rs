@@ -394,16 +394,18 @@ type HoldRow = (
 );
 
 statement!(
-    OpenHolds: (SqlUuid, Array<SqlUuid>, Array<SqlUuid>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Text>, Array<Nullable<Jsonb>>, Array<Nullable<Jsonb>>, Array<Text>, Timestamptz) -> () =
+    OpenHolds: (SqlUuid, Array<SqlUuid>, Array<SqlUuid>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Text>, Array<Nullable<Jsonb>>, Array<Nullable<Jsonb>>, Array<Text>, Timestamptz) -> (SqlUuid,) =
     "INSERT INTO hold (tenant_id, id, owner_id, app_id, person_id, resource_id, field, old, new, detail, state, created_at)
      SELECT $1, asked.*, 'open', $11
      FROM UNNEST($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::jsonb[], $9::jsonb[], $10::text[]) AS asked
      ON CONFLICT (tenant_id, owner_id, resource_id, field) WHERE state = 'open'
      DO UPDATE SET old = excluded.old, new = excluded.new, detail = excluded.detail, heeded = false
-     WHERE hold.new IS DISTINCT FROM excluded.new OR hold.old IS DISTINCT FROM excluded.old"
+     WHERE hold.new IS DISTINCT FROM excluded.new OR hold.old IS DISTINCT FROM excluded.old
+     RETURNING id"
 );
 
-/// Asks for decisions. One that is open already for the same owner, resource and field takes the newer values.
+/// Asks for decisions. One that is open already for the same owner, resource and field takes the newer values. Returns
+/// those that were not asked before, each with its id.
 ///
 /// # Errors
 /// When the store refuses.
@@ -412,9 +414,9 @@ pub async fn open_holds(
     tenant: TenantId,
     asked: &[NewHold],
     now: DateTime<Utc>,
-) -> Result<(), Error> {
+) -> Result<Vec<(HoldId, NewHold)>, Error> {
     if asked.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = asked.iter().map(|_| HoldId::new().uuid()).collect();
     let owners: Vec<Uuid> = asked.iter().map(|hold| hold.owner).collect();
@@ -428,9 +430,9 @@ pub async fn open_holds(
     let old: Vec<Option<&Value>> = asked.iter().map(|hold| hold.old.as_ref()).collect();
     let new: Vec<Option<&Value>> = asked.iter().map(|hold| hold.new.as_ref()).collect();
     let details: Vec<&str> = asked.iter().map(|hold| hold.detail.as_str()).collect();
-    OpenHolds::with((
+    let written: Vec<(Uuid,)> = OpenHolds::with((
         tenant.uuid(),
-        ids,
+        ids.clone(),
         owners,
         apps,
         people,
@@ -441,9 +443,16 @@ pub async fn open_holds(
         details,
         now,
     ))
-    .execute(conn)
+    .get_results(conn)
     .await?;
-    Ok(())
+    // What was open already keeps its id.
+    let written: std::collections::HashSet<Uuid> = written.into_iter().map(|(id,)| id).collect();
+    Ok(ids
+        .into_iter()
+        .zip(asked)
+        .filter(|(id, _)| written.contains(id))
+        .map(|(id, hold)| (HoldId::from(id), hold.clone()))
+        .collect())
 }
 
 statement!(

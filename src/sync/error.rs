@@ -18,6 +18,9 @@ pub enum Error {
     /// A plan could not be kept or decided.
     #[error("the plan")]
     Guard(#[from] crate::guard::Error),
+    /// What happened could not be kept to be told.
+    #[error("an event could not be kept")]
+    Notice(#[from] crate::notice::Error),
     /// The directory refused a whole batch.
     #[error("the directory refused a batch")]
     Directory(#[from] crate::directory::Error),
@@ -106,6 +109,7 @@ impl Error {
         match self {
             Self::Database(_) | Self::Store(_) => "store",
             Self::Guard(_) => "plan",
+            Self::Notice(_) => "event",
             Self::Directory(_) => "directory",
             Self::Employments(_) => "employments",
             Self::Identity(_) => "identity",

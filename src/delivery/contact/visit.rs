@@ -12,6 +12,7 @@ use crate::base::{Clock, ResourceId};
 use crate::db::{Db, Transactional as _};
 use crate::delivery::{Error, LEASE_TIME};
 use crate::net::Method;
+use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
     Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, Standing, UserView,
     sense,
@@ -87,7 +88,22 @@ pub(in crate::delivery) async fn visit(
     let mut conn = db.conn().await?;
     conn.transaction::<_, Error, _>(async |conn| {
         renew(conn, leased, LEASE_TIME).await?;
-        store::set_matched(conn, (leased.tenant, leased.app), began, now, &capabilities).await
+        let at = (leased.tenant, leased.app);
+        store::set_matched(conn, at, began, now, &capabilities).await?;
+        let count = store::unmatched(conn, at).await?;
+        if count > 0 {
+            let event = NewEvent {
+                kind: EventKind::AccountsUnmatched,
+                key: format!("{}:{}", leased.app, began.timestamp_millis()),
+                connection: None,
+                app: Some(leased.app),
+                entity: None,
+                person: None,
+                detail: json!({ "count": count }),
+            };
+            notice::raise(conn, leased.tenant, &event, now).await?;
+        }
+        Ok(())
     })
     .await?;
     Ok(Visit::Done(capabilities))

@@ -11,6 +11,7 @@ use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
 use crate::hr::{Employee, ManagerRef};
 use crate::identity::{Review, store as people};
 use crate::lifecycle::Facts;
+use crate::notice::{self, EventKind, NewEvent};
 use crate::provision;
 use crate::scim::{self, ENTERPRISE, Object};
 use crate::sync::Error;
@@ -485,7 +486,22 @@ impl Batch<'_> {
             .collect();
         let (owner, now) = (run.connection.uuid(), self.cause.now);
         guard::close_holds(conn, run.tenant, owner, &judged, &still, now).await?;
-        guard::open_holds(conn, run.tenant, &holds, now).await?;
+        let opened = guard::open_holds(conn, run.tenant, &holds, now).await?;
+        let events: Vec<NewEvent> = opened
+            .iter()
+            .map(|(id, hold)| NewEvent {
+                kind: EventKind::ValueHeld,
+                key: id.to_string(),
+                connection: Some(run.connection),
+                app: None,
+                entity: None,
+                person: hold.person,
+                detail: serde_json::json!({
+                    "hold": id, "field": hold.field, "old": hold.old, "new": hold.new, "user": hold.resource,
+                }),
+            })
+            .collect();
+        notice::raise_all(conn, run.tenant, &events, now).await?;
         guard::rule_holds(conn, run.tenant, &ruled, now).await?;
         let reviews: Vec<Review> = work
             .iter()

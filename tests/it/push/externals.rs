@@ -94,6 +94,8 @@ async fn existing_accounts_are_found_by_their_address_and_the_rest_is_external_a
     )
     .await;
     assert_eq!(names(listed["items"].as_array().unwrap()), expected);
+    let told = "SELECT count(*) FROM event WHERE kind = 'accounts_unmatched' AND detail ->> 'count' = '3'";
+    assert!(bridge.count(told).await >= 1);
     // Whoever was found is not invited; only the new one may be.
     let invited = "SELECT count(*) FROM event WHERE kind = 'welcome'";
     assert!(bridge.count(invited).await <= 1);

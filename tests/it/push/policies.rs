@@ -94,6 +94,11 @@ async fn payh_7_exp_13_contradicting_promises_about_mail_are_both_kept_in_one_ru
         assert!(said.contains("person2@acme.example") && said.contains("renamed@acme.example"));
         assert!(waiting[0]["person"].is_string() && waiting[0]["user"].is_string());
 
+        let told =
+            "SELECT count(*) FROM event WHERE kind = 'value_held' AND detail::text LIKE '%renamed@acme%'
+                    AND person_id IS NOT NULL";
+        assert_eq!(bridge.count(told).await, 1);
+
         // The same again brings nothing new; approved, it is pushed once.
         synced(&bridge, &company).await;
         assert!(careful.mutations().is_empty() && eager.mutations().is_empty());
