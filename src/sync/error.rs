@@ -27,9 +27,6 @@ pub enum Error {
     /// What apps know of employments could not be read or kept.
     #[error("what is known of employments")]
     Employments(#[from] crate::provision::Error),
-    /// An event could not be raised.
-    #[error("an event could not be raised")]
-    Notice(#[from] crate::notice::Error),
     /// People could not be resolved or kept.
     #[error("people could not be resolved")]
     Identity(#[from] crate::identity::Error),
