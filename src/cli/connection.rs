@@ -49,6 +49,25 @@ pub(super) enum Command {
         #[arg(long)]
         read: bool,
     },
+    /// List what was declined or undone, and is kept back from runs
+    Kept {
+        /// Its name
+        name: String,
+    },
+    /// Keep something back no longer: the next run does again what HR says
+    Release {
+        /// Its name
+        name: String,
+        /// Ids of people, or record: and a source id, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        subject: Vec<String>,
+        /// What one plan decided
+        #[arg(long)]
+        plan: Option<String>,
+        /// Everything
+        #[arg(long)]
+        all: bool,
+    },
     /// List the latest revisions of the settings, newest first
     Revisions {
         /// Its name
@@ -130,6 +149,20 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         Command::Check { name } => return check(&client, &name, output).await,
         Command::Diff { name } => diff(&client, &name, output).await?,
         Command::Preview { name, read } => return preview::run(&client, &name, read, output).await,
+        Command::Kept { name } => kept(&client, &name, output).await?,
+        Command::Release {
+            name,
+            subject,
+            plan,
+            all,
+        } => {
+            let order = json!({ "subjects": subject, "plan": plan, "all": all });
+            let released = client.post(&path(&name, "/kept/release"), &order).await?;
+            output.show(&released, || {
+                let parts = released.get("released").and_then(Value::as_i64).unwrap_or_default();
+                format!("{parts} parts are no longer kept back")
+            })?;
+        }
         Command::Revisions { name } => revisions(&client, &name, output).await?,
         Command::Publish { name } => {
             if let Some(run) = preview::foreseen(&client, &name).await?
@@ -400,6 +433,16 @@ async fn diff(client: &Client, name: &str, output: Output) -> Result<(), Error> 
             .collect();
         lines.join("\n")
     })
+}
+
+async fn kept(client: &Client, name: &str, output: Output) -> Result<(), Error> {
+    let items = client.all(&path(name, "/kept"), &[]).await?;
+    let head = ["subject", "path", "why", "at", "by", "plan"];
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| head.map(|member| text(item, member).to_owned()).to_vec())
+        .collect();
+    output.table(&json!({ "items": items }), &head, &rows)
 }
 
 async fn revisions(client: &Client, name: &str, output: Output) -> Result<(), Error> {

@@ -41,6 +41,17 @@ pub(super) enum Command {
         /// Its id
         id: String,
     },
+    /// Take back what a run changed and nobody changed since; its plan waits for an approval
+    Undo {
+        /// Its id
+        id: String,
+        /// What becomes of users that the run made: disable or remove
+        #[arg(long, default_value = "disable", value_parser = ["disable", "remove"])]
+        made: String,
+        /// Do not wait for an approval, unless a limit is passed
+        #[arg(long)]
+        yes: bool,
+    },
     /// Stop a run; what it has applied stays
     Cancel {
         /// Its id
@@ -80,6 +91,14 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         Command::Resume { id } => {
             let resumed = client.post(&format!("/runs/{id}/resume"), &json!({})).await?;
             let run = until_it_rests(&client, &resumed, output).await?;
+            output.show(&json!({ "run": run }), || story(&run))?;
+            Ok(exit(&run))
+        }
+        Command::Undo { id, made, yes } => {
+            let started = client
+                .post(&format!("/runs/{id}/undo"), &json!({ "made": made, "yes": yes }))
+                .await?;
+            let run = until_it_rests(&client, &started, output).await?;
             output.show(&json!({ "run": run }), || story(&run))?;
             Ok(exit(&run))
         }

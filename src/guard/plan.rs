@@ -263,6 +263,12 @@ impl Writer {
         self.plan
     }
 
+    /// The place that the next item gets.
+    #[must_use]
+    pub const fn next(&self) -> i32 {
+        self.last.saturating_add(1)
+    }
+
     /// Adds items after those added before. One statement, however many.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The tables of the guard.
 
 mod choose;
+mod kept;
 mod look;
 
 pub use choose::decline;
+pub use kept::{keep_back, kept_back, kept_of, release_kept};
 pub use look::{found_items, item_counts, plans};
 
 use chrono::{DateTime, Utc};

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::connection::{Compiled, store as connections};
-use super::run::{Progress, Run, RunState, store as runs};
-use super::{Error, apply, due, inbound, plan, read, schedule};
+use super::run::{Progress, Run, RunCause, RunState, store as runs};
+use super::{Error, apply, due, inbound, plan, read, schedule, undo};
 use crate::base::{Chain, Clock, Sealer};
 use crate::connector::Catalogue;
 use crate::db::{Conn, Db, PooledConn, Signals};
@@ -166,9 +166,12 @@ impl Job<'_> {
 
     async fn steps(&mut self) -> Result<(), Error> {
         let live = self.settings().await?;
+        let is_undo = self.run.cause == RunCause::Undo;
         loop {
             match self.run.state {
                 RunState::Reading => read::read(self, &live).await?,
+                RunState::Planning if is_undo => undo::plan(self, &live).await?,
+                RunState::Applying if is_undo => undo::apply(self).await?,
                 RunState::Planning => plan::plan(self, &live).await?,
                 RunState::Applying => apply::apply(self, &live).await?,
                 _ => return Ok(()),

@@ -128,10 +128,17 @@ impl Error {
 
     /// Whether the same step may succeed when it is tried again in a while by itself.
     pub(super) fn is_transient(&self) -> bool {
-        match self {
-            Self::Database(_) => true,
-            Self::Store(error) => crate::db::is_transient(error),
-            _ => false,
+        if let Self::Store(error) = self {
+            return crate::db::is_transient(error);
         }
+        // Other modules' tables fail in the same way.
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<QueryError>() {
+                return crate::db::is_transient(error);
+            }
+            cause = error.source();
+        }
+        matches!(self, Self::Database(_))
     }
 }

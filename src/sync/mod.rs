@@ -12,6 +12,8 @@
 //! - `plan`: what would be done, person by person, with all that applying needs; the guard judges the whole.
 //! - `apply`: exactly that plan, in batches of one transaction each.
 //! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself. `fresh`: whether they do.
+//! - `undo`: a plan that takes back what a run did; `kept`: what was declined or undone, and no run does again.
+//! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself.
 //!
 //! A run is one process's at a time, by lease. Every transaction of a step makes sure that the lease still holds; a
 //! lapsed one is taken over by any process, which goes on with the step that is stored: reading and planning begin
@@ -28,6 +30,7 @@ mod error;
 mod fresh;
 mod hold;
 mod inbound;
+mod kept;
 mod lineage;
 mod onboarding;
 mod plan;
@@ -37,6 +40,7 @@ mod review;
 mod run;
 mod schedule;
 mod sign_in;
+mod undo;
 mod user;
 mod webhook;
 
@@ -57,5 +61,6 @@ pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,
     keep_oauth_client, oauth_client, remove_oauth_client,
 };
+pub use undo::{Made, UndoOrder};
 pub use user::Released;
 pub use webhook::{Answered, WebhookSheet};

@@ -38,6 +38,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::freezes::routes)
     .configure(api::holds::routes)
     .configure(api::links::routes)
+    .configure(api::kept::routes)
     .configure(api::plans::routes)
     .configure(api::previews::routes)
     .configure(api::reviews::routes)

@@ -68,4 +68,6 @@ mod sync_kit;
 mod sync_people;
 mod sync_process;
 mod sync_runs;
+mod undo;
 mod webhooks;
+mod whole_way;

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::kit::{Bridge, answer, with_json};
-use crate::sync_kit::{Company, active_users, connected, connection_file, done, run, show};
+use crate::sync_kit::{Company, active_users, connected, connection_file, done, person, run, show};
 
 /// Half of twenty people leave, and one gets another title: the plan waits.
 async fn waiting() -> (Bridge, Company, Value) {
@@ -183,4 +183,72 @@ async fn a_plan_is_approved_in_part_by_its_hash_and_what_was_declined_stays_visi
     assert_eq!(audited, 2);
     let (status, _) = approve(&bridge, &plan, &json!({})).await;
     assert_eq!(status, 409, "a plan is decided once");
+}
+
+/// What a client writes over SCIM.
+async fn client(bridge: &Bridge, n: usize, method: Method, change: Option<(&str, &str)>) {
+    let user = person(bridge, n).await;
+    let body = change.map(|(path, value)| {
+        json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "replace", "path": path, "value": value }],
+        })
+    });
+    let path = format!("/Users/{}", user["id"].as_str().unwrap());
+    let (status, answer) = bridge
+        .scim_as(&bridge.token, method, &path, body.as_ref())
+        .await;
+    assert!((200..300).contains(&status), "{answer}");
+}
+
+#[tokio::test]
+async fn an_item_whose_base_moved_is_computed_again_or_refused_and_a_disable_never_depends_on_a_version() {
+    let bridge = connected(&connection_file()).await;
+    let mut company = Company::of(24);
+    company.row("11").last_day = "2026-12-31".to_owned();
+    done(&bridge, &company).await;
+    for n in (2..=24).step_by(2) {
+        company.row(&n.to_string()).status = String::new();
+        company.row(&n.to_string()).last_day = "2026-11-20".to_owned();
+    }
+    for n in [5, 7, 9, 11] {
+        company.row(&n.to_string()).title = "Architect".to_owned();
+    }
+    company.row("11").last_day = "2027-12-31".to_owned();
+    let waiting = run(&bridge, &company).await;
+    assert_eq!(waiting["state"], "awaiting_approval", "{waiting}");
+    let plan = plan_of(&bridge, &waiting).await;
+    // Meanwhile others write, and the last day passes that HR has told us before.
+    client(&bridge, 2, Method::PATCH, Some(("nickName", "Two"))).await;
+    client(&bridge, 5, Method::PATCH, Some(("nickName", "Five"))).await;
+    client(&bridge, 7, Method::DELETE, None).await;
+    client(&bridge, 9, Method::PATCH, Some(("title", "Mine"))).await;
+    bridge.clock.advance(chrono::TimeDelta::days(50));
+    bridge.drain().await;
+    assert_eq!(person(&bridge, 11).await["active"], false, "its last day has passed");
+    assert_eq!(show(&bridge, &waiting).await["state"], "awaiting_approval");
+
+    assert_eq!(approve(&bridge, &plan, &json!({ "plan": plan["hash"] })).await.0, 202);
+    bridge.drain().await;
+    let two = person(&bridge, 2).await;
+    assert_eq!((&two["active"], &two["nickName"]), (&json!(false), &json!("Two")));
+    let five = person(&bridge, 5).await;
+    assert_eq!((&five["title"], &five["nickName"]), (&json!("Architect"), &json!("Five")));
+    let refused = items(&bridge, &plan, "state=refused").await;
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0]["note"].as_str().unwrap().contains("deleted after the plan"), "{refused:?}");
+    assert_eq!(person(&bridge, 9).await["title"], "Architect", "the attribute that the plan names is HR's");
+    // A change of the title lifts no hold that the plan did not speak of: another plan does, by what HR says now.
+    let eleven = person(&bridge, 11).await;
+    assert_eq!((&eleven["title"], &eleven["active"]), (&json!("Architect"), &json!(true)));
+    let by_run = "SELECT count(*) FROM change WHERE resource_id = '{}' AND delta::text LIKE '%disabledBy%'
+                  AND origin ->> 'run' = '{}'";
+    let by_run = by_run
+        .replacen("{}", eleven["id"].as_str().unwrap(), 1)
+        .replacen("{}", waiting["id"].as_str().unwrap(), 1);
+    assert_eq!(bridge.count(&by_run).await, 0);
+    let due = bridge.get("/api/v1/plans?cause=due&state=applied&limit=1").await;
+    let lifted = items(&bridge, &due["items"][0], "action=update").await;
+    let active = json!({ "path": "active", "old": false, "new": true });
+    assert!(lifted[0]["changes"].as_array().unwrap().contains(&active), "{lifted:?}");
 }

@@ -34,6 +34,8 @@ pub(super) struct Work {
     user: Option<ResourceId>,
     refused: Option<String>,
     manager_waits: bool,
+    /// HR held the user meanwhile, and this item does not lift it: the person is looked at again.
+    held_meanwhile: bool,
 }
 
 impl Work {
@@ -45,6 +47,7 @@ impl Work {
             effect,
             refused: None,
             manager_waits: false,
+            held_meanwhile: false,
         })
     }
 
@@ -188,11 +191,18 @@ impl Batch<'_> {
                 one.refused = Some("the user was deleted after the plan was made".to_owned());
                 continue;
             }
+            if current.is_some_and(|user| user.person.is_some() && user.person != one.item.item.person) {
+                one.refused = Some("the user belongs to another person since the plan was made".to_owned());
+                continue;
+            }
             let manager = one
                 .effect
                 .manager_waits
                 .map(|person| managers.get(&person).copied());
             one.manager_waits = manager == Some(None);
+            one.held_meanwhile = !one.effect.lifts
+                && !one.effect.disabled
+                && current.is_some_and(|user| user.disabled_by.iter().any(|party| party == "hr"));
             puts.push(self.put(one, current, manager.flatten()));
             places.push(place);
         }
@@ -262,7 +272,8 @@ impl Batch<'_> {
                 .map(|person| (client, person.to_string())),
             person: item.person,
             expected: None,
-            disabled_by: if one.effect.disabled {
+            // Only an item that was planned to lift HR's hold does.
+            disabled_by: if one.effect.disabled || one.held_meanwhile {
                 vec!["hr".to_owned()]
             } else {
                 Vec::new()
@@ -433,7 +444,11 @@ impl Batch<'_> {
                 Some(people::Standing {
                     person: one.item.item.person?,
                     lifecycle: one.effect.lifecycle.clone()?,
-                    next_look_at: one.effect.next_look_at,
+                    next_look_at: if one.held_meanwhile {
+                        Some(self.cause.now)
+                    } else {
+                        one.effect.next_look_at
+                    },
                 })
             })
             .collect();
@@ -569,7 +584,7 @@ impl Batch<'_> {
 }
 
 /// Why the directory refused one item; a failure that is not the item's own is passed on.
-fn refusal(error: DirectoryError) -> Result<String, Error> {
+pub(in crate::sync) fn refusal(error: DirectoryError) -> Result<String, Error> {
     match error {
         DirectoryError::Uniqueness { attribute } => Ok(format!(
             "another resource took the value of {attribute} after the plan was made: the next run looks again"

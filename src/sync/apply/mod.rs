@@ -13,4 +13,6 @@ mod groups;
 mod overlay;
 mod steps;
 
+pub(in crate::sync) use batch::refusal;
+pub(in crate::sync) use overlay::overlay;
 pub(in crate::sync) use steps::apply;

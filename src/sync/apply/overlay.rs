@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::scim::Object;
 
 /// `now` with the attributes that `delta` names taken from `planned`; all others stay as they are.
-pub(super) fn overlay(now: &Object, planned: &Object, delta: &[Value]) -> Object {
+pub(in crate::sync) fn overlay(now: &Object, planned: &Object, delta: &[Value]) -> Object {
     let mut object = now.clone();
     for path in delta
         .iter()

@@ -123,6 +123,8 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
         }
         if let Some(plan) = job.run.plan {
             let (applied, refused) = guard::end(conn, tenant, plan).await?;
+            // Who was declined is looked at again in a day, not at once.
+            store::look_at_declined_later(conn, &job.run, now).await?;
             if let Some(counts) = job.run.counts.as_object_mut() {
                 counts.remove("left");
                 counts.insert("applied".to_owned(), applied.into());

@@ -6,10 +6,10 @@ use super::person::Draft;
 use crate::base::digest;
 use crate::guard::Action;
 
-/// The digest of a draft's effect; none when it has none. The people a plan makes have other ids in every plan, so they
+/// The digest of a draft's effect; none when it has none, or is declined. The people a plan makes have other ids in every plan, so they
 /// are named by their records.
 pub(super) fn of(draft: &Draft) -> Option<Vec<u8>> {
-    if draft.action == Action::Skip {
+    if draft.action == Action::Skip || draft.declined.is_some() {
         return None;
     }
     let effect = &draft.effect;

@@ -18,6 +18,7 @@ mod digest;
 mod effect;
 mod foresee;
 mod health;
+pub(in crate::sync) mod kept;
 mod person;
 mod remark;
 mod ruled;

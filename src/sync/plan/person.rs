@@ -75,6 +75,8 @@ pub(super) struct Draft {
     pub unusable: bool,
     /// It was disabled and gets its access back.
     pub back: bool,
+    /// It is not done: all of it was declined or undone before.
+    pub declined: Option<String>,
 }
 
 impl Draft {
@@ -508,6 +510,7 @@ impl<'a> Deciding<'a> {
             compared: self.compared(),
             unusable: self.is_unusable(),
             back: action == Action::Update && !effect.disabled && self.user.is_some_and(is_disabled_by_hr),
+            declined: None,
             effect,
             said,
         })
@@ -554,6 +557,7 @@ impl<'a> Deciding<'a> {
             compared: Compared::default(),
             unusable: false,
             back: false,
+            declined: None,
         })
     }
 

@@ -41,6 +41,10 @@ impl Tally {
 
     /// Counts what a draft would do.
     pub fn add(&mut self, draft: &Draft) {
+        if draft.declined.is_some() {
+            self.count("declined", 1);
+            return;
+        }
         self.count(draft.action.as_str(), 1);
         if matches!(draft.action, Action::Disable | Action::Remove) {
             self.leavers.push(draft.person);

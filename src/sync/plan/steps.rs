@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::absence::{Absence, absence};
 use super::assign::{Assigned, assign};
+use super::kept::keep_back;
 use super::effect::{Effect, RecordEffect, ReviewAt};
 use super::person::{Draft, View, decide};
 use super::remark::{Message, news};
@@ -15,7 +16,7 @@ use super::surroundings::Surroundings;
 use super::{digest, store};
 use crate::base::PersonId;
 use crate::db::Transactional as _;
-use crate::guard::{self, Action, Cause, Item, PlanState, Reason, Verdict, Writer, judge};
+use crate::guard::{self, Action, Cause, Item, ItemState, Mark, PlanState, Reason, Verdict, Writer, judge};
 use crate::identity::Review;
 use crate::identity::store as people;
 use crate::sync::Error;
@@ -302,16 +303,30 @@ async fn plan_batch(
         }
     }
     settle_names(job, &mut drafts, planning).await?;
+    let mut conn = job.conn().await?;
+    keep_back(&mut conn, job, (kind, &around), &mut drafts).await?;
     for draft in &drafts {
         planning.tally.add(draft);
+        if draft.declined.is_some() {
+            planning.made.remove(&draft.person);
+        }
     }
     let items: Vec<Item> = drafts
         .iter()
         .map(|draft| item(draft.action, Some(draft), draft.reason.clone(), &draft.effect))
         .collect();
     let effects: Vec<Vec<u8>> = drafts.iter().filter_map(digest::of).collect();
+    let declined: Vec<Mark> = (planning.writer.next()..)
+        .zip(&drafts)
+        .filter_map(|(ordinal, draft)| {
+            Some(Mark {
+                ordinal,
+                state: ItemState::Declined,
+                note: Some(draft.declined.clone()?),
+            })
+        })
+        .collect();
     let said: Vec<Outcome> = drafts.into_iter().flat_map(|draft| draft.said).collect();
-    let mut conn = job.conn().await?;
     let writer = &mut planning.writer;
     for effect in effects {
         writer.fold(&effect);
@@ -319,6 +334,7 @@ async fn plan_batch(
     conn.transaction(async |conn| {
         job.hold(conn).await?;
         writer.add(conn, &items).await?;
+        guard::mark(conn, job.run.tenant, writer.plan(), &declined).await?;
         Ok::<(), Error>(runs::add_outcomes(conn, &job.run, &said).await?)
     })
     .await

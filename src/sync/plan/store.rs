@@ -371,6 +371,48 @@ statement!(
        AND person.tenant_id = item.tenant_id AND person.id = item.person_id AND person.next_look_at < $3"
 );
 
+statement!(
+    LookAtDeclinedLater: (SqlUuid, SqlUuid, Timestamptz) -> () =
+    "UPDATE person SET next_look_at = $3
+     FROM plan_item item
+     WHERE item.tenant_id = $1 AND item.plan_id = $2 AND item.state = 'declined'
+       AND person.tenant_id = item.tenant_id AND person.id = item.person_id AND person.next_look_at < $3"
+);
+statement!(
+    LookNow: (SqlUuid, Array<SqlUuid>, Timestamptz) -> () =
+    "UPDATE person SET next_look_at = $3 WHERE tenant_id = $1 AND id = ANY($2)"
+);
+
+/// Looks at people whose items were declined again in a day, not at once.
+pub(in crate::sync) async fn look_at_declined_later(
+    conn: &mut Conn,
+    run: &Run,
+    now: DateTime<Utc>,
+) -> Result<(), QueryError> {
+    if let Some(plan) = run.plan {
+        let later = now + Duration::days(1);
+        LookAtDeclinedLater::with((run.tenant.uuid(), plan.uuid(), later))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Lets people be looked at as soon as possible.
+pub(in crate::sync) async fn look_now(
+    conn: &mut Conn,
+    tenant: TenantId,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> Result<(), QueryError> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let people: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    LookNow::with((tenant.uuid(), people, now)).execute(conn).await?;
+    Ok(())
+}
+
 /// Looks at the people of a rejected plan again in a day, not at once.
 pub(in crate::sync) async fn look_again_later(
     conn: &mut Conn,

@@ -205,7 +205,7 @@ impl Engine {
                 .await?;
             store::leave_approval(conn, tenant, id, RunState::Rejected, Some(now)).await?;
             read::store::clear(conn, &run).await?;
-            if !run.cause.reads() {
+            if run.cause == RunCause::Due {
                 plan::store::look_again_later(conn, &run, now).await?;
             }
             store::run(conn, tenant, id).await?.ok_or_else(|| unknown(id))
@@ -231,6 +231,9 @@ impl Engine {
             });
         };
         let declined = plans::decide(conn, now, (tenant, plan), decision, approval, actor).await?;
+        if declined > 0 && run.cause != RunCause::Undo {
+            plans::keep_declined(conn, &run, plan, actor, now).await?;
+        }
         let action = match decision {
             Decision::Approve => "run.approve",
             Decision::Reject => "run.reject",

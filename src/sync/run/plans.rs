@@ -7,9 +7,12 @@ use super::{Run, store};
 use crate::audit;
 use crate::base::{PlanId, RunId, TenantId};
 use crate::db::{Conn, Transactional as _};
-use crate::guard::{self, Action, Chosen, Decision, ItemFilter, ItemState, Plan, PlanFilter, StoredItem};
+use crate::guard::{
+    self, Action, Chosen, Decision, ItemFilter, ItemState, Kept, KeptWhy, Plan, PlanFilter, StoredItem,
+};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
+use crate::sync::plan::kept;
 
 /// What an approval says beside yes.
 #[derive(Debug, Clone, Default)]
@@ -158,6 +161,32 @@ impl Engine {
 async fn run_of(conn: &mut Conn, tenant: TenantId, plan: &Plan) -> Result<Option<Run>, Error> {
     let run = store::run(conn, tenant, RunId::from(plan.owner)).await?;
     Ok(run.filter(|run| run.plan == Some(plan.id)))
+}
+
+/// How many declined items are looked at together.
+const BATCH: i64 = 1000;
+
+/// Keeps back what was declined, so that no later run does it by itself.
+pub(super) async fn keep_declined(
+    conn: &mut Conn,
+    run: &Run,
+    plan: PlanId,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let declined = ItemFilter {
+        state: Some(ItemState::Declined),
+        ..ItemFilter::default()
+    };
+    let owner = (run.tenant, run.connection.uuid());
+    let mut after = 0_i32;
+    loop {
+        let items = guard::found_items(conn, run.tenant, plan, &declined, after, BATCH).await?;
+        let Some(last) = items.last() else { return Ok(()) };
+        after = last.ordinal;
+        let parts: Vec<Kept> = items.iter().flat_map(|item| kept::of_item(&item.item)).collect();
+        guard::keep_back(conn, owner, &parts, (plan, KeptWhy::Declined), actor, now).await?;
+    }
 }
 
 /// Writes a decision down, with what it left out; the caller audits it. Returns how many items were declined.

@@ -197,6 +197,24 @@ statement!(
      WHERE tenant_id = $1 AND id = $2 AND lease_owner = $3 AND lease_until > now() FOR SHARE"
 );
 
+statement!(
+    NoteCoverage: (SqlUuid, SqlUuid, Jsonb) -> () =
+    "UPDATE run SET coverage = $3 WHERE tenant_id = $1 AND id = $2"
+);
+
+/// Writes down what a run that reads nothing is about.
+pub(in crate::sync) async fn note_coverage(
+    conn: &mut Conn,
+    tenant: TenantId,
+    run: RunId,
+    coverage: &Value,
+) -> Result<(), QueryError> {
+    NoteCoverage::with((tenant.uuid(), run.uuid(), coverage))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Makes sure, until the transaction ends, that the run is still `owner`'s. `None`: it is not. Else whether
 /// somebody asked to stop it.
 pub(in crate::sync) async fn hold_lease(
@@ -425,7 +443,7 @@ statement!(
     SupersedeRuns: (SqlUuid, SqlUuid, SqlUuid, Bool, Timestamptz) -> (SqlUuid,) =
     "UPDATE run SET state = 'superseded', finished_at = $5
      WHERE tenant_id = $1 AND connection_id = $2 AND id <> $3 AND state = 'awaiting_approval'
-       AND ($4 OR cause = 'due')
+       AND ($4 OR cause = 'due') AND cause <> 'undo'
      RETURNING id"
 );
 

@@ -54,6 +54,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::freezes::Api::openapi());
     document.merge(super::holds::Api::openapi());
     document.merge(super::links::Api::openapi());
+    document.merge(super::kept::Api::openapi());
     document.merge(super::plans::Api::openapi());
     document.merge(super::previews::Api::openapi());
     document.merge(super::reviews::Api::openapi());

@@ -15,6 +15,7 @@ pub mod endings;
 pub mod freezes;
 pub mod holds;
 pub mod links;
+pub mod kept;
 mod list;
 pub mod operations;
 pub mod past;

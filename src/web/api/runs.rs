@@ -15,7 +15,7 @@ use super::super::{Problem, State};
 use super::plans::{ApprovalBody, page_of};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{PlanId, RunId, TenantId};
-use crate::guard::{ItemFilter, Plan};
+use crate::guard::{Action, ItemFilter, ItemState, Plan};
 use crate::insight::ItemView;
 use crate::sync::{Engine, Error, Outcome, Run, RunCause, RunFilter, RunState, Severity};
 
@@ -69,6 +69,10 @@ pub(super) struct RunBody {
     plan: Option<PlanId>,
     /// Over the whole plan: an approval names it.
     plan_hash: Option<String>,
+    /// What it did, each with where it is listed: created, updated, left, skipped, failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    effect: Option<Value>,
     /// What the guard said: ok, and each limit that is passed.
     #[schema(value_type = Option<Object>)]
     guard: Option<Value>,
@@ -100,6 +104,7 @@ impl RunBody {
             revision: run.revision,
             plan: run.plan,
             plan_hash: plan.map(Plan::hash_hex).filter(|hash| !hash.is_empty()),
+            effect: None,
             guard: plan.map(|plan| json!({ "ok": plan.verdict.ok, "reasons": plan.verdict.reasons })),
             coverage: run.coverage,
             counts: run.counts,
@@ -120,12 +125,51 @@ async fn body(engine: &Engine, run: Run) -> Result<RunBody, Problem> {
     let connection = engine.connection_by_id(run.tenant, run.connection).await?;
     let plan = engine.plan_of(&run).await?;
     let progress = engine.progress_of(&run).await?;
+    let effect = match run.plan {
+        // Counted once it rests: whoever waits for a run asks often.
+        Some(plan) if run.state.is_at_rest() => Some(effect(engine, &run, plan).await?),
+        _ => None,
+    };
     let mut body = RunBody::of(run, &connection.name, plan.as_ref());
+    body.effect = effect;
     if let Some(shown) = body.progress.as_object_mut() {
         shown.insert("percent".to_owned(), progress.percent.into());
         shown.insert("seconds_left".to_owned(), progress.seconds_left.into());
     }
     Ok(body)
+}
+
+/// What a run did, in numbers with links.
+async fn effect(engine: &Engine, run: &Run, plan: PlanId) -> Result<Value, Problem> {
+    let found = engine.plan_counts(run.tenant, plan).await?;
+    let count = |actions: &[Action], state: ItemState| -> i64 {
+        let fits = |(action, at, _): &&(Action, ItemState, i64)| actions.contains(action) && *at == state;
+        found.iter().filter(fits).map(|(_, _, count)| count).sum()
+    };
+    let applied = |actions: &[Action], link: &str| {
+        let link = format!("/api/v1/plans/{plan}/items?state=applied&action={link}");
+        json!({ "count": count(actions, ItemState::Applied), "link": link })
+    };
+    let all = [Action::Create, Action::Link, Action::Update, Action::Disable, Action::Remove];
+    Ok(json!({
+        "created": applied(&[Action::Create], "create"),
+        "linked": applied(&[Action::Link], "link"),
+        "updated": applied(&[Action::Update], "update"),
+        "left": applied(&[Action::Disable], "disable"),
+        "removed": applied(&[Action::Remove], "remove"),
+        "skipped": {
+            "count": run.counts.get("skipped"),
+            "link": format!("/api/v1/runs/{}/errors?format=json", run.id),
+        },
+        "failed": {
+            "count": count(&all, ItemState::Refused),
+            "link": format!("/api/v1/plans/{plan}/items?state=refused"),
+        },
+        "declined": {
+            "count": count(&all, ItemState::Declined),
+            "link": format!("/api/v1/plans/{plan}/items?state=declined"),
+        },
+    }))
 }
 
 pub(super) fn id_of(text: &str) -> Result<RunId, Problem> {
