@@ -159,10 +159,12 @@ async fn finish(
     let asks = (!under.undoing.order.yes).then(|| Reason {
         limit: "undo".to_owned(),
         message: "taking a run back waits for an approval of its plan".to_owned(),
+        advice: "look at its items, then approve or reject it".to_owned(),
     });
     let frozen = frozen.map(|message| Reason {
         limit: "frozen".to_owned(),
         message,
+        advice: "thaw it first, or approve this plan alone".to_owned(),
     });
     for reason in asks.into_iter().chain(frozen) {
         verdict.ok = false;
