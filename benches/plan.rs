@@ -61,7 +61,13 @@ async fn main() -> Result<(), Failure> {
     changed["mapping"] = json!({ "title": { "from": "employee.title | upper" } });
     client.put("/connections/people", &changed).await?;
     let begun = Instant::now();
-    let run = timed(&client, "what-if of a changed mapping", "/connections/people/preview", &json!({})).await?;
+    let run = timed(
+        &client,
+        "what-if of a changed mapping",
+        "/connections/people/preview",
+        &json!({}),
+    )
+    .await?;
     let plan = run["plan"].as_str().unwrap_or_default();
     let apps = client.get(&format!("/plans/{plan}/apps"), &[]).await?;
     println!(
@@ -99,9 +105,13 @@ async fn apps(client: &Client) {
     for (name, more) in [
         ("one", json!({})),
         ("two", json!({ "scope": { "include": "user.active" } })),
-        ("three", json!({ "mapping": { "nickName": { "from": "user.title" } } })),
+        (
+            "three",
+            json!({ "mapping": { "nickName": { "from": "user.title" } } }),
+        ),
     ] {
-        let mut file = json!({ "name": name, "base_url": "http://127.0.0.1:9", "token": "t", "mode": "live" });
+        let mut file =
+            json!({ "name": name, "base_url": "http://127.0.0.1:9", "token": "t", "mode": "live" });
         if let (Some(file), Some(more)) = (file.as_object_mut(), more.as_object()) {
             file.extend(more.clone());
         }
@@ -143,7 +153,9 @@ async fn timed(client: &Client, name: &str, path: &str, order: &Value) -> Result
 }
 
 fn growth(after: &str) {
-    let Ok(url) = std::env::var("DATABASE_URL") else { return };
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        return;
+    };
     let shown = Command::new("psql")
         .args([&url, "-c", "SELECT pg_stat_force_next_flush()", "-Atc", GROWTH])
         .output();

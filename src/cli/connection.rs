@@ -159,7 +159,10 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             let order = json!({ "subjects": subject, "plan": plan, "all": all });
             let released = client.post(&path(&name, "/kept/release"), &order).await?;
             output.show(&released, || {
-                let parts = released.get("released").and_then(Value::as_i64).unwrap_or_default();
+                let parts = released
+                    .get("released")
+                    .and_then(Value::as_i64)
+                    .unwrap_or_default();
                 format!("{parts} parts are no longer kept back")
             })?;
         }

@@ -46,13 +46,12 @@ impl Engine {
         let mut conn = self.conn().await?;
         let released = conn
             .transaction(async |conn| {
-                let connection =
-                    connections::by_name_locked(conn, tenant, name)
-                        .await?
-                        .ok_or_else(|| Error::Unknown {
-                            what: "connection",
-                            name: name.to_owned(),
-                        })?;
+                let connection = connections::by_name_locked(conn, tenant, name)
+                    .await?
+                    .ok_or_else(|| Error::Unknown {
+                        what: "connection",
+                        name: name.to_owned(),
+                    })?;
                 let owner = (tenant, connection.id.uuid());
                 let (count, people) = guard::release_kept(conn, owner, subjects, plan, all).await?;
                 planning::look_now(conn, tenant, &people, now).await?;

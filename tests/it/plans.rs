@@ -195,9 +195,7 @@ async fn client(bridge: &Bridge, n: usize, method: Method, change: Option<(&str,
         })
     });
     let path = format!("/Users/{}", user["id"].as_str().unwrap());
-    let (status, answer) = bridge
-        .scim_as(&bridge.token, method, &path, body.as_ref())
-        .await;
+    let (status, answer) = bridge.scim_as(&bridge.token, method, &path, body.as_ref()).await;
     assert!((200..300).contains(&status), "{answer}");
 }
 
@@ -225,30 +223,58 @@ async fn an_item_whose_base_moved_is_computed_again_or_refused_and_a_disable_nev
     client(&bridge, 9, Method::PATCH, Some(("title", "Mine"))).await;
     bridge.clock.advance(chrono::TimeDelta::days(50));
     bridge.drain().await;
-    assert_eq!(person(&bridge, 11).await["active"], false, "its last day has passed");
+    assert_eq!(
+        person(&bridge, 11).await["active"],
+        false,
+        "its last day has passed"
+    );
     assert_eq!(show(&bridge, &waiting).await["state"], "awaiting_approval");
 
-    assert_eq!(approve(&bridge, &plan, &json!({ "plan": plan["hash"] })).await.0, 202);
+    assert_eq!(
+        approve(&bridge, &plan, &json!({ "plan": plan["hash"] })).await.0,
+        202
+    );
     bridge.drain().await;
     let two = person(&bridge, 2).await;
     assert_eq!((&two["active"], &two["nickName"]), (&json!(false), &json!("Two")));
     let five = person(&bridge, 5).await;
-    assert_eq!((&five["title"], &five["nickName"]), (&json!("Architect"), &json!("Five")));
+    assert_eq!(
+        (&five["title"], &five["nickName"]),
+        (&json!("Architect"), &json!("Five"))
+    );
     let refused = items(&bridge, &plan, "state=refused").await;
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert!(refused[0]["note"].as_str().unwrap().contains("deleted after the plan"), "{refused:?}");
-    assert_eq!(person(&bridge, 9).await["title"], "Architect", "the attribute that the plan names is HR's");
+    assert!(
+        refused[0]["note"]
+            .as_str()
+            .unwrap()
+            .contains("deleted after the plan"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        person(&bridge, 9).await["title"],
+        "Architect",
+        "the attribute that the plan names is HR's"
+    );
     // A change of the title lifts no hold that the plan did not speak of: another plan does, by what HR says now.
     let eleven = person(&bridge, 11).await;
-    assert_eq!((&eleven["title"], &eleven["active"]), (&json!("Architect"), &json!(true)));
+    assert_eq!(
+        (&eleven["title"], &eleven["active"]),
+        (&json!("Architect"), &json!(true))
+    );
     let by_run = "SELECT count(*) FROM change WHERE resource_id = '{}' AND delta::text LIKE '%disabledBy%'
                   AND origin ->> 'run' = '{}'";
-    let by_run = by_run
-        .replacen("{}", eleven["id"].as_str().unwrap(), 1)
-        .replacen("{}", waiting["id"].as_str().unwrap(), 1);
+    let by_run = by_run.replacen("{}", eleven["id"].as_str().unwrap(), 1).replacen(
+        "{}",
+        waiting["id"].as_str().unwrap(),
+        1,
+    );
     assert_eq!(bridge.count(&by_run).await, 0);
     let due = bridge.get("/api/v1/plans?cause=due&state=applied&limit=1").await;
     let lifted = items(&bridge, &due["items"][0], "action=update").await;
     let active = json!({ "path": "active", "old": false, "new": true });
-    assert!(lifted[0]["changes"].as_array().unwrap().contains(&active), "{lifted:?}");
+    assert!(
+        lifted[0]["changes"].as_array().unwrap().contains(&active),
+        "{lifted:?}"
+    );
 }

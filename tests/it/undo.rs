@@ -13,7 +13,9 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 
 async fn items(bridge: &Bridge, run: &Value, query: &str) -> Vec<Value> {
     let id = run["plan"].as_str().unwrap();
-    let list = bridge.get(&format!("/api/v1/plans/{id}/items?limit=1000&{query}")).await;
+    let list = bridge
+        .get(&format!("/api/v1/plans/{id}/items?limit=1000&{query}"))
+        .await;
     list["items"].as_array().unwrap().clone()
 }
 
@@ -57,19 +59,36 @@ async fn what_was_declined_is_not_done_later_until_hr_says_something_else_or_it_
 
     for _ in 0..2 {
         let again = done(&bridge, &company).await;
-        assert_eq!((&again["counts"]["disable"], &again["counts"]["declined"]), (&json!(0), &json!(2)), "{again}");
-        assert_eq!(items(&bridge, &again, "state=declined").await.len(), 2, "it stays visible");
+        assert_eq!(
+            (&again["counts"]["disable"], &again["counts"]["declined"]),
+            (&json!(0), &json!(2)),
+            "{again}"
+        );
+        assert_eq!(
+            items(&bridge, &again, "state=declined").await.len(),
+            2,
+            "it stays visible"
+        );
         let warnings = said(&bridge, &again, "warnings").await;
-        assert!(warnings.iter().any(|one| one["outcome"] == "kept_back"), "{warnings:?}");
+        assert!(
+            warnings.iter().any(|one| one["outcome"] == "kept_back"),
+            "{warnings:?}"
+        );
         assert_eq!(active_users(&bridge).await, 11);
         assert_eq!(person(&bridge, 5).await["title"], "Engineer");
     }
     company.row("5").title = "Lead".to_owned();
     done(&bridge, &company).await;
-    assert_eq!(person(&bridge, 5).await["title"], "Lead", "HR says something else");
+    assert_eq!(
+        person(&bridge, 5).await["title"],
+        "Lead",
+        "HR says something else"
+    );
 
     let order = json!({ "subjects": [stays["person"]] });
-    let released = bridge.post("/api/v1/connections/people/kept/release", &order).await;
+    let released = bridge
+        .post("/api/v1/connections/people/kept/release", &order)
+        .await;
     assert_eq!(released["released"], 1);
     bridge.drain().await;
     done(&bridge, &company).await;
@@ -97,7 +116,11 @@ async fn changed(bridge: &Bridge, app: &StubApp) -> (Company, Value) {
         company.add(row);
     }
     let run = done(bridge, &company).await;
-    assert_eq!((&run["counts"]["create"], &run["counts"]["disable"]), (&json!(2), &json!(1)), "{run}");
+    assert_eq!(
+        (&run["counts"]["create"], &run["counts"]["disable"]),
+        (&json!(2), &json!(1)),
+        "{run}"
+    );
     for (n, path, value) in [(4, "title", "By a client"), (22, "nickName", "Nick")] {
         let user = person(bridge, n).await;
         let body = json!({
@@ -105,7 +128,9 @@ async fn changed(bridge: &Bridge, app: &StubApp) -> (Company, Value) {
             "Operations": [{ "op": "replace", "path": path, "value": value }],
         });
         let path = format!("/Users/{}", user["id"].as_str().unwrap());
-        let (status, body) = bridge.scim_as(&bridge.token, Method::PATCH, &path, Some(&body)).await;
+        let (status, body) = bridge
+            .scim_as(&bridge.token, Method::PATCH, &path, Some(&body))
+            .await;
         assert_eq!(status, 200, "{body}");
     }
     bridge.drain().await;
@@ -139,15 +164,34 @@ async fn a_run_is_taken_back_where_nobody_changed_anything_since_and_the_next_ru
         items(&bridge, &undoing, "").await
     );
     for conflict in items(&bridge, &undoing, "action=conflict").await {
-        assert!(conflict["reason"].as_str().unwrap().contains("client "), "{conflict}");
+        assert!(
+            conflict["reason"].as_str().unwrap().contains("client "),
+            "{conflict}"
+        );
     }
     assert_eq!(app.mutations(), Vec::<String>::new());
-    assert_eq!(person(&bridge, 3).await["title"], "Architect", "nothing before the approval");
-    assert_eq!(approve(&bridge, &undoing, &json!({ "plan": "00000000" })).await.0, 409);
-    assert_eq!(approve(&bridge, &undoing, &json!({ "plan": undoing["plan_hash"] })).await.0, 202);
+    assert_eq!(
+        person(&bridge, 3).await["title"],
+        "Architect",
+        "nothing before the approval"
+    );
+    assert_eq!(
+        approve(&bridge, &undoing, &json!({ "plan": "00000000" })).await.0,
+        409
+    );
+    assert_eq!(
+        approve(&bridge, &undoing, &json!({ "plan": undoing["plan_hash"] }))
+            .await
+            .0,
+        202
+    );
     bridge.drain().await;
     let undone = show(&bridge, &undoing).await;
-    assert_eq!((&undone["state"], &undone["counts"]["refused"]), (&json!("done"), &json!(0)), "{undone}");
+    assert_eq!(
+        (&undone["state"], &undone["counts"]["refused"]),
+        (&json!("done"), &json!(0)),
+        "{undone}"
+    );
 
     let as_it_was = async || {
         assert_eq!(person(&bridge, 3).await["title"], "Engineer");
@@ -171,13 +215,27 @@ async fn a_run_is_taken_back_where_nobody_changed_anything_since_and_the_next_ru
 
     let next = done(&bridge, &company).await;
     as_it_was().await;
-    assert_eq!(next["counts"]["declined"], 3, "what HR still says stays visible: {next}");
-    assert_eq!(person(&bridge, 4).await["title"], "Architect", "that was not undone: HR wins as ever");
+    assert_eq!(
+        next["counts"]["declined"], 3,
+        "what HR still says stays visible: {next}"
+    );
+    assert_eq!(
+        person(&bridge, 4).await["title"],
+        "Architect",
+        "that was not undone: HR wins as ever"
+    );
     let after = done(&bridge, &company).await;
     assert_eq!(after["counts"]["update"], 0, "{after}");
     as_it_was().await;
     let warnings = said(&bridge, &after, "warnings").await;
-    assert_eq!(warnings.iter().filter(|one| one["outcome"] == "kept_back").count(), 3, "{warnings:?}");
+    assert_eq!(
+        warnings
+            .iter()
+            .filter(|one| one["outcome"] == "kept_back")
+            .count(),
+        3,
+        "{warnings:?}"
+    );
 
     let again = format!("/api/v1/runs/{}/undo", undone["id"].as_str().unwrap());
     let (status, body) = answer(with_json(bridge.request(Method::POST, &again), &json!({}))).await;
@@ -208,20 +266,32 @@ async fn an_undo_that_is_killed_in_the_middle_is_applied_exactly_once() {
     assert_eq!(undoing["state"], "applying", "{undoing}");
     let written = "SELECT count(*) FROM change WHERE origin ->> 'by' = 'undo'";
     assert_eq!(bridge.count(written).await, 0, "what was not marked was not done");
-    rows.batch_execute("DROP TRIGGER die ON plan_item; UPDATE run SET lease_until = now() - interval '1 second'")
-        .await
-        .unwrap();
+    rows.batch_execute(
+        "DROP TRIGGER die ON plan_item; UPDATE run SET lease_until = now() - interval '1 second'",
+    )
+    .await
+    .unwrap();
     bridge.drain().await;
     let undone = show(&bridge, &undoing).await;
-    assert_eq!((&undone["state"], &undone["counts"]["refused"]), (&json!("done"), &json!(0)), "{undone}");
+    assert_eq!(
+        (&undone["state"], &undone["counts"]["refused"]),
+        (&json!("done"), &json!(0)),
+        "{undone}"
+    );
     assert!(person(&bridge, 21).await.is_null(), "made by the run, so removed");
     let once = bridge.count(written).await;
     assert!(once > 0);
     // Once more from where it stands, as after a kill between the last batch and the end.
-    rows.batch_execute("UPDATE run SET state = 'applying', lease_until = NULL, lease_owner = NULL WHERE cause = 'undo'")
-        .await
-        .unwrap();
+    rows.batch_execute(
+        "UPDATE run SET state = 'applying', lease_until = NULL, lease_owner = NULL WHERE cause = 'undo'",
+    )
+    .await
+    .unwrap();
     bridge.drain().await;
     assert_eq!(bridge.count(written).await, once);
-    assert_eq!(app.all("Users").len(), 21, "the removed user's account is left to the app's own policy");
+    assert_eq!(
+        app.all("Users").len(),
+        21,
+        "the removed user's account is left to the app's own policy"
+    );
 }

@@ -53,10 +53,16 @@ async fn hires_edits_and_departures_arrive_in_the_target_and_the_run_says_what_i
     let (user, there) = (person(&bridge, 13).await, account(&app, 13));
     for path in ["/name/givenName", "/name/familyName", "/emails/0/value", "/title"] {
         assert_eq!(user.pointer(path), there.pointer(path), "{path}");
-        assert!(there.pointer(path).is_some_and(Value::is_string), "{path}: {there}");
+        assert!(
+            there.pointer(path).is_some_and(Value::is_string),
+            "{path}: {there}"
+        );
     }
     assert_eq!(user["emails"][0]["value"], "person13@acme.example");
-    assert_eq!(user[ENTERPRISE]["manager"]["value"], person(&bridge, 2).await["id"]);
+    assert_eq!(
+        user[ENTERPRISE]["manager"]["value"],
+        person(&bridge, 2).await["id"]
+    );
     assert_eq!(there[ENTERPRISE]["manager"]["value"], account(&app, 2)["id"]);
     // PROB-3, PAYH-1: the edit and the departure too.
     assert_eq!(account(&app, 3)["title"], "Architect");
@@ -83,19 +89,32 @@ async fn payh_6_the_overwrite_rules_hold_in_the_first_run_and_in_every_later_one
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "person2@acme.example",
         "name": { "givenName": "Old", "familyName": "Names" }, "title": "Old",
     });
-    let (status, _) = bridge.scim_as(&bridge.token, reqwest::Method::POST, "/Users", Some(&old)).await;
+    let (status, _) = bridge
+        .scim_as(&bridge.token, reqwest::Method::POST, "/Users", Some(&old))
+        .await;
     assert_eq!(status, 201);
     bridge.drain().await;
     assert_eq!(account(&app, 2)["name"]["givenName"], "Old");
     done(&bridge, &company).await;
-    assert_eq!(account(&app, 2)["name"], json!({ "givenName": "Given2", "familyName": "Family2" }));
+    assert_eq!(
+        account(&app, 2)["name"],
+        json!({ "givenName": "Given2", "familyName": "Family2" })
+    );
     for round in 1..=4 {
         company.row("2").given = format!("Given{round}x");
         // An empty value keeps what is there, in every run.
-        company.row("2").title = if round == 3 { String::new() } else { format!("Title{round}") };
+        company.row("2").title = if round == 3 {
+            String::new()
+        } else {
+            format!("Title{round}")
+        };
         done(&bridge, &company).await;
         let there = account(&app, 2);
-        assert_eq!(there["name"]["givenName"], format!("Given{round}x"), "run {round}");
+        assert_eq!(
+            there["name"]["givenName"],
+            format!("Given{round}x"),
+            "run {round}"
+        );
         let title = if round == 3 { 2 } else { round };
         assert_eq!(there["title"], format!("Title{title}"), "run {round}");
     }
@@ -113,7 +132,9 @@ async fn two_hundred_last_days_on_one_date_stop_as_a_plan_without_a_call() {
     app.mutations();
     bridge.clock.advance(TimeDelta::days(60));
     bridge.drain().await;
-    let plans = bridge.get("/api/v1/plans?cause=due&state=awaiting_approval").await;
+    let plans = bridge
+        .get("/api/v1/plans?cause=due&state=awaiting_approval")
+        .await;
     let plan = &plans["items"][0];
     assert_eq!(plan["counts"]["disable"], 200, "{plans}");
     assert_eq!(active_users(&bridge).await, 300);
@@ -121,7 +142,10 @@ async fn two_hundred_last_days_on_one_date_stop_as_a_plan_without_a_call() {
     let path = format!("/api/v1/plans/{}/approve", plan["id"].as_str().unwrap());
     let approved = bridge.post(&path, &json!({ "plan": plan["hash"] })).await;
     bridge.drain().await;
-    assert_eq!(show(&bridge, &json!({ "id": approved["run"] })).await["state"], "done");
+    assert_eq!(
+        show(&bridge, &json!({ "id": approved["run"] })).await["state"],
+        "done"
+    );
     assert_eq!(active_users(&bridge).await, 100);
     assert_eq!(app.mutations().len(), 200);
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{
-    Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -155,7 +153,10 @@ pub async fn release_kept(
             .get_results(conn)
             .await?;
     let count = rows.len();
-    let mut people: Vec<PersonId> = rows.into_iter().filter_map(|(id,)| Some(PersonId::from(id?))).collect();
+    let mut people: Vec<PersonId> = rows
+        .into_iter()
+        .filter_map(|(id,)| Some(PersonId::from(id?)))
+        .collect();
     people.sort_unstable();
     people.dedup();
     Ok((count, people))

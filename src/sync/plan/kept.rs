@@ -29,7 +29,13 @@ pub(in crate::sync) fn subject(person: Option<PersonId>, effect: &Effect) -> Opt
 
 /// What an effect consists of, as path and value: the whole, or each attribute and group of an update.
 pub(in crate::sync) fn parts(action: Action, effect: &Effect, reason: &str) -> Vec<(String, Value)> {
-    let day = |name: &str| effect.lifecycle.as_ref().and_then(|verdict| verdict.get(name)).cloned();
+    let day = |name: &str| {
+        effect
+            .lifecycle
+            .as_ref()
+            .and_then(|verdict| verdict.get(name))
+            .cloned()
+    };
     match action {
         Action::Create | Action::Link => vec![("create".to_owned(), Value::Null)],
         Action::Disable | Action::Remove => {
@@ -41,8 +47,16 @@ pub(in crate::sync) fn parts(action: Action, effect: &Effect, reason: &str) -> V
                 let path = line.get("path")?.as_str()?.to_owned();
                 Some((path, line.get("after").cloned().unwrap_or_default()))
             });
-            let entered = effect.groups.add.iter().map(|group| (format!("group:{}", group.key), true.into()));
-            let left = effect.groups.remove.iter().map(|group| (format!("group:{group}"), false.into()));
+            let entered = effect
+                .groups
+                .add
+                .iter()
+                .map(|group| (format!("group:{}", group.key), true.into()));
+            let left = effect
+                .groups
+                .remove
+                .iter()
+                .map(|group| (format!("group:{group}"), false.into()));
             let lifted = effect.lifts.then(|| ("active".to_owned(), true.into()));
             lines.chain(entered).chain(left).chain(lifted).collect()
         }
@@ -142,8 +156,14 @@ fn say(draft: &mut Draft, around: &Surroundings, kept: &KeptBack, paths: &[Strin
 fn reduce(kind: &ResourceType, around: &Surroundings, draft: &mut Draft, paths: &[String]) {
     let effect = &mut draft.effect;
     let is_kept = |path: String| paths.contains(&path);
-    effect.groups.add.retain(|group| !is_kept(format!("group:{}", group.key)));
-    effect.groups.remove.retain(|group| !is_kept(format!("group:{group}")));
+    effect
+        .groups
+        .add
+        .retain(|group| !is_kept(format!("group:{}", group.key)));
+    effect
+        .groups
+        .remove
+        .retain(|group| !is_kept(format!("group:{group}")));
     if effect.lifts && is_kept("active".to_owned()) {
         effect.lifts = false;
         effect.disabled = true;

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::absence::{Absence, absence};
 use super::assign::{Assigned, assign};
-use super::kept::keep_back;
 use super::effect::{Effect, RecordEffect, ReviewAt};
+use super::kept::keep_back;
 use super::person::{Draft, View, decide};
 use super::remark::{Message, news};
 use super::sizes::Tally;

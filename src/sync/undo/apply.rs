@@ -60,7 +60,16 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>) -> Result<(), Error> {
         let subject = format!("run:{}", undoing.run);
         let detail = json!({ "by_run": job.run.id, "plan": plan, "applied": applied, "refused": refused });
         let actor = job.run.actor.clone();
-        audit::note(conn, Some(job.run.tenant), now, &actor, "run.undone", &subject, detail).await?;
+        audit::note(
+            conn,
+            Some(job.run.tenant),
+            now,
+            &actor,
+            "run.undone",
+            &subject,
+            detail,
+        )
+        .await?;
         job.run.progress = json!({ "step": RunState::Done.as_str() });
         job.enter(conn, RunState::Done).await
     })
@@ -75,12 +84,21 @@ struct Causes {
 
 impl Causes {
     fn of(job: &Job<'_>, undoing: &Undoing) -> Self {
-        let mut hr = Cause::run(job.run.connection, job.run.id, job.run.revision, job.engine.clock.now());
+        let mut hr = Cause::run(
+            job.run.connection,
+            job.run.id,
+            job.run.revision,
+            job.engine.clock.now(),
+        );
         hr.origin = json!({
             "by": "undo", "connection": job.run.connection, "run": undoing.run, "undo": job.run.id,
             "actor": job.run.actor,
         });
-        let token = job.run.actor.strip_prefix("token:").and_then(|id| id.parse().ok());
+        let token = job
+            .run
+            .actor
+            .strip_prefix("token:")
+            .and_then(|id| id.parse().ok());
         let mut admin = hr.clone();
         admin.actor = Actor::Admin {
             token: token.unwrap_or_else(TokenId::new),
@@ -151,7 +169,10 @@ impl Work {
             return Some(MOVED.to_owned());
         }
         let moved = self.todo.delta.iter().any(|line| {
-            let path = line.get("path").and_then(serde_json::Value::as_str).unwrap_or_default();
+            let path = line
+                .get("path")
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default();
             get(&user.object, path) != line.get("before").cloned().unwrap_or_default()
         });
         moved.then(|| MOVED.to_owned())
@@ -234,7 +255,11 @@ async fn remove(conn: &mut Conn, job: &Job<'_>, causes: &Causes, work: &mut [Wor
             continue;
         };
         let target = (job.run.tenant, user, USER);
-        let removed = job.engine.directory.delete(conn, target, &Expected::Any, &causes.admin).await;
+        let removed = job
+            .engine
+            .directory
+            .delete(conn, target, &Expected::Any, &causes.admin)
+            .await;
         match removed {
             Ok(()) | Err(DirectoryError::NotFound) => {}
             Err(error) => one.refused = Some(crate::sync::apply::refusal(error)?),
@@ -248,7 +273,9 @@ async fn memberships(conn: &mut Conn, job: &Job<'_>, causes: &Causes, work: &[Wo
     let mut by_group: std::collections::BTreeMap<ResourceId, (Vec<ResourceId>, Vec<ResourceId>)> =
         std::collections::BTreeMap::new();
     for one in work.iter().filter(|one| one.refused.is_none()) {
-        let Some(user) = one.item.item.resource else { continue };
+        let Some(user) = one.item.item.resource else {
+            continue;
+        };
         for group in &one.todo.undo.enter {
             by_group.entry(*group).or_default().0.push(user);
         }
@@ -286,6 +313,14 @@ async fn keep_back(conn: &mut Conn, job: &Job<'_>, work: &[Work]) -> Result<(), 
         .collect();
     let owner = (job.run.tenant, job.run.connection.uuid());
     let by = job.run.actor.as_str();
-    guard::keep_back(conn, owner, &parts, (plan, KeptWhy::Undone), by, job.engine.clock.now()).await?;
+    guard::keep_back(
+        conn,
+        owner,
+        &parts,
+        (plan, KeptWhy::Undone),
+        by,
+        job.engine.clock.now(),
+    )
+    .await?;
     Ok(())
 }

@@ -106,7 +106,10 @@ impl Look<'_> {
         let active = json!([{ "path": "active", "old": user.active, "new": false }]);
         let changes = active.as_array().cloned().unwrap_or_default();
         if let Some(who) = &self.trace.touched {
-            return self.conflict(&format!("made by the run and changed since by {}", doer(who)), changes);
+            return self.conflict(
+                &format!("made by the run and changed since by {}", doer(who)),
+                changes,
+            );
         }
         match self.made {
             Made::Remove => self.stored(
@@ -133,7 +136,11 @@ impl Look<'_> {
     fn restore(&self, user: &Stored) -> Vec<Item> {
         let mut object = user.object.clone();
         let mut undo = Undo {
-            subject: self.item.person.map(|person| person.to_string()).unwrap_or_default(),
+            subject: self
+                .item
+                .person
+                .map(|person| person.to_string())
+                .unwrap_or_default(),
             ..Undo::default()
         };
         let mut conflicts = Vec::new();
@@ -154,7 +161,8 @@ impl Look<'_> {
         self.hold(user, &mut undo);
         self.memberships(&mut undo);
         if self.item.action == Action::Disable && undo.hr == Some(false) {
-            undo.kept.extend(kept::parts(Action::Disable, self.effect, &self.item.reason));
+            undo.kept
+                .extend(kept::parts(Action::Disable, self.effect, &self.item.reason));
         }
         let mut items = Vec::new();
         items.extend(self.restored(user, object, undo));
@@ -215,8 +223,16 @@ impl Look<'_> {
         if let Some(hr) = undo.hr {
             changes.push(json!({ "path": "active", "old": hr, "new": !hr }));
         }
-        changes.extend(undo.enter.iter().map(|id| json!({ "path": "groups", "old": null, "new": id })));
-        changes.extend(undo.leave.iter().map(|id| json!({ "path": "groups", "old": id, "new": null })));
+        changes.extend(
+            undo.enter
+                .iter()
+                .map(|id| json!({ "path": "groups", "old": null, "new": id })),
+        );
+        changes.extend(
+            undo.leave
+                .iter()
+                .map(|id| json!({ "path": "groups", "old": id, "new": null })),
+        );
         let action = if undo.hr == Some(true) {
             Action::Disable
         } else {
@@ -283,11 +299,15 @@ pub(super) fn get(object: &Object, path: &str) -> Value {
 
 /// Puts a value at a path of the log; null takes it away.
 fn set(object: &mut Object, path: &str, value: Value) {
-    let Some((urn, name, sub)) = split(path) else { return };
+    let Some((urn, name, sub)) = split(path) else {
+        return;
+    };
     let Some(urn) = urn else {
         return put(object, name, sub, value);
     };
-    let part = object.entry(urn.clone()).or_insert_with(|| Value::Object(Map::new()));
+    let part = object
+        .entry(urn.clone())
+        .or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(part) = part {
         put(part, name, sub, value);
         if part.is_empty() {
@@ -305,7 +325,9 @@ fn put(object: &mut Object, name: String, sub: Option<String>, value: Value) {
             object.insert(name, value);
         }
         Some(sub) => {
-            let root = object.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+            let root = object
+                .entry(name.clone())
+                .or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(parts) = root {
                 put(parts, sub, None, value);
                 if parts.is_empty() {

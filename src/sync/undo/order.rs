@@ -101,7 +101,16 @@ impl Engine {
                 let kept = json!({ "undoes": Undoing { run: id, order } });
                 runs::note_coverage(conn, tenant, undoing, &kept).await?;
                 let detail = json!({ "by_run": undoing, "order": order });
-                audit::note(conn, Some(tenant), now, actor, "run.undo", &format!("run:{id}"), detail).await?;
+                audit::note(
+                    conn,
+                    Some(tenant),
+                    now,
+                    actor,
+                    "run.undo",
+                    &format!("run:{id}"),
+                    detail,
+                )
+                .await?;
                 runs::run(conn, tenant, undoing).await?.ok_or_else(unknown)
             })
             .await?;

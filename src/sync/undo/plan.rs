@@ -9,7 +9,9 @@ use super::order::Undoing;
 use super::store::{self, Trace};
 use crate::base::{PersonId, ResourceId};
 use crate::db::Transactional as _;
-use crate::guard::{self, Action, Cause, Item, ItemFilter, ItemState, PlanState, Reason, Sizes, StoredItem, Writer, judge};
+use crate::guard::{
+    self, Action, Cause, Item, ItemFilter, ItemState, PlanState, Reason, Sizes, StoredItem, Writer, judge,
+};
 use crate::identity::store as people;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
@@ -106,7 +108,10 @@ async fn compensating(
         .flat_map(|(_, effect)| effect.groups.add.iter().map(|group| group.key.clone()))
         .collect();
     let by_key = planning::org_groups(conn, &job.run, &keys).await?;
-    let left: Vec<ResourceId> = items.iter().flat_map(|(_, effect)| effect.groups.remove.clone()).collect();
+    let left: Vec<ResourceId> = items
+        .iter()
+        .flat_map(|(_, effect)| effect.groups.remove.clone())
+        .collect();
     let there = job.engine.directory.load(conn, tenant, &left).await?;
     let (nothing, nowhere) = (Trace::default(), HashSet::new());
     Ok(items

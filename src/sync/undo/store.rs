@@ -72,7 +72,10 @@ pub(super) async fn traces(
     let run = run.to_string();
     let mut traces: HashMap<ResourceId, Trace> = HashMap::new();
     for (user, action, delta, origin) in rows {
-        let lines = delta.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let lines = delta
+            .as_ref()
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
         traces
             .entry(user.into())
             .or_default()
@@ -98,7 +101,12 @@ mod tests {
         assert!(trace.touched.is_none() && trace.since.is_empty());
         trace.add("r", "update", &[title("c", "d")], json!({ "by": "client" }));
         assert_eq!(trace.since["title"]["by"], "client");
-        trace.add("r", "update", &[json!({ "path": "nickName" })], json!({ "by": "run", "run": "s" }));
+        trace.add(
+            "r",
+            "update",
+            &[json!({ "path": "nickName" })],
+            json!({ "by": "run", "run": "s" }),
+        );
         assert_eq!(trace.touched.unwrap()["run"], "s");
         assert!(!trace.made && !trace.since.contains_key("nickName"));
     }

@@ -150,7 +150,10 @@ async fn release(
     order: Json<ReleaseOrder>,
 ) -> Result<Json<Value>, Problem> {
     if order.subjects.is_empty() && order.plan.is_none() && !order.all {
-        return Err(Problem::unprocessable("invalid-choice", "name subjects, a plan, or all"));
+        return Err(Problem::unprocessable(
+            "invalid-choice",
+            "name subjects, a plan, or all",
+        ));
     }
     let released = state
         .sync

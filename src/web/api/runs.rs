@@ -150,7 +150,13 @@ async fn effect(engine: &Engine, run: &Run, plan: PlanId) -> Result<Value, Probl
         let link = format!("/api/v1/plans/{plan}/items?state=applied&action={link}");
         json!({ "count": count(actions, ItemState::Applied), "link": link })
     };
-    let all = [Action::Create, Action::Link, Action::Update, Action::Disable, Action::Remove];
+    let all = [
+        Action::Create,
+        Action::Link,
+        Action::Update,
+        Action::Disable,
+        Action::Remove,
+    ];
     Ok(json!({
         "created": applied(&[Action::Create], "create"),
         "linked": applied(&[Action::Link], "link"),
