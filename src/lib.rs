@@ -24,6 +24,7 @@ pub mod insight;
 pub mod lifecycle;
 pub mod net;
 pub mod notice;
+pub mod privacy;
 pub mod provision;
 pub mod scim;
 pub mod sync;

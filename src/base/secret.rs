@@ -162,6 +162,12 @@ impl Sealer {
         Ok(plain.to_vec())
     }
 
+    /// The name of the key that seals: the first bytes of all that it sealed.
+    #[must_use]
+    pub fn current(&self) -> Vec<u8> {
+        self.0.first().map(|key| key.id.to_vec()).unwrap_or_default()
+    }
+
     /// A keyed digest under the first key: tells equal from unequal without keeping the value.
     #[must_use]
     pub fn fingerprint(&self, bytes: &[u8]) -> Vec<u8> {

@@ -79,6 +79,18 @@ enum Command {
     /// Find users, explain, suspend and release them, and show what each app holds of them
     #[command(subcommand)]
     User(super::user::Command),
+    /// Seal everything anew after the master key changed
+    #[command(subcommand)]
+    Key(super::key::Command),
+    /// Export or erase all that is held of a person
+    #[command(subcommand)]
+    Person(super::person::Command),
+    /// Show and set how long things are kept
+    #[command(subcommand)]
+    Retention(super::person::Retention),
+    /// Check that nobody tampered with the log
+    #[command(subcommand)]
+    Log(super::person::Log),
     /// Let an app, a connection, a SCIM client or the whole tenant have no effect until it is thawed
     Freeze(super::freeze::Command),
     /// Lift a freeze
@@ -119,6 +131,10 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Status(command) => super::status::run(command, output).await,
         Command::SupportBundle(command) => super::support::run(command, output).await,
         Command::User(command) => super::user::run(command, output).await,
+        Command::Key(command) => super::key::run(command, output).await,
+        Command::Person(command) => super::person::run(command, output).await,
+        Command::Retention(command) => super::person::retention(command, output).await,
+        Command::Log(command) => super::person::log(command, output).await,
         Command::Freeze(command) => super::freeze::run("freeze", command, output).await,
         Command::Thaw(command) => super::freeze::run("thaw", command, output).await,
         Command::Tenant(command) => super::tenant::run(command, output).await,

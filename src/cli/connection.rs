@@ -1,5 +1,6 @@
 //! `connection`: the connections to HR systems, over the API.
 
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -82,6 +83,14 @@ pub(super) enum Command {
     Pause {
         /// Its name
         name: String,
+    },
+    /// Destroy the credentials and stop: the next run is refused until new ones are applied and published
+    Disconnect {
+        /// Its name
+        name: String,
+        /// What becomes of the users that came from it: keep, disable or remove; asked when it is not said
+        #[arg(long)]
+        accounts: Option<String>,
     },
     /// Make an earlier revision live again
     Rollback {
@@ -176,6 +185,7 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             changed(&client, &name, "/publish", &json!({}), output).await?;
         }
         Command::Pause { name } => changed(&client, &name, "/pause", &json!({}), output).await?,
+        Command::Disconnect { name, accounts } => disconnect(&client, &name, accounts, output).await?,
         Command::Rollback { name, to } => {
             changed(&client, &name, "/rollback", &json!({ "revision": to }), output).await?;
         }
@@ -486,6 +496,37 @@ async fn changed(client: &Client, name: &str, what: &str, body: &Value, output: 
                 .and_then(Value::as_i64)
                 .unwrap_or_default()
         )
+    })
+}
+
+async fn disconnect(
+    client: &Client,
+    name: &str,
+    accounts: Option<String>,
+    output: Output,
+) -> Result<(), Error> {
+    let accounts = match accounts {
+        Some(accounts) => accounts,
+        None if std::io::stdin().is_terminal() => {
+            eprint!("What becomes of the users that came from {name}: keep, disable or remove? ");
+            std::io::stderr().flush()?;
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line)?;
+            line.trim().to_owned()
+        }
+        None => {
+            return Err(Error::Usage(
+                "say what becomes of its users: --accounts keep, disable or remove".to_owned(),
+            ));
+        }
+    };
+    let order = json!({ "accounts": accounts });
+    let cut = client.post(&path(name, "/disconnect"), &order).await?;
+    output.show(&cut, || match text(&cut, "run") {
+        "" => format!("connection {name} is cut: its credentials are destroyed"),
+        run => format!(
+            "connection {name} is cut: its credentials are destroyed; run {run} plans what becomes of its users: see `scim-bridge run show {run}`"
+        ),
     })
 }
 

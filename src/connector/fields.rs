@@ -42,6 +42,13 @@ impl CsvFields {
         }
     }
 
+    /// Those fields alone that `wanted` says.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let ways = self.ways.iter().filter(|way| wanted(way.field.name)).cloned();
+        Self { ways: ways.collect() }
+    }
+
     /// Names of the fields, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.ways.iter().map(|field| field.field.name)

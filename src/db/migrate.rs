@@ -56,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-201000_plan_removals",
     "2026-11-22-210000_keep_events",
     "2026-11-22-220000_remember_states_of_accounts",
+    "2026-11-22-221000_let_people_go",
     "2026-11-22-230000_remember_checks",
 ];
 

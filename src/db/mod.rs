@@ -27,6 +27,8 @@ pub use listen::listen;
 pub use migrate::{MIGRATIONS, Migration, migrate, migrations_digest, pending, revert_all};
 pub use pool::{Conn, Db, PooledConn, Settings};
 pub use pooler::check_pooler;
-pub use sequencer::{CHANGE_CHANNEL, Chain, NUMBERED_AT_ONCE, Numbered, check_chain, number_changes};
+pub use sequencer::{
+    CHANGE_CHANNEL, Checked, NUMBERED_AT_ONCE, Numbered, beginning, check_chain, link, number_changes,
+};
 pub use signal::Signals;
 pub use statement::{Bound, Statement, Values};

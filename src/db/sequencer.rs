@@ -16,8 +16,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::OptionalExtension as _;
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Conn, Db, Error, Statement as _};
@@ -121,9 +125,14 @@ crate::statement!(
 );
 crate::statement!(
     /// A stretch of the numbered changes of one tenant.
-    Stretch: (SqlUuid, BigInt, BigInt) -> (BigInt, Binary) =
-    "SELECT n.seq, c.digest FROM numbered_change n JOIN change c ON c.id = n.id
+    Stretch: (SqlUuid, BigInt, BigInt) -> (BigInt, Binary, Binary, Nullable<Jsonb>) =
+    "SELECT n.seq, c.digest, c.salt, c.delta FROM numbered_change n JOIN change c ON c.id = n.id
      WHERE n.tenant_id = $1 AND n.last_seq > $2 AND n.seq > $2 ORDER BY n.last_seq, n.seq LIMIT $3"
+);
+crate::statement!(
+    /// Up to where a chain was let go of.
+    Checkpoint: (SqlUuid,) -> (BigInt, Binary) =
+    "SELECT last_seq, digest FROM change_checkpoint WHERE tenant_id = $1"
 );
 
 type Row = (
@@ -350,7 +359,8 @@ pub fn beginning(tenant: Uuid) -> Vec<u8> {
 }
 
 /// A chain's digest with one more change: over the digest before, the number, and the change's own salted digest.
-fn link(before: &[u8], seq: i64, digest: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn link(before: &[u8], seq: i64, digest: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(before.len().saturating_add(digest.len()).saturating_add(8));
     bytes.extend_from_slice(before);
     bytes.extend_from_slice(&seq.to_be_bytes());
@@ -359,45 +369,67 @@ fn link(before: &[u8], seq: i64, digest: &[u8]) -> Vec<u8> {
 }
 
 /// What came out of checking a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chain {
-    /// Every number is there once, and the digests fit, up to this number.
-    Whole(i64),
-    /// The first number that is missing, or after which the digest does not fit.
-    Broken(i64),
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Up to this number changes were let go of, and the chain's digest there was kept.
+    pub from: i64,
+    /// The last number.
+    pub to: i64,
+    /// Changes whose content was erased or let go of: of them the digest is checked alone.
+    pub without_content: i64,
+    /// The first number that does not fit, and why.
+    pub broken: Option<(i64, &'static str)>,
 }
 
-/// Checks the chain of a tenant's numbered changes against the digest that was kept.
+/// Checks the chain of a tenant's numbered changes, page by page: every number is there once, every content fits its salted
+/// digest (HMAC-SHA-256 of its JSON under the salt), and the digests fit the one that was kept.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn check_chain(conn: &mut Conn, tenant: Uuid) -> diesel::QueryResult<Chain> {
+#[tracing::instrument(name = "db.change.check", skip_all)]
+pub async fn check_chain(conn: &mut Conn, tenant: Uuid) -> diesel::QueryResult<Checked> {
     let kept: Vec<(Uuid, i64, Vec<u8>)> = Chains::with((vec![tenant],)).load(conn).await?;
     let (last, kept) = kept
         .into_iter()
         .next()
         .map_or_else(|| (0, beginning(tenant)), |(_, seq, digest)| (seq, digest));
-    let (mut seq, mut chain) = (0_i64, beginning(tenant));
+    let from: Option<(i64, Vec<u8>)> = Checkpoint::with((tenant,)).get_result(conn).await.optional()?;
+    let (mut seq, mut chain) = from.unwrap_or_else(|| (0, beginning(tenant)));
+    let mut checked = Checked {
+        from: seq,
+        to: last,
+        ..Checked::default()
+    };
+    type Link = (i64, Vec<u8>, Vec<u8>, Option<Value>);
     while seq < last {
-        let page: Vec<(i64, Vec<u8>)> = Stretch::with((tenant, seq, i64::from(NUMBERED_AT_ONCE)))
+        let page: Vec<Link> = Stretch::with((tenant, seq, i64::from(NUMBERED_AT_ONCE)))
             .load(conn)
             .await?;
         if page.is_empty() {
-            return Ok(Chain::Broken(seq.saturating_add(1)));
+            checked.broken = Some((seq.saturating_add(1), "it is missing"));
+            return Ok(checked);
         }
-        for (number, digest) in page.into_iter().take_while(|(number, _)| *number <= last) {
+        for (number, digest, salt, delta) in page.into_iter().take_while(|(number, ..)| *number <= last) {
             seq = seq.saturating_add(1);
             if number != seq {
-                return Ok(Chain::Broken(seq));
+                checked.broken = Some((seq, "it is missing"));
+                return Ok(checked);
+            }
+            match delta {
+                None => checked.without_content = checked.without_content.saturating_add(1),
+                Some(delta) if base::keyed_digest(&salt, delta.to_string().as_bytes()) == digest => {}
+                Some(_) => {
+                    checked.broken = Some((seq, "its content does not fit its digest"));
+                    return Ok(checked);
+                }
             }
             chain = link(&chain, number, &digest);
         }
     }
-    Ok(if chain == kept {
-        Chain::Whole(last)
-    } else {
-        Chain::Broken(last)
-    })
+    if chain != kept {
+        checked.broken = Some((last, "the digests do not fit the one that was kept"));
+    }
+    Ok(checked)
 }
 
 #[cfg(test)]

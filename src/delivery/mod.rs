@@ -31,6 +31,7 @@ mod record;
 mod send;
 mod store;
 mod waiting;
+mod wipe;
 
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub use predict::{
     calls_to_come, predict,
 };
 pub use preview::{Counts, Published, approve_waiting, publish};
+
+pub use wipe::{forget_wipe, wipe};
 
 /// How long an app is ours before the lease has to be renewed; renewed with every batch.
 const LEASE_TIME: Duration = Duration::from_secs(120);

@@ -13,6 +13,7 @@ use super::record::{Intent, Settled, intend, settle};
 use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::waiting::{look_at_managers, reports, waiting};
+use super::wipe::wiped;
 use super::{Error, LEASE_TIME};
 use crate::base::{AppId, HoldId, OperationId, PersonId, ResourceId, TenantId};
 use crate::db::Conn;
@@ -51,6 +52,8 @@ pub(super) struct Share {
 
 /// What a batch read.
 pub(super) struct Read {
+    /// Users that are gone and whose accounts are to be deleted.
+    pub wiped: HashSet<ResourceId>,
     pub stored: HashMap<ResourceId, Stored>,
     pub managers: HashMap<ResourceId, Stored>,
     pub references: HashMap<ResourceId, Reference>,
@@ -167,9 +170,15 @@ impl Plan<'_> {
             HashMap::new()
         };
         let (to_add, to_remove) = self.read_members(conn, rows).await?;
+        let gone = rows
+            .iter()
+            .filter(|row| row.remote_id.is_some() && !stored.contains_key(&row.resource));
+        let gone: Vec<ResourceId> = gone.map(|row| row.resource).collect();
+        let wiped = wiped(conn, self.at.0, &gone).await?;
         Ok(Read {
             waiting: held,
             reports,
+            wiped,
             stored,
             managers,
             references,
@@ -288,6 +297,17 @@ impl Plan<'_> {
             (Some(view), "Group") => Subject::Group(view.id, view.object),
             (Some(view), _) => Subject::User(view),
         };
+        if matches!(subject, Subject::Gone { was_group: false }) && read.wiped.contains(&row.resource) {
+            return Decision {
+                next: Next::Delete,
+                cause: Some((Cause::Missing, now)),
+                steps_done: 0,
+                grouped: false,
+                held: Vec::new(),
+                ruled: Vec::new(),
+                unverified: Vec::new(),
+            };
+        }
         // What was only read, and never acknowledged by the app as ours, is judged only where we have something to say.
         let known = match (&row.known, subject) {
             (Some(known), Subject::User(view)) if row.is_read => match self.rules.user(view) {

@@ -3,10 +3,14 @@
 //! Every function names the tenant first, takes the caller's connection or transaction, and runs a constant number of
 //! statements whatever the size of the batch. Batches of a few hundred to a few thousand are meant.
 
+mod blank;
+mod erased;
 mod people;
 mod records;
 mod reviews;
 
+pub use blank::blank;
+pub use erased::{Erased, add_erased, erased, erased_purpose, forget_erased};
 pub use people::{
     Person, Standing, create_people, due, forget_user, people, set_ending, set_standing, set_users,
 };

@@ -59,6 +59,12 @@ impl Engine {
         }
     }
 
+    /// What seals secrets and sensitive data.
+    #[must_use]
+    pub const fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
     /// The signals of this process.
     #[must_use]
     pub const fn signals(&self) -> &Signals {
@@ -193,7 +199,11 @@ impl Job<'_> {
             connections::revision(&mut conn, self.run.tenant, self.run.connection, self.run.revision)
                 .await?
                 .ok_or_else(missing)?;
-        Compiled::of(self.engine, &mut conn, connection, &revision).await
+        let conn = &mut *conn;
+        if self.run.cause.is_cut() {
+            return Compiled::without_secrets(self.engine, conn, connection, revision).await;
+        }
+        Compiled::of(self.engine, conn, connection, &revision).await
     }
 
     /// Says how far the step is and makes the lease last, at most once a second.

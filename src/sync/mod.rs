@@ -46,6 +46,7 @@ mod webhook;
 
 pub use connection::{
     Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, Freshness, ReadFile,
+    Applied, Connection, ConnectionFile, ConnectionState, CutAccounts, FileProblem, FilterFile, ReadFile,
     Revision, Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
 };
 pub use ending::{EndOrder, Ended};

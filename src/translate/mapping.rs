@@ -59,6 +59,8 @@ pub(super) struct Mapped {
     pub(super) clear_when_empty: bool,
     /// The customer wrote it; else it is the default's.
     pub(super) is_own: bool,
+    /// The attribute that it writes, where nothing of what it reads is read of the HR system: what it wrote goes.
+    pub(super) unread: Option<String>,
 }
 
 /// One line as it is told to people.
@@ -156,6 +158,25 @@ impl Mapping {
         })
     }
 
+    /// The same where these fields could be read and nobody chose to: what a line wrote of them alone is taken away.
+    #[must_use]
+    pub fn without(mut self, unread: &[String]) -> Self {
+        if let Some(compiled) = Arc::get_mut(&mut self.0) {
+            for line in &mut compiled.lines {
+                let fields = line.from.reads("employee");
+                let is_unread = |path: &Vec<String>| path.first().is_some_and(|name| unread.contains(name));
+                let all = !fields.is_empty() && fields.iter().all(is_unread);
+                line.unread = all.then(|| line.target.attribute_path());
+            }
+        }
+        self
+    }
+
+    /// What the lines write of which nothing is read, as paths of a difference.
+    pub fn unread(&self) -> impl Iterator<Item = &str> {
+        self.0.lines.iter().filter_map(|line| line.unread.as_deref())
+    }
+
     /// What it writes, as paths of a difference: `name.givenName`, `emails`.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {
@@ -201,6 +222,7 @@ fn line(
         policy: own.policy,
         clear_when_empty: own.clear_when_empty,
         is_own: false,
+        unread: None,
     })
 }
 

@@ -145,7 +145,9 @@ impl<'m> Work<'m> {
         let old = line.target.get(&self.object).cloned();
         let nothing_to_do = match (&old, &new) {
             (old, new) if old == new => true,
-            (Some(_), None) => !line.clear_when_empty || line.policy == Policy::Fill,
+            (Some(_), None) => {
+                (!line.clear_when_empty && line.unread.is_none()) || line.policy == Policy::Fill
+            }
             (Some(_), Some(_)) => line.policy == Policy::Fill,
             _ => false,
         };

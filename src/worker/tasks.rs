@@ -5,7 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Context, Task, caps};
-use crate::db;
+use crate::db::{self, Transactional as _};
+use crate::privacy;
 
 /// How long the sequencer lets changes gather: one batch, one NOTIFY. While it numbers, the writers go without the
 /// processor.
@@ -36,6 +37,8 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         carry_out_removals(context),
         sweep_uses(context),
         sweep_walks(context),
+        finish_erasures(context),
+        prune(context),
         dispatch_changes(context),
     ];
     tasks.extend(PUSHERS.iter().map(|name| push_to_apps(context, name)));
@@ -172,6 +175,33 @@ fn sweep_walks(context: &Context) -> Task {
         async move {
             directory.sweep_walks(&mut *db.conn().await?, clock.now()).await?;
             Ok(false)
+        }
+    })
+}
+
+/// Erases people once their apps have been told.
+fn finish_erasures(context: &Context) -> Task {
+    let (db, clock) = (context.db.clone(), context.clock.clone());
+    Task::every("privacy.erasure.finish", Duration::from_secs(30), move || {
+        let (db, clock) = (db.clone(), clock.clone());
+        async move {
+            let mut conn = db.conn().await?;
+            let now = clock.now();
+            Ok(conn
+                .transaction(async |conn| privacy::finish_waiting(conn, now).await)
+                .await?)
+        }
+    })
+}
+
+/// Lets go of what is older than a tenant wants it kept.
+fn prune(context: &Context) -> Task {
+    let context = context.clone();
+    Task::every("privacy.retention.prune", Duration::from_secs(600), move || {
+        let context = context.clone();
+        async move {
+            let tools = (&context.directory, context.sync.sealer());
+            Ok(privacy::prune(&context.db, tools, context.clock.now()).await?)
         }
     })
 }

@@ -94,6 +94,10 @@ const FLOORS: &[(&str, &[&str])] = &[
             "sync",
         ],
     ),
+    (
+        "privacy",
+        &["base", "hr", "db", "audit", "identity", "directory", "delivery"],
+    ),
 ];
 
 /// The roof may import everything; but who answers and who works in the background do not know each other.

@@ -93,7 +93,8 @@ impl KnownKeys {
     }
 }
 
-fn purpose(tenant: TenantId, connection: Id) -> String {
+/// What sealed parts of records are bound to.
+pub(super) fn purpose(tenant: TenantId, connection: Id) -> String {
     format!("{tenant}/{connection}/source_record")
 }
 

@@ -66,6 +66,9 @@ pub async fn resource_at(
     if cut.action == "delete" {
         return Ok(None);
     }
+    if cut.is_forgotten {
+        return Err(Error::Forgotten);
+    }
     let registry = directory.registry(conn, tenant).await?;
     let now = directory.load(conn, tenant, &[id]).await?.remove(&id);
     let (mut object, mut disabled_by) = now

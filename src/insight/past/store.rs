@@ -38,14 +38,22 @@ pub(super) struct Cut {
     pub action: String,
     pub version: i64,
     pub created: Option<DateTime<Utc>>,
+    /// Its content is no longer kept, and the instant lies before what is: what stood then cannot be told.
+    pub is_forgotten: bool,
 }
 
 statement!(
-    CutAt: (SqlUuid, SqlUuid, Timestamptz) -> (BigInt, Timestamptz, Text, Text, BigInt, Nullable<Timestamptz>) =
-    "SELECT c.id, c.at, c.kind, c.action, c.version,
+    /// Where the log was let go of, a change may stand for several: then the one after it tells the version.
+    CutAt: (SqlUuid, SqlUuid, Timestamptz) -> (BigInt, Nullable<Timestamptz>, Text, Text, BigInt, Nullable<Timestamptz>, Bool) =
+    "SELECT c.id, CASE WHEN c.delta IS NOT NULL OR c.action = 'delete' THEN c.at END, c.kind, c.action,
+            CASE WHEN c.delta IS NULL AND c.action <> 'delete' THEN coalesce(
+                (SELECT n.version - 1 FROM change n WHERE n.tenant_id = $1 AND n.resource_id = $2 AND n.id > c.id
+                 ORDER BY n.id LIMIT 1),
+                (SELECT version FROM resource r WHERE r.tenant_id = $1 AND r.id = $2), c.version) ELSE c.version END,
             coalesce((SELECT created FROM resource r WHERE r.tenant_id = $1 AND r.id = $2),
                      (SELECT f.at FROM change f WHERE f.tenant_id = $1 AND f.resource_id = $2 AND f.action = 'create'
-                      ORDER BY f.id LIMIT 1))
+                      ORDER BY f.id LIMIT 1)),
+            c.delta IS NULL AND EXISTS (SELECT FROM change_checkpoint k WHERE k.tenant_id = $1 AND k.at > $3)
      FROM change c WHERE c.tenant_id = $1 AND c.resource_id = $2 AND c.at <= $3 ORDER BY c.id DESC LIMIT 1"
 );
 
@@ -55,19 +63,30 @@ pub(super) async fn cut(
     id: ResourceId,
     at: DateTime<Utc>,
 ) -> Result<Option<Cut>, Error> {
-    type Row = (i64, DateTime<Utc>, String, String, i64, Option<DateTime<Utc>>);
+    type Row = (
+        i64,
+        Option<DateTime<Utc>>,
+        String,
+        String,
+        i64,
+        Option<DateTime<Utc>>,
+        bool,
+    );
     let row: Option<Row> = CutAt::with((tenant.uuid(), id.uuid(), at))
         .get_result(conn)
         .await
         .optional()?;
-    Ok(row.map(|(id, at, kind, action, version, created)| Cut {
-        id,
-        at: Some(at),
-        kind,
-        action,
-        version,
-        created,
-    }))
+    Ok(
+        row.map(|(id, at, kind, action, version, created, is_forgotten)| Cut {
+            id,
+            at,
+            kind,
+            action,
+            version,
+            created,
+            is_forgotten,
+        }),
+    )
 }
 
 statement!(
@@ -123,6 +142,7 @@ pub(super) async fn beginning(
             .or(version_now)
             .unwrap_or_default(),
         created,
+        is_forgotten: false,
     }))
 }
 

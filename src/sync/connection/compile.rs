@@ -8,6 +8,7 @@ use chrono::Duration;
 
 use serde_json::{Map, Value};
 
+use super::reading::Reading;
 use super::{Connection, ConnectionFile, FileProblem, Revision, secrets, store};
 use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Mark, Pull, SettingProblem, Settings, Source};
@@ -42,7 +43,7 @@ pub(in crate::sync) struct Compiled {
     manifest: Manifest,
     settings: Settings,
     fields: Option<CsvFields>,
-    optional: Vec<String>,
+    reading: Reading,
     sealed_custom: Vec<String>,
     files: Option<PathBuf>,
 }
@@ -84,6 +85,24 @@ impl Compiled {
         ready.take_operators_client(engine, conn).await?;
         ready.files = engine.files.as_ref().map(|folder| folder.join(tenant));
         Ok(ready)
+    }
+
+    /// The same of a connection whose secrets were destroyed: it calls nobody.
+    pub(in crate::sync) async fn without_secrets(
+        engine: &Engine,
+        conn: &mut Conn,
+        connection: Connection,
+        mut revision: Revision,
+    ) -> Result<Self, Error> {
+        revision.sealed = None;
+        if let Some(manifest) = engine.catalogue.get(&connection.connector)
+            && let Some(settings) = revision.body.get_mut("settings").and_then(Value::as_object_mut)
+        {
+            for name in manifest.secret_settings() {
+                settings.insert(name.to_owned(), "destroyed".into());
+            }
+        }
+        Self::of(engine, conn, connection, &revision).await
     }
 
     /// Where nothing else is said, the vendor knows us by the operator's client.
@@ -164,7 +183,9 @@ impl Compiled {
         for (limit, message) in file.guard.problems() {
             problems.push(FileProblem::at(&format!("guard.{limit}"), message));
         }
-        let optional = chosen(manifest, &file, &mut problems);
+        let reading = Reading::of(manifest, &file, &mut problems);
+        let mapping = mapping.map(|mapping| mapping.without(&reading.unread));
+        let fields = fields.map(|fields| fields.map(|fields| reading.columns(&fields)));
         match (settings, fields, filter, mapping, authority) {
             (Ok(settings), Ok(fields), Ok(filter), Ok(mapping), Some(authority)) if problems.is_empty() => {
                 Ok(Self {
@@ -178,7 +199,7 @@ impl Compiled {
                     manifest: manifest.clone(),
                     settings,
                     fields,
-                    optional,
+                    reading,
                     sealed_custom: sealed_custom(&file),
                     files: None,
                     file,
@@ -188,10 +209,11 @@ impl Compiled {
         }
     }
 
-    /// What runs leave alone of a user: what clients wrote and may keep.
+    /// What runs leave alone of a user: what clients wrote and may keep, or where HR is not asked any more.
     pub(in crate::sync) fn kept<'a>(&'a self, writers: &'a BTreeMap<String, String>) -> Vec<&'a str> {
         self.authority
             .having(Rule::Client)
+            .chain(self.mapping.unread())
             .filter(|path| writers.contains_key(*path))
             .collect()
     }
@@ -213,7 +235,12 @@ impl Compiled {
 
     /// The optional fields that are read.
     pub(in crate::sync) fn optional(&self) -> &[String] {
-        &self.optional
+        &self.reading.optional
+    }
+
+    /// Fields of which nothing is kept, because nobody chose to read them.
+    pub(in crate::sync) fn unread(&self) -> &[String] {
+        &self.reading.unread
     }
 
     /// Whether it is connected by somebody's consent.
@@ -260,7 +287,7 @@ impl Compiled {
             manifest: &self.manifest,
             settings: &self.settings,
             fields: self.fields.as_ref(),
-            chosen: &self.optional,
+            chosen: &self.reading.optional,
             upload,
             files: self.files.as_deref(),
             net: &engine.net,
@@ -375,24 +402,6 @@ fn filter(file: &ConnectionFile) -> Result<Option<Expression>, FileProblem> {
             column: Some(error.column),
             message: error.message,
         })
-}
-
-fn chosen(manifest: &Manifest, file: &ConnectionFile, problems: &mut Vec<FileProblem>) -> Vec<String> {
-    let Some(chosen) = &file.read.optional else {
-        return manifest.default_optional();
-    };
-    let readable = manifest.fields();
-    for name in chosen {
-        if !readable.iter().any(|field| &field.name == name) {
-            problems.push(FileProblem::at(
-                "read.optional",
-                format!("connector {} cannot read {name:?}", manifest.key()),
-            ));
-        }
-    }
-    let own =
-        (!file.custom.is_empty() && !chosen.iter().any(|name| name == "custom")).then(|| "custom".to_owned());
-    chosen.iter().cloned().chain(own).collect()
 }
 
 fn sealed_custom(file: &ConnectionFile) -> Vec<String> {

@@ -4,10 +4,12 @@
 
 mod authority;
 mod compile;
+mod cut;
 mod definitions;
 mod file;
 mod position;
 mod preview;
+mod reading;
 mod revise;
 mod schedule;
 mod secrets;
@@ -16,6 +18,7 @@ pub(in crate::sync) mod store;
 
 pub use authority::AuthorityFile;
 pub(in crate::sync) use compile::Compiled;
+pub use cut::CutAccounts;
 pub use file::{ConnectionFile, FileProblem, FilterFile, ReadFile};
 pub use position::{line_and_column, position_of};
 pub use revise::{Applied, SettingDifference};

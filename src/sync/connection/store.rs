@@ -324,6 +324,53 @@ pub(in crate::sync) async fn revision(
 }
 
 statement!(
+    DestroySecrets: (SqlUuid, SqlUuid) -> () =
+    "UPDATE setting_revision SET sealed = NULL WHERE tenant_id = $1 AND owner_id = $2"
+);
+statement!(
+    DestroyTokens: (SqlUuid, SqlUuid, Timestamptz) -> () =
+    "WITH t AS (DELETE FROM vendor_token WHERE tenant_id = $1 AND connection_id = $2),
+          c AS (DELETE FROM consent WHERE tenant_id = $1 AND connection_id = $2),
+          q AS (DELETE FROM consent_request WHERE tenant_id = $1 AND connection_id = $2),
+          u AS (DELETE FROM upload WHERE tenant_id = $1 AND connection_id = $2),
+          w AS (DELETE FROM webhook WHERE tenant_id = $1 AND connection_id = $2),
+          l AS (DELETE FROM look WHERE tenant_id = $1 AND connection_id = $2)
+     UPDATE setup_link SET ended_at = $3 WHERE tenant_id = $1 AND connection_id = $2 AND ended_at IS NULL"
+);
+statement!(
+    LookAtAllAgain: (SqlUuid, SqlUuid) -> () =
+    "UPDATE source_record SET digest = '' WHERE tenant_id = $1 AND connection_id = $2"
+);
+
+/// Destroys every secret of a connection, in all its revisions, and what its HR system gave it.
+pub(in crate::sync) async fn destroy_credentials(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ConnectionId,
+    now: DateTime<Utc>,
+) -> Result<(), QueryError> {
+    DestroySecrets::with((tenant.uuid(), id.uuid()))
+        .execute(conn)
+        .await?;
+    DestroyTokens::with((tenant.uuid(), id.uuid(), now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Has the next read take every record for changed.
+pub(in crate::sync) async fn look_at_all_again(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ConnectionId,
+) -> Result<(), QueryError> {
+    LookAtAllAgain::with((tenant.uuid(), id.uuid()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
     RevisionsOf: (SqlUuid, Array<SqlUuid>, Array<Integer>) -> (SqlUuid, Text, Integer, Jsonb) =
     "SELECT c.id, c.name, r.revision, r.body FROM UNNEST($2, $3) AS wanted (id, revision)
      JOIN setting_revision r ON r.tenant_id = $1 AND r.owner_id = wanted.id AND r.revision = wanted.revision

@@ -23,6 +23,7 @@ use crate::lifecycle::{Facts, MissingAction, State, Verdict, WhileLeaving};
 use crate::scim::{self, Object, ResourceType};
 use crate::sync::connection::Compiled;
 use crate::sync::run::Outcome;
+use crate::sync::run::RunCause;
 use crate::translate;
 
 /// Fields that decide where a person stands: who has an unreadable one is held, never guessed at.
@@ -44,6 +45,8 @@ pub(super) struct View<'a> {
     pub assigned: &'a Assigned,
     /// People whose users this plan makes, so far.
     pub made: &'a HashSet<PersonId>,
+    /// The connection was cut: its records count no more.
+    pub cut: Option<RunCause>,
     /// The read did not see everybody for sure: nobody leaves.
     pub partial: bool,
     /// The type User.
@@ -203,7 +206,11 @@ impl<'a> Deciding<'a> {
         effect.disabled = true;
         let missing = self.records.is_empty();
         let action = &self.view.live.file.lifecycle.missing.action;
-        if missing && *action == MissingAction::Remove {
+        let removes = match self.view.cut {
+            Some(cut) => cut == RunCause::CutRemove,
+            None => missing && *action == MissingAction::Remove,
+        };
+        if removes {
             return (Action::Remove, reason.to_owned());
         }
         if is_disabled_by_hr(user) && effect.groups.is_empty() {
@@ -588,7 +595,7 @@ impl<'a> Deciding<'a> {
             };
             said.extend(news(
                 &record.source_id,
-                record.employee.employee_number.as_deref(),
+                record.employee.employee_number.as_deref().filter(|_| !filtered),
                 Some(self.person),
                 &record.messages_before(),
                 &now.messages,

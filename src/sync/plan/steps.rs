@@ -34,6 +34,8 @@ struct Planning {
     tally: Tally,
     made: HashSet<PersonId>,
     names: HashSet<String>,
+    /// Records of people outside the filter.
+    filtered: Vec<String>,
 }
 
 /// Makes the plan of a run and lets the guard judge it. Then the run applies it, waits for approval, or (a dry run)
@@ -100,6 +102,9 @@ async fn affected(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> 
     let mut people = assigned.in_order();
     let now = job.engine.clock.now();
     let mut conn = job.conn().await?;
+    if job.run.cause.is_cut() {
+        return Ok(store::people_of(&mut conn, &job.run).await?);
+    }
     let mut more: Vec<PersonId> = absence.gone_of.keys().copied().collect();
     more.extend(&assigned.left_behind);
     more.extend(store::due_people(&mut conn, &job.run, now).await?);
@@ -151,6 +156,7 @@ async fn begin(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> Res
         tally,
         made: HashSet::new(),
         names: HashSet::new(),
+        filtered: Vec::new(),
     })
 }
 
@@ -290,6 +296,7 @@ async fn plan_batch(
             around: &around,
             assigned,
             made: &planning.made,
+            cut: Some(job.run.cause).filter(|cause| cause.is_cut()),
             partial,
             kind,
             now: job.engine.clock.now(),
@@ -311,6 +318,11 @@ async fn plan_batch(
             planning.made.remove(&draft.person);
         }
     }
+    let filtered = drafts.iter().flat_map(|draft| &draft.effect.records);
+    let filtered = filtered.filter(|record| record.outcome == "filtered" && record.staged);
+    planning
+        .filtered
+        .extend(filtered.map(|record| record.source_id.clone()));
     let items: Vec<Item> = drafts
         .iter()
         .map(|draft| item(draft.action, Some(draft), draft.reason.clone(), &draft.effect))
@@ -429,6 +441,10 @@ async fn finish(
             (false, false) => (PlanState::AwaitingApproval, RunState::AwaitingApproval),
         };
         let plan = writer.plan();
+        // While a plan waits, nothing is kept of people outside the filter but that they were seen.
+        for ids in planning.filtered.chunks(10_000) {
+            staging::drop_contents(conn, &job.run, ids).await?;
+        }
         writer.seal(conn, &job.run.counts, &verdict, plan_state).await?;
         if !job.run.dry_run {
             let older = runs::supersede(conn, &job.run, now).await?;

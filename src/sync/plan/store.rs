@@ -200,6 +200,20 @@ pub(in crate::sync) async fn people_to_come(
     Ok(rows.into_iter().map(|(person, at)| (person.into(), at)).collect())
 }
 
+statement!(
+    PeopleOf: (SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT DISTINCT person_id FROM source_record
+     WHERE tenant_id = $1 AND connection_id = $2 AND person_id IS NOT NULL ORDER BY person_id"
+);
+
+/// Everybody who has a record of a connection.
+pub(in crate::sync) async fn people_of(conn: &mut Conn, run: &Run) -> Result<Vec<PersonId>, QueryError> {
+    let rows = PeopleOf::with((run.tenant.uuid(), run.connection.uuid()))
+        .get_results(conn)
+        .await?;
+    Ok(people(rows))
+}
+
 /// People of a connection whose manager had no user when we looked last.
 pub(in crate::sync) async fn waiting_people(conn: &mut Conn, run: &Run) -> Result<Vec<PersonId>, QueryError> {
     let rows = WaitingPeople::with((run.tenant.uuid(), run.connection.uuid()))

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::look::Looks;
 use super::profile::Taking;
@@ -13,8 +14,9 @@ use super::record::{Remark, staged, unreadable};
 use super::store::{self, Staged, base};
 use crate::connector::{self, Mark, Pull};
 use crate::db::{Conn, Transactional as _};
-use crate::hr::{Coverage, Employee, Page, Problem};
+use crate::hr::{Coverage, Employee, Page, Problem, Status};
 use crate::identity;
+use crate::identity::store::Erased;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
@@ -38,6 +40,47 @@ struct Seen {
     problems: u64,
     nameless: u64,
     profile: Taking,
+    /// Records of people who were erased, with the rows that say so.
+    erased: HashMap<String, (Uuid, Erased)>,
+    /// Rows of people who had left and are employed again.
+    returned: Vec<Uuid>,
+}
+
+impl Seen {
+    /// Nothing yet, but who was erased.
+    async fn begin(conn: &mut Conn, job: &Job<'_>) -> Result<Self, Error> {
+        let (run, sealer) = (&job.run, &job.engine.sealer);
+        Ok(Self {
+            erased: identity::store::erased(conn, run.tenant, run.connection, sealer).await?,
+            ..Self::default()
+        })
+    }
+
+    /// Takes out of a page who was erased; who had only left comes back once employed again.
+    fn pass_over_erased(&mut self, page: &mut Page) {
+        if self.erased.is_empty() {
+            return;
+        }
+        page.employees
+            .retain(|employee| match self.erased.get(&employee.source_id) {
+                None => true,
+                Some((_, Erased::Asked)) => false,
+                Some((row, Erased::Left)) => {
+                    let is_back = matches!(
+                        employee.status,
+                        Status::Active | Status::OnLeave | Status::PreHire
+                    );
+                    if is_back {
+                        self.returned.push(*row);
+                    }
+                    is_back
+                }
+            });
+        page.problems.retain(|problem| {
+            let id = problem.source_id.as_ref();
+            id.is_none_or(|id| !self.erased.contains_key(id))
+        });
+    }
 }
 
 /// From so many staged records on it pays to count them for the planner.
@@ -94,6 +137,9 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     job.hold(&mut conn).await?;
     store::clear(&mut conn, &job.run).await?;
     runs::forget_outcomes(&mut conn, &job.run).await?;
+    if !job.run.dry_run {
+        blank(job, &mut conn, live).await?;
+    }
     let tokens = live.tokens(job.engine);
     let mut pull = if live.is_written() {
         Pages::Realm(Realm::new())
@@ -109,7 +155,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     };
     drop(conn);
 
-    let mut seen = Seen::default();
+    let mut seen = Seen::begin(&mut *job.conn().await?, job).await?;
     let mut broken = None;
     let mut number = 0_i32;
     loop {
@@ -124,7 +170,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
                 tracing::info!("the HR system no longer knows what changed: everybody is read");
                 let mut conn = job.conn().await?;
                 store::clear(&mut conn, &job.run).await?;
-                seen = Seen::default();
+                seen = Seen::begin(&mut conn, job).await?;
                 pull = Pages::Pull(Box::new(live.pull(job.engine, &mut conn, &tokens).await?));
             }
             Err(Error::Connector(error)) if seen.read > 0 => {
@@ -144,6 +190,34 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     };
     drop(pull);
     finish(job, live, coverage, came, seen).await
+}
+
+/// Takes out of the stored records what nobody chose to read any more, once for each revision of the settings: also of
+/// people whom the HR system no longer names, and so that the guard takes it for no loss.
+async fn blank(job: &Job<'_>, conn: &mut Conn, live: &Compiled) -> Result<(), Error> {
+    let run = &job.run;
+    if store::blanked(conn, run).await? == Some(run.revision) {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let last = conn
+            .transaction(async |conn| {
+                job.hold(conn).await?;
+                let whose = (run.tenant, run.connection);
+                let sealer = &job.engine.sealer;
+                let last = identity::store::blank(conn, whose, live.unread(), &after, sealer).await?;
+                if last.is_none() {
+                    store::set_blanked(conn, run).await?;
+                }
+                Ok::<_, Error>(last)
+            })
+            .await?;
+        match last {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// From where changes are asked: only where the HR system can tell, by the clock or because it said that something changed,
@@ -206,7 +280,14 @@ fn hash(value: &impl std::hash::Hash) -> u64 {
 }
 
 /// Compares one page with what is known and stages what differs, in one transaction.
-async fn keep(job: &Job<'_>, live: &Compiled, number: i32, page: Page, seen: &mut Seen) -> Result<(), Error> {
+async fn keep(
+    job: &Job<'_>,
+    live: &Compiled,
+    number: i32,
+    mut page: Page,
+    seen: &mut Seen,
+) -> Result<(), Error> {
+    seen.pass_over_erased(&mut page);
     let mut problems = by_record(page.problems, seen);
     let mut records = Vec::with_capacity(page.employees.len());
     for employee in &page.employees {
@@ -249,9 +330,16 @@ async fn keep(job: &Job<'_>, live: &Compiled, number: i32, page: Page, seen: &mu
     }
     conn.transaction(async |conn| {
         job.hold(conn).await?;
-        Ok::<(), Error>(store::add_page(conn, &job.run, number, &ids, &differing).await?)
+        store::add_page(conn, &job.run, number, &ids, &differing).await?;
+        if job.run.dry_run {
+            return Ok(());
+        }
+        let (tenant, connection) = (job.run.tenant, job.run.connection);
+        Ok::<(), Error>(identity::store::forget_erased(conn, tenant, connection, &seen.returned).await?)
     })
-    .await
+    .await?;
+    seen.returned.clear();
+    Ok(())
 }
 
 /// One employee as a staged record. `None` when it came before in this read.

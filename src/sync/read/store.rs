@@ -217,6 +217,50 @@ pub(in crate::sync) async fn sweep(conn: &mut Conn) -> Result<(), QueryError> {
 }
 
 statement!(
+    Blanked: (SqlUuid, SqlUuid) -> (Nullable<Integer>,) =
+    "SELECT blanked_revision FROM connection WHERE tenant_id = $1 AND id = $2"
+);
+statement!(
+    SetBlanked: (SqlUuid, SqlUuid, Integer) -> () =
+    "UPDATE connection SET blanked_revision = $3 WHERE tenant_id = $1 AND id = $2"
+);
+
+/// The revision by which what is not read was last taken out of the stored records.
+pub(in crate::sync) async fn blanked(conn: &mut Conn, run: &Run) -> Result<Option<i32>, QueryError> {
+    let row: Option<(Option<i32>,)> = Blanked::with((run.tenant.uuid(), run.connection.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.and_then(|(revision,)| revision))
+}
+
+/// Notes that it was done by the run's revision.
+pub(in crate::sync) async fn set_blanked(conn: &mut Conn, run: &Run) -> Result<(), QueryError> {
+    SetBlanked::with((run.tenant.uuid(), run.connection.uuid(), run.revision))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
+    DropContents: (SqlUuid, SqlUuid, Array<Text>) -> () =
+    "UPDATE staging_record SET employee = NULL, sealed = NULL, problems = NULL
+     WHERE tenant_id = $1 AND run_id = $2 AND source_id = ANY($3)"
+);
+
+/// Lets go of what staged records say, and keeps their digests.
+pub(in crate::sync) async fn drop_contents(
+    conn: &mut Conn,
+    run: &Run,
+    source_ids: &[String],
+) -> Result<(), QueryError> {
+    DropContents::with((run.tenant.uuid(), run.id.uuid(), source_ids))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
     MarkOf: (SqlUuid, SqlUuid, Integer) -> (Jsonb, Timestamptz) =
     "SELECT mark, complete_at FROM read_mark
      WHERE tenant_id = $1 AND connection_id = $2 AND revision = $3 AND mark IS NOT NULL AND complete_at IS NOT NULL"

@@ -112,6 +112,10 @@ pub enum RunCause {
     PreviewRead,
     /// Somebody takes back what an earlier run did: nothing is read.
     Undo,
+    /// The connection was cut, and the users of its people are to be disabled: nothing is read.
+    CutDisable,
+    /// The connection was cut, and the users of its people are to go: nothing is read.
+    CutRemove,
 }
 
 impl RunCause {
@@ -130,6 +134,8 @@ impl RunCause {
             Self::Preview => "preview",
             Self::PreviewRead => "preview_read",
             Self::Undo => "undo",
+            Self::CutDisable => "cut_disable",
+            Self::CutRemove => "cut_remove",
         }
     }
 
@@ -145,6 +151,8 @@ impl RunCause {
             "preview" => Self::Preview,
             "preview_read" => Self::PreviewRead,
             "undo" => Self::Undo,
+            "cut_disable" => Self::CutDisable,
+            "cut_remove" => Self::CutRemove,
             _ => Self::Manual,
         }
     }
@@ -152,13 +160,22 @@ impl RunCause {
     /// Whether the run reads the HR system.
     #[must_use]
     pub const fn reads(self) -> bool {
-        !matches!(self, Self::Due | Self::Preview | Self::Undo)
+        !matches!(
+            self,
+            Self::Due | Self::Preview | Self::Undo | Self::CutDisable | Self::CutRemove
+        )
     }
 
     /// Whether it only looks what a draft would do.
     #[must_use]
     pub const fn is_preview(self) -> bool {
         matches!(self, Self::Preview | Self::PreviewRead)
+    }
+
+    /// Whether the connection was cut: everybody of it leaves.
+    #[must_use]
+    pub const fn is_cut(self) -> bool {
+        matches!(self, Self::CutDisable | Self::CutRemove)
     }
 
     /// Whether it looks at everybody, so that a plan which waits for approval is out of date after it.

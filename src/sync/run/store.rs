@@ -157,7 +157,7 @@ statement!(
     "UPDATE run SET lease_owner = $1, lease_until = now() + make_interval(secs => $2),
        started_at = coalesce(run.started_at, $3),
        state = CASE WHEN run.state <> 'queued' THEN run.state
-                    WHEN run.cause IN ('due', 'preview', 'undo') THEN 'planning' ELSE 'reading' END
+                    WHEN run.cause IN ('due', 'preview', 'undo', 'cut_disable', 'cut_remove') THEN 'planning' ELSE 'reading' END
      FROM (
        SELECT tenant_id, id FROM run waiting
        WHERE state IN ('queued', 'reading', 'planning', 'applying')

@@ -1,5 +1,7 @@
 //! Connections to HR systems: file, revisions, check, hand-in of files, start of runs.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Data, Json, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, post, put};
@@ -73,6 +75,9 @@ struct ConnectionBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     policies: Vec<FieldPolicy>,
+    /// Which credentials are kept, each with a fingerprint: they are never shown again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    credentials: BTreeMap<String, String>,
     /// Whether the HR system took consent back, so that nothing is read before somebody consents again.
     needs_consent: bool,
     /// How consent stands, where it was ever given.
@@ -95,6 +100,7 @@ impl From<Connection> for ConnectionBody {
             created_at: connection.created_at,
             file: None,
             policies: Vec::new(),
+            credentials: BTreeMap::new(),
             needs_consent: false,
             consent: None,
         }
@@ -168,6 +174,7 @@ async fn show(
     body = body.with(of);
     body.file = file;
     body.policies = state.sync.field_policies(caller.tenant, &name).await?;
+    body.credentials = state.sync.credentials(caller.tenant, &name).await?;
     let consent = state.sync.consent(caller.tenant, body.id).await?;
     body.needs_consent = consent.as_ref().is_some_and(|consent| consent.lost_at.is_some());
     body.consent = consent.map(ConsentBody::from);

@@ -73,6 +73,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::users::Api::openapi());
     document.merge(super::user::Api::openapi());
     document.merge(super::webhooks::Api::openapi());
+    document.merge(super::people::Api::openapi());
+    document.merge(super::disconnect::Api::openapi());
+    document.merge(super::keys::Api::openapi());
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,

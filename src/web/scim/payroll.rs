@@ -60,7 +60,14 @@ fn facts(records: &HashMap<PersonId, Vec<Stored>>, person: PersonId) -> Map<Stri
     let employees = records.get(&person).into_iter().flatten();
     for employee in employees.filter_map(|record| record.employee.as_ref()) {
         let birth = employee.birth_date.map(|day| day.to_string());
-        for (name, value) in [("nationalId", employee.national_id.clone()), ("birthDate", birth)] {
+        let texts = [
+            ("nationalId", employee.national_id.clone()),
+            ("birthDate", birth),
+            ("gender", employee.gender.clone()),
+            ("maritalStatus", employee.marital_status.clone()),
+            ("children", employee.children.clone()),
+        ];
+        for (name, value) in texts {
             if let Some(value) = value {
                 facts.entry(name).or_insert(Value::from(value));
             }

@@ -12,6 +12,7 @@ mod browser;
 mod clock;
 mod counter;
 mod database;
+mod dump;
 mod stub;
 
 pub use auth_server::{AuthServer, CLIENT};
@@ -20,6 +21,7 @@ pub use browser::Browser;
 pub use clock::TestClock;
 pub use counter::StatementCounter;
 pub use database::{TestDatabase, client};
+pub use dump::{dump, found_in};
 pub use stub::{Answer, Received, Stub};
 
 /// Says that a test is left out, and why. Where every test must run (`SCIM_BRIDGE_TEST_ALL` is set), it fails.

@@ -25,6 +25,9 @@ impl<'a> Deciding<'a> {
         let mut inside: Vec<&'a RecordNow> = Vec::new();
         let mut unclear = false;
         for record in self.records {
+            if self.view.cut.is_some() && record.ours {
+                continue;
+            }
             match self.truth(&record.employee) {
                 Truth::True => inside.push(record),
                 Truth::False => {
@@ -42,7 +45,9 @@ impl<'a> Deciding<'a> {
             return Standing::Held;
         }
         if inside.is_empty() {
-            return Standing::Out(if self.records.is_empty() {
+            return Standing::Out(if self.view.cut.is_some() {
+                "the connection was cut"
+            } else if self.records.is_empty() {
                 "missing from complete reads for long enough"
             } else {
                 "outside the filter"

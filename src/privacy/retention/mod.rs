@@ -1,0 +1,201 @@
+//! How long what is kept, tenant by tenant, and letting go of what is too old.
+//!
+//! Letting go happens once a day for each tenant, in batches of one transaction each. Of the log, the oldest numbers go
+//! first and the chain's digest up to there is kept, so the rest still verifies; of a resource that is there, the change
+//! that made it and the last one stay without their content, since SCIM filters on `meta` read them.
+
+mod store;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Error, erase};
+use crate::audit;
+use crate::base::{Sealer, TenantId};
+use crate::db::{Db, Transactional as _};
+use crate::directory::Directory;
+
+/// Rows that go in one transaction.
+const BATCH: i64 = 2_000;
+/// The most transactions of one kind in one turn.
+const TURN: u32 = 50;
+/// How often what is too old is looked for.
+const EVERY: TimeDelta = TimeDelta::days(1);
+/// The shortest period, in days: undoing, retries and the other processes need some.
+const SHORTEST: u32 = 7;
+/// The longest period, in days.
+const LONGEST: u32 = 36_500;
+
+/// One thing that is kept.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    /// Days that the program says; `None`: for ever.
+    days: Option<u32>,
+    what: &'static str,
+}
+
+const KINDS: &[Kind] = &[
+    Kind {
+        name: "history",
+        days: Some(730),
+        what: "changes of users and groups, and states of accounts: as far as one can go back in time",
+    },
+    Kind {
+        name: "outcomes",
+        days: Some(180),
+        what: "what runs had to say of single people",
+    },
+    Kind {
+        name: "operations",
+        days: Some(180),
+        what: "calls to apps, with what was sent and what they answered",
+    },
+    Kind {
+        name: "plans",
+        days: Some(90),
+        what: "plans that were applied, rejected or replaced, with their items",
+    },
+    Kind {
+        name: "notices",
+        days: Some(90),
+        what: "events that people and programs were told of",
+    },
+    Kind {
+        name: "left_people",
+        days: None,
+        what: "people who left: their records and disabled users",
+    },
+];
+
+/// How long one thing is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Period {
+    /// Its name.
+    pub name: &'static str,
+    /// Days; none: for ever.
+    pub days: Option<u32>,
+    /// Whether the tenant said so; else the program does.
+    pub is_own: bool,
+    /// What it is.
+    pub what: &'static str,
+}
+
+/// How long a tenant keeps what.
+pub type Periods = Vec<Period>;
+
+fn of(stored: &Map<String, Value>) -> Periods {
+    KINDS
+        .iter()
+        .map(|kind| {
+            let own = stored.get(kind.name);
+            let days = |value: &Value| value.as_u64().and_then(|days| u32::try_from(days).ok());
+            Period {
+                name: kind.name,
+                days: own.map_or(kind.days, days),
+                is_own: own.is_some(),
+                what: kind.what,
+            }
+        })
+        .collect()
+}
+
+/// How long a tenant keeps what.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn periods(conn: &mut crate::db::Conn, tenant: TenantId) -> Result<Periods, Error> {
+    Ok(of(&store::periods(conn, tenant).await?))
+}
+
+/// Sets periods by name: days, null for ever, or "default" for what the program says. What is not named stays. Wants the
+/// caller's transaction.
+///
+/// # Errors
+/// [`Error::Invalid`] for a name or a number that will not do, or when the store refuses.
+pub async fn set_periods(
+    conn: &mut crate::db::Conn,
+    tenant: TenantId,
+    wanted: &Map<String, Value>,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<Periods, Error> {
+    let mut stored = store::periods(conn, tenant).await?;
+    for (name, value) in wanted {
+        if !KINDS.iter().any(|kind| kind.name == name) {
+            let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+            return Err(Error::Invalid(format!(
+                "there is no {name:?} to keep: there are {}",
+                known.join(", ")
+            )));
+        }
+        if value.as_str() == Some("default") {
+            stored.remove(name);
+            continue;
+        }
+        let range = u64::from(SHORTEST)..=u64::from(LONGEST);
+        if !value.is_null() && !value.as_u64().is_some_and(|days| range.contains(&days)) {
+            return Err(Error::Invalid(format!(
+                "{name} is {SHORTEST} to {LONGEST} days, null for ever, or \"default\""
+            )));
+        }
+        stored.insert(name.clone(), value.clone());
+    }
+    store::set_periods(conn, tenant, &stored, actor, now).await?;
+    let subject = format!("tenant:{tenant}");
+    let detail = json!({ "periods": stored });
+    audit::note(conn, Some(tenant), now, actor, "retention.set", &subject, detail).await?;
+    Ok(of(&stored))
+}
+
+/// Lets go of what is too old, for one tenant whose turn it is. Returns whether there was one.
+///
+/// # Errors
+/// When the database refuses.
+#[tracing::instrument(name = "privacy.retention.prune", skip_all)]
+pub async fn prune(
+    db: &Db,
+    (directory, sealer): (&Directory, &Sealer),
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let mut conn = db.conn().await?;
+    let Some((tenant, stored)) = store::take_turn(&mut conn, now, now - EVERY).await? else {
+        return Ok(false);
+    };
+    let mut gone = 0_u64;
+    for period in of(&stored) {
+        let Some(days) = period.days else { continue };
+        let before = now - TimeDelta::days(i64::from(days));
+        for _ in 0..TURN {
+            let went = conn
+                .transaction(async |conn| match period.name {
+                    "history" => {
+                        let changes = store::prune_log(conn, tenant, before).await?;
+                        let states = store::prune_states(conn, tenant, before, BATCH).await?;
+                        Ok::<_, Error>(changes.saturating_add(states))
+                    }
+                    "outcomes" => store::prune_outcomes(conn, tenant, before, BATCH).await,
+                    "operations" => store::prune_operations(conn, tenant, before, BATCH).await,
+                    "plans" => store::prune_plans(conn, tenant, before, 50).await,
+                    "notices" => store::prune_events(conn, tenant, before, BATCH).await,
+                    _ => {
+                        let people = store::left_people(conn, tenant, before, 20).await?;
+                        for person in &people {
+                            erase::let_go(conn, (directory, sealer), (tenant, *person), now).await?;
+                        }
+                        Ok(people.len())
+                    }
+                })
+                .await?;
+            gone = gone.saturating_add(u64::try_from(went).unwrap_or(u64::MAX));
+            if went == 0 {
+                break;
+            }
+        }
+    }
+    if gone > 0 {
+        tracing::info!(tenant.id = %tenant, gone, "let go of what was too old");
+    }
+    Ok(true)
+}
