@@ -45,9 +45,8 @@ mod user;
 mod webhook;
 
 pub use connection::{
-    Applied, Connection, ConnectionFile, ConnectionState, FileProblem, FilterFile, Freshness, ReadFile,
-    Applied, Connection, ConnectionFile, ConnectionState, CutAccounts, FileProblem, FilterFile, ReadFile,
-    Revision, Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
+    Applied, Connection, ConnectionFile, ConnectionState, CutAccounts, FileProblem, FilterFile, Freshness,
+    ReadFile, Revision, Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
 };
 pub use ending::{EndOrder, Ended};
 pub use engine::Engine;
