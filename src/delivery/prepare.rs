@@ -306,6 +306,8 @@ impl Plan<'_> {
                 held: Vec::new(),
                 ruled: Vec::new(),
                 unverified: Vec::new(),
+                no_grants: false,
+                again_at: None,
             };
         }
         // What was only read, and never acknowledged by the app as ours, is judged only where we have something to say.

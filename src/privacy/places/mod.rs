@@ -27,6 +27,7 @@ pub const PLACES: &[Place] = &[
     place("accounts", "account"),
     place("accounts_of_others", "account"),
     place("holds", "hold"),
+    place("holds_of_others", "hold"),
     place("kept_back", "kept_back"),
     place("reviews", "review"),
     place("plan_items", "plan_item"),
@@ -47,6 +48,8 @@ pub const PLACES: &[Place] = &[
     place("references_of_others", "source_record"),
     place("records", "source_record"),
     place("handed_in_files", "upload"),
+    place("employment", "employment"),
+    place("removals_to_come", "planned_removal"),
     place("person", "person"),
 ];
 
@@ -73,6 +76,7 @@ pub const FREE: &[(&str, &str)] = &[
     ("oauth_client", "the operator's clients at vendors"),
     ("org_group", "groups of org units"),
     ("plan", "numbers of a plan; what it does stands in its items"),
+    ("read_base", "numbers of earlier reads"),
     ("read_mark", "how far reads came"),
     ("resource_total", "numbers"),
     ("retention", "how long things are kept"),

@@ -76,16 +76,26 @@ places! {
     "accounts_of_others" {
         ReadAccountsOfOthers: "SELECT jsonb_build_object('app_id', t.app_id, 'resource_id', t.resource_id) FROM account t
               WHERE tenant_id = $1 AND resource_id <> ALL($3) AND EXISTS (
-              SELECT FROM unnest($6) s WHERE strpos(lower(t.known::text), lower(s)) > 0)",
-        EmptyAccountsOfOthers: "UPDATE account t SET look = true, due_at = NULL, known = (
+              SELECT FROM unnest($6) s WHERE strpos(lower(concat(t.known, t.candidates)), lower(s)) > 0)",
+        EmptyAccountsOfOthers: "UPDATE account t SET look = true, due_at = NULL, candidates = NULL, known = CASE WHEN t.known IS NULL THEN NULL ELSE (
               SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(t.known) e WHERE NOT EXISTS (
-                  SELECT FROM unnest($6) s WHERE strpos(lower(e.value::text), lower(s)) > 0))
+                  SELECT FROM unnest($6) s WHERE strpos(lower(e.value::text), lower(s)) > 0)) END
               WHERE tenant_id = $1 AND resource_id <> ALL($3) AND EXISTS (
-              SELECT FROM unnest($6) s WHERE strpos(lower(t.known::text), lower(s)) > 0)"
+              SELECT FROM unnest($6) s WHERE strpos(lower(concat(t.known, t.candidates)), lower(s)) > 0)"
     }
     "holds" {
         ReadHolds: "SELECT to_jsonb(t) FROM hold t WHERE tenant_id = $1 AND (person_id = $2 OR resource_id = ANY($3)) ORDER BY id",
         EmptyHolds: "DELETE FROM hold WHERE tenant_id = $1 AND (person_id = $2 OR resource_id = ANY($3))"
+    }
+    "holds_of_others" {
+        ReadHoldsOfOthers: "SELECT jsonb_build_object('resource_id', t.resource_id, 'field', t.field) FROM hold t
+              WHERE tenant_id = $1 AND person_id IS DISTINCT FROM $2 AND resource_id <> ALL($3) AND EXISTS (
+              SELECT FROM unnest($6) s WHERE strpos(lower(concat(t.old, t.new, t.detail)), lower(s)) > 0)",
+        EmptyHoldsOfOthers: "WITH gone AS (DELETE FROM hold t WHERE tenant_id = $1 AND EXISTS (
+                  SELECT FROM unnest($6) s WHERE strpos(lower(concat(t.old, t.new, t.detail)), lower(s)) > 0)
+                  RETURNING app_id, resource_id)
+              UPDATE account a SET look = true, due_at = NULL FROM gone
+              WHERE a.tenant_id = $1 AND a.app_id = gone.app_id AND a.resource_id = gone.resource_id"
     }
     "kept_back" {
         ReadKeptBack: "SELECT to_jsonb(t) - 'value' FROM kept_back t WHERE tenant_id = $1 AND (person_id = $2
@@ -107,6 +117,7 @@ places! {
         EmptyPlanItems: "UPDATE plan_item t SET diff = '{}', reason = 'erased', note = NULL,
               state = CASE WHEN state = 'planned' THEN 'refused' ELSE state END
               WHERE tenant_id = $1 AND (person_id = $2 OR resource_id = ANY($3)
+              OR EXISTS (SELECT FROM unnest($6) s WHERE strpos(lower(concat(t.diff, t.reason, t.note)), lower(s)) > 0)
               OR EXISTS (SELECT FROM unnest($5) s WHERE t.person_id IS NULL
                          AND t.diff @> jsonb_build_object('records', jsonb_build_array(jsonb_build_object('source_id', s)))))"
     }
@@ -120,7 +131,9 @@ places! {
     }
     "events" {
         ReadEvents: "SELECT to_jsonb(t) FROM event t WHERE tenant_id = $1 AND person_id = $2 ORDER BY id",
-        EmptyEvents: "DELETE FROM event WHERE tenant_id = $1 AND person_id = $2"
+        EmptyEvents: "DELETE FROM event WHERE tenant_id = $1 AND (person_id = $2
+              OR EXISTS (SELECT FROM unnest($6) s WHERE strpos(lower(detail::text), lower(s)) > 0)
+              OR EXISTS (SELECT FROM unnest($3) u WHERE strpos(detail::text, u::text) > 0))"
     }
     "audit" {
         ReadAudit: "SELECT to_jsonb(t) FROM audit_entry t WHERE tenant_id = $1
@@ -204,6 +217,14 @@ places! {
         ReadUploads: "SELECT jsonb_build_object('connection_id', t.connection_id, 'created_at', t.created_at)
               FROM upload t WHERE tenant_id = $1 AND connection_id = ANY($4)",
         EmptyUploads: "DELETE FROM upload WHERE tenant_id = $1 AND connection_id = ANY($4)"
+    }
+    "employment" {
+        ReadEmployment: "SELECT to_jsonb(t) FROM employment t WHERE tenant_id = $1 AND person_id = $2",
+        EmptyEmployment: "DELETE FROM employment WHERE tenant_id = $1 AND person_id = $2"
+    }
+    "removals_to_come" {
+        ReadRemovals: "SELECT to_jsonb(t) FROM planned_removal t WHERE tenant_id = $1 AND user_id = ANY($3)",
+        EmptyRemovals: "DELETE FROM planned_removal WHERE tenant_id = $1 AND user_id = ANY($3)"
     }
     "person" {
         ReadPerson: "SELECT to_jsonb(t) FROM person t WHERE tenant_id = $1 AND id = $2",

@@ -150,6 +150,7 @@ fn walk(
             around,
             assigned,
             made: &made,
+            cut: None,
             partial: false,
             kind: live.mapping.kind(),
             now: at,
