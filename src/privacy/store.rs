@@ -48,7 +48,8 @@ impl Subject {
 }
 
 statement!(
-    /// The person that an id stands for, and every user that is or was theirs.
+    /// The person that an id stands for, and every user that is or was theirs. Of whom only emptied changes are left is
+    /// nobody any more.
     PersonOf: (SqlUuid, SqlUuid) -> (Nullable<SqlUuid>, Array<SqlUuid>) =
     "WITH p AS (
          SELECT id FROM person WHERE tenant_id = $1 AND (id = $2 OR user_id = $2)
@@ -60,7 +61,8 @@ statement!(
          UNION SELECT id FROM resource WHERE tenant_id = $1 AND person_id IN (SELECT id FROM p)
          UNION SELECT resource_id FROM change WHERE tenant_id = $1 AND person_id IN (SELECT id FROM p)
          UNION SELECT id FROM resource WHERE tenant_id = $1 AND id = $2 AND kind = 'User'
-         UNION SELECT resource_id FROM change WHERE tenant_id = $1 AND resource_id = $2 AND kind = 'User')
+         UNION SELECT resource_id FROM change WHERE tenant_id = $1 AND resource_id = $2 AND kind = 'User'
+             AND delta IS NOT NULL)
      SELECT (SELECT id FROM p LIMIT 1), ARRAY(SELECT id FROM u)"
 );
 statement!(
