@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output};
+use super::{Client, Error, Exit, Output, bulk};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -24,6 +24,14 @@ pub(super) enum Command {
         /// The app
         #[arg(long)]
         app: String,
+    },
+    /// Delete one account in its app; it is not made again before somebody pushes it
+    Remove {
+        /// The user's id, or the account's own when nobody of ours has it
+        id: String,
+        /// The app, when several have an account of the user
+        #[arg(long)]
+        app: Option<String>,
     },
 }
 
@@ -54,6 +62,7 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             let order = json!({ "remote_id": remote_id });
             client.post(&path(&app, &user, "link"), &order).await?
         }
+        Command::Remove { id, app } => return bulk::remove(&client, &id, app.as_deref(), output).await,
         Command::Unlink { user, app } => client.post(&path(&app, &user, "unlink"), &json!({})).await?,
     };
     output.show(&body, || text(&body))?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Client, Error, Exit, Output, counterparts};
+use super::{Client, Error, Exit, Output, app_look, counterparts};
 use crate::base::Chain;
 use crate::config;
 use crate::provision::{self, Problem, Settings};
@@ -70,7 +70,7 @@ pub(super) enum Command {
         /// Its name
         name: String,
     },
-    /// Put the draft in force, or let a paused app work again; exits 3 when too many accounts would be disabled
+    /// Put the draft in force, or let a paused app work again; exits 3 when its plan is over a limit and waits
     Publish {
         /// Its name
         name: String,
@@ -83,10 +83,50 @@ pub(super) enum Command {
         /// Its name
         name: String,
     },
-    /// Put the settings before those in force in force again
+    /// Put earlier settings in force again
     Rollback {
         /// Its name
         name: String,
+        /// Which revision; the one before those in force without it
+        #[arg(long)]
+        to: Option<i32>,
+    },
+    /// List the revisions of its settings, the newest first
+    Revisions {
+        /// Its name
+        name: String,
+    },
+    /// Print the app file, without the token
+    Export {
+        /// Its name
+        name: String,
+        /// Which revision; the newest without it
+        #[arg(long)]
+        revision: Option<i32>,
+    },
+    /// Show what the draft would do to whom, beside the settings in force; writes nothing. Exits 3 when it would wait
+    Preview {
+        /// Its name
+        name: String,
+        /// As CSV
+        #[arg(long)]
+        csv: bool,
+    },
+    /// Read all the app holds and show what differs from what is known; repaired if its settings say so
+    Reconcile {
+        /// Its name
+        name: String,
+        /// Do not wait for the end
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Show what a compare found; the newest without --compare
+    Drift {
+        /// Its name
+        name: String,
+        /// The id of the compare
+        #[arg(long)]
+        compare: Option<String>,
     },
     /// List what the app is known to hold; --state unmatched: what it has and HR has not
     Accounts {
@@ -120,9 +160,28 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             let body = client.post(&path(&name, "/pause"), &json!({})).await?;
             output.show(&body, || format!("app {name} is paused"))?;
         }
-        Command::Rollback { name } => {
-            client.post(&path(&name, "/rollback"), &json!({})).await?;
+        Command::Revisions { name } => {
+            app_look::revisions(&client, &path(&name, "/revisions"), output).await?
+        }
+        Command::Export { name, revision } => {
+            let number = revision.map(|number| number.to_string());
+            app_look::export(&client, &path(&name, "/export"), number.as_deref(), output).await?;
+        }
+        Command::Rollback { name, to } => {
+            client
+                .post(&path(&name, "/rollback"), &json!({ "revision": to }))
+                .await?;
             return published(&client, &name, None, output).await;
+        }
+        Command::Preview { name, csv } => {
+            return app_look::preview(&client, &path(&name, "/preview"), csv, output).await;
+        }
+        Command::Reconcile { name, no_wait } => {
+            let paths = (path(&name, "/reconcile"), path(&name, "/drift"));
+            return app_look::reconcile(&client, (&paths.0, &paths.1), no_wait, output).await;
+        }
+        Command::Drift { name, compare } => {
+            return app_look::show(&client, &path(&name, "/drift"), compare.as_deref(), output).await;
         }
         Command::Accounts { name, state } => accounts(&client, &name, state.as_deref(), output).await?,
     }

@@ -67,6 +67,8 @@ enum Command {
     /// Say whose an app's account is
     #[command(subcommand)]
     Account(super::account::Command),
+    /// Do one thing to many accounts or users: push, retry, remove, suspend, release
+    Bulk(super::bulk::Order),
     /// List what was sent to apps, try it again, or leave it
     #[command(subcommand)]
     Operation(super::operation::Command),
@@ -126,6 +128,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Schema(command) => super::schema::run(command, output).await,
         Command::App(command) => super::app::run(command, output).await,
         Command::Account(command) => super::account::run(command, output).await,
+        Command::Bulk(order) => super::bulk::bulk(order, output).await,
         Command::Operation(command) => super::operation::run(command, output).await,
         Command::Calendar(command) => super::calendar::run(command, output).await,
         Command::Status(command) => super::status::run(command, output).await,

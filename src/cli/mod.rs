@@ -6,7 +6,9 @@
 
 mod account;
 mod app;
+mod app_look;
 mod bench;
+mod bulk;
 mod calendar;
 mod client;
 mod clients;

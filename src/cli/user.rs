@@ -67,6 +67,14 @@ pub(super) enum Command {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Look at a user's accounts now, whatever they waited for, and send what they lack
+    Push {
+        /// The user's or group's id
+        id: String,
+        /// Only to this app
+        #[arg(long)]
+        app: Option<String>,
+    },
     /// Show what each app holds of a user or group, and why
     Provisioning {
         /// The user's id
@@ -122,6 +130,16 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         Command::Show { id, at: Some(at) } => past::show(&client, &id, &at, output).await,
         Command::Diff { id, from, to } => past::diff(&client, &id, &from, to.as_deref(), output).await,
         Command::History { id } => history(&client, &id, output).await,
+        Command::Push { id, app } => {
+            let body = client
+                .post(&format!("/users/{}/push", escaped(&id)), &json!({ "app": app }))
+                .await?;
+            let apps = body.get("apps").cloned().unwrap_or_default();
+            output.show(&body, || {
+                format!("the accounts of {id} are looked at now in {apps}")
+            })?;
+            Ok(Exit::Done)
+        }
         Command::Suspend { id, reason } => {
             let body = client
                 .post(

@@ -49,6 +49,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-140000_keep_bodies_as_text",
     "2026-11-22-150000_decline_plan_items",
     "2026-11-22-151000_keep_decisions_of_plans",
+    "2026-11-22-160000_guard_every_cause_of_an_app",
     "2026-11-22-170000_decide_many_holds",
     "2026-11-22-171000_run_hooks_and_cut_links",
     "2026-11-22-180000_remember_earlier_reads",

@@ -8,18 +8,19 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::client::Client;
+use super::compare::{Compared, compare};
 use super::contact::{Visit, visit};
 use super::dispatch::dispatch;
 use super::prepare::{Plan, Share, prepare};
 use super::record::{Health, record};
 use super::send::{Desk, Report};
 use super::store::{self, Leased};
-use super::{Error, LEASE_TIME, preview};
+use super::{Error, LEASE_TIME, propose};
 use crate::base::{Clock, Sealer};
 use crate::db::{Db, Transactional as _};
 use crate::directory::Directory;
 use crate::net::Net;
-use crate::provision::{self, Dialect, Rules, Sense};
+use crate::provision::{self, Dialect, Mode, Rules, Sense};
 
 /// Accounts looked at in one batch.
 const BATCH: i64 = 300;
@@ -96,7 +97,7 @@ impl Engine {
     /// When the database fails.
     pub async fn dispatch(&self) -> Result<bool, Error> {
         let now = self.clock.now();
-        let approved = preview::approve_waiting(&self.db, now).await?;
+        let approved = propose::apply_approved(&self.db, &self.directory, now).await?;
         Ok(dispatch(&self.db, now).await? || approved)
     }
 
@@ -202,6 +203,23 @@ impl Engine {
             registry: &registry,
             can_patch,
         };
+        if leased.mode == Mode::Live {
+            let now = self.clock.now();
+            let mut conn = self.db.conn().await?;
+            conn.transaction::<_, Error, _>(async |conn| {
+                store::renew(conn, leased, LEASE_TIME).await?;
+                propose::judge_links(conn, plan, now).await
+            })
+            .await?;
+        }
+        if leased.is_to_compare {
+            match compare(&self.db, &self.clock, leased, &desk.client, plan).await? {
+                Compared::Done => {}
+                Compared::Stopped(sense, words) => {
+                    return self.stopped(leased, &mut health, sense, &words).await;
+                }
+            }
+        }
         self.batches(leased, plan, &desk, &mut health).await
     }
 

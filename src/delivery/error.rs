@@ -24,6 +24,9 @@ pub enum Error {
     /// An app's base URL cannot be extended by a path.
     #[error("the app's address cannot be used")]
     Address,
+    /// An order by hand cannot be carried out so.
+    #[error("this cannot be done: {0}")]
+    Order(&'static str),
     /// There is no such account or operation.
     #[error("there is no {0}")]
     Unknown(&'static str),

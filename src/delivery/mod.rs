@@ -1,7 +1,7 @@
 //! Brings apps up to date: looks at accounts, makes the calls, keeps what they taught.
 //!
 //! *Comes in:* numbered changes of the directory, published settings, time. *Goes out:* HTTP to apps, accounts with
-//! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`; leases rows of `app`; reads `resource`,
+//! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`, `compare`, `drift`; leases rows of `app`; reads `resource`,
 //! `membership`, `change`, `hold` and `frozen`, and marks decided holds as heeded. *Must not know:* HR, connections.
 //!
 //! [`Engine::tick`] does three things, each safe to repeat and to kill at any instruction:
@@ -14,7 +14,10 @@
 //! holds before anything is repeated. That one rule covers time-outs, broken connections, kills and lost leases.
 
 mod admin;
+mod bulk;
+mod caps;
 mod client;
+mod compare;
 mod contact;
 mod dispatch;
 mod engine;
@@ -27,6 +30,8 @@ mod patch;
 mod predict;
 mod prepare;
 mod preview;
+mod propose;
+mod publish;
 mod record;
 mod send;
 mod store;
@@ -39,6 +44,9 @@ pub use admin::{
     AccountView, Attempt, Check, Counterparts, OperationView, accounts, accounts_of, check, counterparts,
     is_there, operations, retry, skip,
 };
+pub use bulk::{BulkAction, Order, Ordered, Push, Selection, bulk, push, remove as remove_account};
+pub use caps::allow_waiting;
+pub use compare::{Asked, CompareId, Comparison, Drift, ask, comparison, drift, last_comparison};
 pub use engine::{Engine, Worked};
 pub use error::Error;
 pub use links::{link, unlink};
@@ -46,7 +54,9 @@ pub use predict::{
     AppInForce, Call, CallToCome, DueAccount, DueCursor, Predicted, Timeline, UserAfter, accounts_to_come,
     calls_to_come, predict,
 };
-pub use preview::{Counts, Published, approve_waiting, publish};
+pub use preview::{Difference, Preview, PreviewPage};
+pub use propose::{Proposed, Waits, Why};
+pub use publish::{Published, publish};
 
 pub use wipe::{forget_wipe, wipe};
 

@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::caps;
 use super::client::{endpoint, whole};
 use super::hook::Hook;
 use super::members::{self, MemberRow};
 use super::patch::{member_changes, patch_body};
-use super::record::{Intent, Settled, intend, settle};
+use super::record::{Intent, Settled, intend, resolve_under, settle};
 use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::waiting::{look_at_managers, reports, waiting};
@@ -91,6 +92,9 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Error> {
     let at = plan.at;
     store::renew(conn, leased, LEASE_TIME).await?;
+    if guard::frozen(conn, at.0, at.1.uuid()).await?.is_some() {
+        return Ok(Prepared::default());
+    }
     let rows = store::take(conn, leased, now, share.limit, share.least_urgent).await?;
     let mut out = Prepared {
         looked_at: rows.len(),
@@ -103,9 +107,10 @@ pub(super) async fn prepare(
     for row in &rows {
         plan.look(row, &read, now, &mut out);
     }
+    caps::enforce(conn, plan, &rows, &mut out, now).await?;
     settle(conn, at, &out.settled, now).await?;
     intend(conn, (leased.tenant, leased.app, leased.epoch), &out.intents, now).await?;
-    store::resolve_under(conn, leased, &out.resolving).await?;
+    resolve_under(conn, leased, &out.resolving).await?;
     if plan.mode == Mode::Live {
         let owner = leased.app.uuid();
         let asked = out.holds.iter().chain(out.ruled.iter().map(|(hold, _)| hold));
@@ -251,7 +256,19 @@ impl Plan<'_> {
             });
             return;
         }
+        if row.removing && row.remote_id.is_some() && self.mode == Mode::Live {
+            self.intend(row, Task::Delete, (pending(row, manager), None), out);
+            return;
+        }
         let decision = self.decide(row, read, manager, now);
+        if let Some(waits) = row.waits.as_ref().filter(|waits| waits.stops(&decision)) {
+            out.settled.push(Settled {
+                state: State::Held,
+                reason: waits.words(),
+                ..pending(row, manager)
+            });
+            return;
+        }
         if let Next::Create(_) = &decision.next
             && self.mode == Mode::Live
             && let Some(manager) = manager

@@ -1,299 +1,122 @@
-//! Publishing an app's settings: what it would disable is counted first, and waits for an approval when it is too much.
+//! What-if: an app's draft beside the settings in force, over everybody. Writes nothing.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Error;
-use super::admin::store as rows;
-use crate::audit;
-use crate::base::{PersonId, PlanId, ResourceId, TenantId};
-use crate::db::{Conn, Db, Transactional as _};
-use crate::directory::{Directory, Stored};
-use crate::guard::{
-    self, Action, Cause as PlanCause, Item, Limit, Limits, PlanState, Sizes, Verdict, Writer,
-};
-use crate::provision::{
-    self, Account, App, Mode, Next, Problem, Rules, Settings, Standing, Subject, UserView, decide,
-    employments, manager_of,
-};
-use crate::scim::ResourceType;
+use super::predict::{AppInForce, Predicted, Waiting, survey};
+use crate::base::TenantId;
+use crate::db::Conn;
+use crate::directory::Directory;
+use crate::guard::Effects;
+use crate::provision::Mode;
 
-const PAGE: i64 = 500;
-
-/// What became of a publication.
+/// Somebody for whom the draft would do something, or otherwise than the settings in force.
 #[derive(Debug, Clone)]
-pub enum Published {
-    /// It is in force.
-    InForce(Counts),
-    /// It waits for an approval.
-    Waits {
-        /// The plan.
-        plan: PlanId,
-        /// Its hash in hexadecimal.
-        hash: String,
-        /// The limits that are passed.
-        reasons: Vec<String>,
-        /// What it would do.
-        counts: Counts,
-    },
+pub struct Difference {
+    /// userName or displayName.
+    pub name: Option<String>,
+    /// What follows from the settings in force; `None` when the app was never published.
+    pub live: Option<Predicted>,
+    /// What would follow from the draft.
+    pub draft: Predicted,
 }
 
-/// What a publication would do to accounts that are there.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
-pub struct Counts {
-    /// Accounts that are there and active.
-    pub accounts: u64,
-    /// Of these, accounts that would be disabled or removed.
-    pub disables: u64,
+/// A page of a preview.
+#[derive(Debug, Clone)]
+pub struct PreviewPage {
+    /// Where the next page begins.
+    pub last: Uuid,
+    /// Who differs.
+    pub items: Vec<Difference>,
+    /// What follows for everybody of the page from the settings in force.
+    pub live: Effects,
+    /// And what would follow from the draft.
+    pub draft: Effects,
 }
 
-/// Puts the draft of an app in force, or asks for an approval. `mode` overrules the file's.
-///
-/// # Errors
-/// When there is no app or no draft, the settings are not usable, or the database fails.
-pub async fn publish(
-    db: &Db,
-    directory: &Directory,
-    tenant: TenantId,
-    name: &str,
-    mode: Option<Mode>,
-    actor: &str,
-    now: DateTime<Utc>,
-) -> Result<Published, Error> {
-    let mut conn = db.conn().await?;
-    conn.transaction::<_, Error, _>(async |conn| {
-        let app = provision::app(conn, tenant, name).await?;
-        let revision = provision::draft(conn, tenant, &app).await?;
-        let mode = mode.or(revision.settings.mode).unwrap_or(match app.mode {
-            Mode::Paused => Mode::Observe,
-            other => other,
-        });
-        put_in_force(conn, directory, tenant, &app, revision.number, mode, actor, now).await
-    })
-    .await
+/// The settings that a preview holds against each other.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    live: Option<AppInForce>,
+    draft: AppInForce,
 }
 
-#[expect(clippy::too_many_arguments, reason = "each names one part of one publication")]
-async fn put_in_force(
-    conn: &mut Conn,
-    directory: &Directory,
-    tenant: TenantId,
-    app: &App,
-    number: i32,
-    mode: Mode,
-    actor: &str,
-    now: DateTime<Utc>,
-) -> Result<Published, Error> {
-    let revision = provision::revision(conn, tenant, app.id, number).await?;
-    let guard = revision.settings.guard.clone();
-    let rules = compiled(revision.settings, &*directory.kind(conn, tenant, "User").await?)?;
-    let (counts, items) = if mode == Mode::Live {
-        count(conn, directory, tenant, app, &rules, now).await?
-    } else {
-        (Counts::default(), Vec::new())
-    };
-    let sizes = Sizes {
-        population: counts.accounts,
-        leavers: counts.disables,
-        ..Sizes::default()
-    };
-    let limits = Limits {
-        leavers: Limit {
-            share: Some(guard.disables.share),
-            count: Some(guard.disables.count),
-        },
-        ..Limits::default()
-    };
-    let verdict = guard::judge(&sizes, &limits);
-    if verdict.ok {
-        in_force(conn, tenant, app, number, mode).await?;
-        let detail = json!({ "revision": number, "mode": mode.word() });
-        audit::note(
-            conn,
-            Some(tenant),
-            now,
-            actor,
-            "app.publish",
-            &app.id.to_string(),
-            detail,
-        )
-        .await?;
-        return Ok(Published::InForce(counts));
+impl Preview {
+    /// An app's draft and its settings in force, both as if the app pushed.
+    ///
+    /// # Errors
+    /// When there is no such app or no settings, they are not usable, or the store refuses.
+    pub async fn of(
+        conn: &mut Conn,
+        directory: &Directory,
+        tenant: TenantId,
+        name: &str,
+    ) -> Result<Self, Error> {
+        let app = crate::provision::app(conn, tenant, name).await?;
+        let live = AppInForce::live(conn, directory, tenant, &app).await?;
+        let draft = AppInForce::draft(conn, directory, tenant, &app).await?;
+        Ok(Self {
+            live: live.map(|live| live.in_mode(Mode::Live)),
+            draft: draft.in_mode(Mode::Live),
+        })
     }
-    ask(conn, tenant, app, (number, mode), (counts, &items), &verdict, now).await
-}
 
-/// Stores the plan that waits.
-async fn ask(
-    conn: &mut Conn,
-    tenant: TenantId,
-    app: &App,
-    (number, mode): (i32, Mode),
-    (counts, items): (Counts, &[Item]),
-    verdict: &Verdict,
-    now: DateTime<Utc>,
-) -> Result<Published, Error> {
-    let mut writer = Writer::open(conn, tenant, PlanCause::App, app.id.uuid(), now).await?;
-    let plan = writer.plan();
-    for batch in items.chunks(1_000) {
-        writer.add(conn, batch).await?;
+    /// The draft.
+    #[must_use]
+    pub const fn draft(&self) -> &AppInForce {
+        &self.draft
     }
-    let said = json!({
-        "accounts": counts.accounts, "disable": counts.disables, "revision": number, "mode": mode.word(),
-    });
-    writer
-        .seal(conn, &said, verdict, PlanState::AwaitingApproval)
-        .await?;
-    guard::supersede(conn, tenant, &[app.id.uuid()], plan, now).await?;
-    let hash = guard::plan(conn, tenant, plan)
-        .await?
-        .map(|plan| plan.hash_hex())
-        .unwrap_or_default();
-    Ok(Published::Waits {
-        plan,
-        hash,
-        reasons: verdict
-            .reasons
-            .iter()
-            .map(|reason| reason.message.clone())
-            .collect(),
-        counts,
-    })
-}
 
-fn compiled(settings: Settings, user: &ResourceType) -> Result<Rules, Error> {
-    Rules::compile(settings, user)
-        .map_err(|problems: Vec<Problem>| Error::Provision(provision::Error::Settings(problems)))
-}
-
-/// The app's accounts are matched anew: its mode, address or rules may be others now.
-async fn in_force(
-    conn: &mut Conn,
-    tenant: TenantId,
-    app: &App,
-    number: i32,
-    mode: Mode,
-) -> Result<(), Error> {
-    provision::publish(conn, tenant, app.id, number, mode, true).await?;
-    Ok(())
-}
-
-/// What the rules would do to the accounts that are there now.
-async fn count(
-    conn: &mut Conn,
-    directory: &Directory,
-    tenant: TenantId,
-    app: &App,
-    rules: &Rules,
-    now: DateTime<Utc>,
-) -> Result<(Counts, Vec<Item>), Error> {
-    let mut counts = Counts::default();
-    let mut items = Vec::new();
-    let mut after = Uuid::nil();
-    loop {
-        let page = rows::linked_page(conn, (tenant, app.id), after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok((counts, items));
+    /// The next page after `after`; `None` at the end. A constant number of statements.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn page(
+        &self,
+        conn: &mut Conn,
+        directory: &Directory,
+        tenant: TenantId,
+        after: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Option<PreviewPage>, Error> {
+        let mut apps = vec![(&self.draft, Waiting::Settled)];
+        apps.extend(self.live.iter().map(|live| (live, Waiting::AsItIs)));
+        let Some(page) = survey(conn, directory, tenant, &apps, after, now).await? else {
+            return Ok(None);
         };
-        after = last.resource.uuid();
-        let ids: Vec<ResourceId> = page.iter().map(|row| row.resource).collect();
-        let stored = directory.load(conn, tenant, &ids).await?;
-        let managers: Vec<ResourceId> = stored
-            .values()
-            .filter_map(|stored| manager_of(&stored.object))
-            .collect();
-        let managers = if rules.settings().reads_manager() {
-            directory.load(conn, tenant, &managers).await?
-        } else {
-            std::collections::HashMap::new()
+        let mut outcomes = page.outcomes.into_iter();
+        let draft = outcomes.next().unwrap_or_default();
+        let mut live = outcomes.next().map(Vec::into_iter);
+        let mut names = page.names.into_iter();
+        let mut found = PreviewPage {
+            last: page.last.uuid(),
+            items: Vec::new(),
+            live: Effects::default(),
+            draft: Effects::default(),
         };
-        let people: Vec<PersonId> = stored.values().filter_map(|stored| stored.person).collect();
-        let employments = employments(conn, tenant, &people).await?;
-        for row in page {
-            if row.known.as_ref().and_then(|known| known.get("active")) == Some(&json!(false)) {
-                continue;
+        found.live.accounts = page.open;
+        found.draft.accounts = page.open;
+        for draft in draft {
+            let live = live.as_mut().and_then(Iterator::next);
+            let name = names.next().flatten();
+            count(&mut found.draft, &draft);
+            if let Some(live) = &live {
+                count(&mut found.live, live);
             }
-            counts.accounts += 1;
-            let user = stored.get(&row.resource);
-            let manager = user.and_then(|user| managers.get(&manager_of(&user.object)?));
-            let view = user.map(|user| UserView {
-                id: user.id,
-                object: &user.object,
-                manager: manager.map(|manager: &Stored| &manager.object),
-                manager_remote: None,
-                reports: None,
-                standing: Standing::of(&employments, user.person, &user.disabled_by),
+            let differs = live.as_ref().is_none_or(|live| {
+                live.action != draft.action || live.state != draft.state || !live.calls().eq(draft.calls())
             });
-            let account = Account {
-                remote_id: Some(&row.remote_id),
-                known: row.known.as_ref(),
-                cause: None,
-                cause_since: None,
-                steps_done: 0,
-                adopted: row.adopted,
-                untouched: false,
-            };
-            let decision = decide(
-                rules,
-                account,
-                view.map_or(Subject::Gone { was_group: false }, Subject::User),
-                now,
-                |_| None,
-            );
-            if let Some((cause, _)) = decision.cause {
-                counts.disables += 1;
-                items.push(Item {
-                    action: if decision.next == Next::Delete {
-                        Action::Remove
-                    } else {
-                        Action::Disable
-                    },
-                    person: user.and_then(|user| user.person),
-                    resource: Some(row.resource),
-                    base_version: None,
-                    diff: Value::Null,
-                    reason: cause.word().to_owned(),
-                });
+            if draft.action.is_some() || (differs && live.is_some()) {
+                found.items.push(Difference { name, live, draft });
             }
         }
+        Ok(Some(found))
     }
 }
 
-/// Puts publications in force that somebody approved. Returns whether there were any.
-///
-/// # Errors
-/// When the database fails.
-pub async fn approve_waiting(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
-    let mut conn = db.conn().await?;
-    conn.transaction::<_, Error, _>(async |conn| {
-        let approved = rows::approved_plans(conn).await?;
-        for plan in &approved {
-            let number = plan
-                .counts
-                .get("revision")
-                .and_then(Value::as_i64)
-                .and_then(|number| i32::try_from(number).ok());
-            let mode = plan.counts.get("mode").and_then(Value::as_str).and_then(Mode::of);
-            if let (Some(number), Some(mode)) = (number, mode) {
-                let app = provision::app_by_id(conn, plan.tenant, plan.app).await?;
-                in_force(conn, plan.tenant, &app, number, mode).await?;
-                let detail = json!({ "revision": number, "mode": mode.word(), "plan": plan.plan });
-                let (actor, subject) = (plan.decided_by.as_str(), plan.app.to_string());
-                audit::note(
-                    conn,
-                    Some(plan.tenant),
-                    now,
-                    actor,
-                    "app.publish",
-                    &subject,
-                    detail,
-                )
-                .await?;
-            }
-            rows::set_applied(conn, plan.tenant, plan.plan).await?;
-        }
-        Ok(!approved.is_empty())
-    })
-    .await
+fn count(effects: &mut Effects, one: &Predicted) {
+    if let Some(action) = one.action {
+        effects.count(action, one.cleared());
+    }
 }

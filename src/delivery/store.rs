@@ -13,6 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Error;
+use super::propose::{Apart, Waits};
 use crate::base::{AppId, OperationId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::guard::Decision;
@@ -255,6 +256,8 @@ pub(super) struct Leased {
     pub revision: i32,
     pub mode: Mode,
     pub is_matched: bool,
+    /// A full compare is due.
+    pub is_to_compare: bool,
     pub in_trouble: bool,
     pub failures: i32,
     pub capabilities: Option<Value>,
@@ -271,10 +274,11 @@ type LeaseRow = (
     bool,
     i32,
     Option<Value>,
+    bool,
 );
 
 statement!(
-    LeaseApp: (SqlUuid, Timestamptz, Integer) -> (SqlUuid, SqlUuid, Text, BigInt, Integer, Text, Bool, Bool, Integer, Nullable<Jsonb>) =
+    LeaseApp: (SqlUuid, Timestamptz, Integer) -> (SqlUuid, SqlUuid, Text, BigInt, Integer, Text, Bool, Bool, Integer, Nullable<Jsonb>, Bool) =
     "WITH candidate AS (
          SELECT a.tenant_id, a.id FROM app a
          WHERE a.mode <> 'paused' AND a.live_revision IS NOT NULL
@@ -283,14 +287,15 @@ statement!(
            AND (a.resume_at IS NULL OR a.resume_at <= $2)
            AND NOT EXISTS (SELECT 1 FROM frozen f WHERE f.tenant_id = a.tenant_id AND f.owner_id IN (a.id, a.tenant_id))
            AND (a.matched_at IS NULL
+                OR a.compare_at <= $2
                 OR EXISTS (SELECT 1 FROM account x WHERE x.tenant_id = a.tenant_id AND x.app_id = a.id AND x.look
-                           AND x.state <> 'unmatched' AND (x.due_at IS NULL OR x.due_at <= $2))
+                           AND (x.state <> 'unmatched' OR x.removing IS NOT NULL) AND (x.due_at IS NULL OR x.due_at <= $2))
                 OR EXISTS (SELECT 1 FROM operation o WHERE o.tenant_id = a.tenant_id AND o.app_id = a.id AND o.state = 'pending'))
          ORDER BY a.lease_until NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED)
      UPDATE app a SET lease_owner = $1, lease_epoch = a.lease_epoch + 1, lease_until = now() + make_interval(secs => $3)
      FROM candidate c WHERE a.tenant_id = c.tenant_id AND a.id = c.id
      RETURNING a.tenant_id, a.id, a.name, a.lease_epoch, a.live_revision, a.mode, a.matched_at IS NOT NULL,
-               a.trouble IS NOT NULL, a.failures, a.capabilities"
+               a.trouble IS NOT NULL, a.failures, a.capabilities, coalesce(a.compare_at <= $2, false)"
 );
 
 /// Takes the app that waited longest and has something to do, for `time` by the database's clock.
@@ -306,7 +311,19 @@ pub(super) async fn lease_app(
         .await
         .optional()?;
     Ok(row.map(
-        |(tenant, app, name, epoch, revision, mode, is_matched, in_trouble, failures, capabilities)| Leased {
+        |(
+            tenant,
+            app,
+            name,
+            epoch,
+            revision,
+            mode,
+            is_matched,
+            in_trouble,
+            failures,
+            capabilities,
+            is_to_compare,
+        )| Leased {
             tenant: tenant.into(),
             app: app.into(),
             name,
@@ -314,6 +331,7 @@ pub(super) async fn lease_app(
             revision,
             mode: Mode::of(&mode).unwrap_or(Mode::Paused),
             is_matched,
+            is_to_compare,
             in_trouble,
             failures,
             capabilities,
@@ -447,17 +465,25 @@ pub(super) struct Row {
     pub reason: String,
     pub attempts: i32,
     pub priority: i16,
+    /// What keeps anything from being done about it.
+    pub waits: Option<Waits>,
+    /// What is done next is not counted in the caps.
+    pub allowed: bool,
+    /// Somebody asked that it be deleted.
+    pub removing: bool,
     /// An operation with an unknown outcome: id, action, body, what would be there after it.
     pub unknown: Option<(OperationId, String, Option<Value>, Option<Value>)>,
 }
 
 statement!(
     TakeAccounts: (SqlUuid, SqlUuid, Timestamptz, BigInt, SmallInt) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text, Nullable<Jsonb>) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
-            x.adopted, x.grouped, x.no_grants, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
+            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason,
+            CASE WHEN x.no_grants OR x.waits IS NOT NULL OR x.allowed OR x.removing IS NOT NULL
+                 THEN jsonb_build_object('no_grants', x.no_grants, 'waits', x.waits, 'allowed', x.allowed, 'removing', x.removing IS NOT NULL) END
      FROM account x
-     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND x.state <> 'unmatched'
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND (x.state <> 'unmatched' OR x.removing IS NOT NULL)
        AND (x.due_at IS NULL OR x.due_at <= $3) AND x.priority <= $5
        AND NOT EXISTS (SELECT 1 FROM operation p WHERE p.tenant_id = $1 AND p.app_id = $2
                        AND p.resource_id = x.resource_id AND p.state = 'pending')
@@ -481,11 +507,11 @@ pub(super) type AccountRow = (
     bool,
     bool,
     bool,
-    bool,
     i32,
     i16,
     Option<Uuid>,
     String,
+    Option<Value>,
 );
 
 /// Locks up to `limit` accounts that are to be looked at and due, the most urgent first, and none with a call under way.
@@ -527,14 +553,20 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         steps_done,
         adopted,
         grouped,
-        no_grants,
         doubtful,
         is_read,
         attempts,
         priority,
         manager,
         reason,
+        apart,
     ) = row;
+    let Apart {
+        no_grants,
+        waits,
+        allowed,
+        removing,
+    } = Apart::read(apart);
     Row {
         resource: resource.into(),
         kind,
@@ -551,6 +583,9 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         priority,
         manager: manager.map(ResourceId::from),
         reason,
+        waits,
+        allowed,
+        removing,
         unknown: None,
     }
 }
@@ -637,26 +672,6 @@ pub(super) async fn decided(
             (id.into(), field, new, decision)
         })
         .collect())
-}
-
-statement!(
-    ResolveUnder: (SqlUuid, SqlUuid, BigInt, Array<SqlUuid>) -> () =
-    "UPDATE operation SET state = 'pending', epoch = $3 WHERE tenant_id = $1 AND app_id = $2 AND id = ANY($4)"
-);
-
-/// Takes operations with an unknown outcome under this lease, to find out.
-pub(super) async fn resolve_under(
-    conn: &mut Conn,
-    leased: &Leased,
-    ids: &[OperationId],
-) -> Result<(), Error> {
-    if !ids.is_empty() {
-        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        ResolveUnder::with((leased.tenant.uuid(), leased.app.uuid(), leased.epoch, ids))
-            .execute(conn)
-            .await?;
-    }
-    Ok(())
 }
 
 statement!(

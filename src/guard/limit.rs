@@ -32,13 +32,17 @@ impl Limit {
         }
     }
 
-    pub(super) fn is_over(&self, touched: u64, of: u64, smallest: u64) -> bool {
+    /// Whether so many of so many are too many. A share alone stops nothing below `smallest`.
+    #[must_use]
+    pub fn is_over(&self, touched: u64, of: u64, smallest: u64) -> bool {
         let by_count = self.count.is_some_and(|count| touched > count);
         let by_share = touched >= smallest && self.share.is_some_and(|share| part(touched, of) > share);
         by_count || by_share
     }
 
-    pub(super) fn in_words(&self) -> String {
+    /// The limit in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
         match (self.share, self.count) {
             (Some(share), Some(count)) => format!("{} or {count}", percent(share)),
             (Some(share), None) => percent(share),

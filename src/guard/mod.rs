@@ -11,8 +11,10 @@
 //! An approval may choose; what it leaves out is *declined*, and the parts of it are *kept back* from later plans until
 //! they are released or other values come.
 
+mod approved;
 mod choice;
 mod decisions;
+mod effects;
 mod error;
 mod freeze;
 mod hold;
@@ -22,8 +24,10 @@ mod limit;
 mod plan;
 mod store;
 
+pub use approved::{next_approved, set_applied, supersede_of_cause};
 pub use choice::{Chosen, Picks};
 pub use decisions::{decide_holds, rule_holds};
+pub use effects::{EffectLimits, Effects, weigh};
 pub use error::Error;
 pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, forget_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};
@@ -31,7 +35,7 @@ pub use judge::{Reason, Sizes, Thinned, Unit, Verdict, judge};
 pub use kept::{Kept, KeptBack, KeptWhy};
 pub use limit::{Limit, Limits, SMALLEST_SHARE};
 pub use plan::{
-    Action, Cause, Item, ItemFilter, ItemState, Mark, Plan, PlanFilter, PlanState, StoredItem, Writer,
+    Action, Cause, Item, ItemFilter, ItemState, Mark, Plan, PlanFilter, PlanState, StoredItem, Writer, hex,
 };
 pub use store::{
     close_holds, decide, decide_hold, decline, end, found_items, hold, holds, item_counts, items, keep_back,

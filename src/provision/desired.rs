@@ -158,28 +158,7 @@ impl Rules {
     /// Whether the account must never be written.
     #[must_use]
     pub fn protects(&self, object: &Object) -> bool {
-        let folded: Vec<String> = self
-            .settings
-            .protect
-            .accounts
-            .iter()
-            .map(|name| name.to_lowercase())
-            .collect();
-        if folded.is_empty() {
-            return false;
-        }
-        let is_named = |text: &str| folded.contains(&text.to_lowercase());
-        object
-            .get("userName")
-            .and_then(Value::as_str)
-            .is_some_and(is_named)
-            || object
-                .get("emails")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(|email| email.get("value").and_then(Value::as_str))
-                .any(is_named)
+        self.settings.protect.names(object)
     }
 
     /// What the app should hold of a user.

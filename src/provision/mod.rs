@@ -31,12 +31,12 @@ pub use matching::{Candidate, Fit, Matcher, Ours, Remote, agrees, collision, wor
 pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
 pub use policy::FieldPolicy;
 pub use settings::{
-    Ambiguous, Approve, ApproveRule, Cap, Deprovision, Do, Groups, Guard, Lifecycle, Line, MatchBy, Matching,
-    Mode, Pace, Policy, Protect, Scope, Settings, Step, duration,
+    Ambiguous, Approve, ApproveRule, Caps, Deprovision, Do, Groups, Guard, Lifecycle, Line, MatchBy,
+    Matching, Mode, Pace, Policy, Protect, Reconcile, Scope, Settings, Step, duration,
 };
 pub use standing::{Employments, Standing};
 pub use store::{
     App, Revision, app, app_by_id, apps, broken_by, draft, employments, pause, publish, put_employments,
-    revision, rollback, save_draft,
+    revision, revisions, rollback, save_draft,
 };
 pub use target::{merged, ours_of};

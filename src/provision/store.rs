@@ -4,7 +4,7 @@ mod employment;
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -206,9 +206,37 @@ pub async fn revision(conn: &mut Conn, tenant: TenantId, app: AppId, number: i32
         .get_result(conn)
         .await
         .optional()?;
-    let (number, body, sealed, created_at, created_by) = row.ok_or(Error::NothingThere(
+    read_revision(row.ok_or(Error::NothingThere(
         "the app has no such revision of its settings",
-    ))?;
+    ))?)
+}
+
+statement!(
+    ReadRevisions: (SqlUuid, SqlUuid, Nullable<Integer>, BigInt) -> (Integer, Jsonb, Nullable<Binary>, Timestamptz, Text) =
+    "SELECT revision, body, sealed, created_at, created_by FROM setting_revision
+     WHERE tenant_id = $1 AND owner_id = $2 AND owner_kind = 'app' AND ($3 IS NULL OR revision < $3)
+     ORDER BY revision DESC LIMIT $4"
+);
+
+/// Up to `limit` revisions of an app's settings, the newest first, perhaps only those before a number.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn revisions(
+    conn: &mut Conn,
+    tenant: TenantId,
+    app: AppId,
+    before: Option<i32>,
+    limit: i64,
+) -> Result<Vec<Revision>, Error> {
+    let rows: Vec<RevisionRow> = ReadRevisions::with((tenant.uuid(), app.uuid(), before, limit))
+        .get_results(conn)
+        .await?;
+    rows.into_iter().map(read_revision).collect()
+}
+
+fn read_revision(row: RevisionRow) -> Result<Revision, Error> {
+    let (number, body, sealed, created_at, created_by) = row;
     Ok(Revision {
         number,
         settings: serde_json::from_value(body).map_err(Error::Stored)?,
@@ -380,12 +408,19 @@ statement!(
      WHERE tenant_id = $1 AND owner_id = $2 AND owner_kind = 'app' AND revision < $3 ORDER BY revision DESC LIMIT 1"
 );
 
-/// Makes the settings before those in force the draft.
+/// Makes the settings before those in force, or those of a number, the draft.
 ///
 /// # Errors
 /// When there are none, or the store refuses.
-pub async fn rollback(conn: &mut Conn, tenant: TenantId, name: &str) -> Result<App, Error> {
+pub async fn rollback(conn: &mut Conn, tenant: TenantId, name: &str, to: Option<i32>) -> Result<App, Error> {
     let found = app(conn, tenant, name).await?;
+    if let Some(number) = to {
+        let number = revision(conn, tenant, found.id, number).await?.number;
+        SetDraft::with((tenant.uuid(), found.id.uuid(), number))
+            .execute(conn)
+            .await?;
+        return app_by_id(conn, tenant, found.id).await;
+    }
     let live = found
         .live_revision
         .ok_or(Error::NothingThere("the app was never published"))?;

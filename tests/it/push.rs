@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
+mod bulk;
+mod caps;
 pub mod command_line;
 mod counterparts;
 mod externals;
@@ -21,7 +23,10 @@ mod modes;
 mod own_attributes;
 mod policies;
 mod predict;
+mod publication;
+mod reconcile;
 mod second_tenant;
+mod settings;
 mod users;
 
 /// A stub that keeps users and groups as an app does.
@@ -54,6 +59,13 @@ impl StubApp {
             .as_str()
             .unwrap()
             .to_owned()
+    }
+
+    /// What it answers to whoever asks for the first hundred users.
+    fn first_page(&self) -> Answer {
+        let all = self.all("Users");
+        let page: Vec<&Value> = all.iter().take(100).collect();
+        Answer::json(200, &json!({"totalResults": all.len(), "Resources": page}))
     }
 
     fn get(&self, path: &str) -> Value {
@@ -279,6 +291,11 @@ pub(crate) async fn try_publish(bridge: &Bridge, file: &Value) -> (u16, Value) {
         &json!({}),
     ))
     .await
+}
+
+async fn try_apply(bridge: &Bridge, file: &Value) -> (u16, Value) {
+    let path = format!("/api/v1/apps/{}", file["name"].as_str().unwrap());
+    answer(with_json(bridge.request(Method::PUT, &path), file)).await
 }
 
 /// Makes a user over SCIM; its id.

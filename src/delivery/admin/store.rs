@@ -2,16 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::base::{AppId, OperationId, PlanId, ResourceId, TenantId};
+use crate::base::{AppId, OperationId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
-use crate::delivery::store::object;
-use crate::scim::Object;
 use crate::statement;
 
 /// An account as people see it.
@@ -325,91 +323,4 @@ pub async fn skip(
         .await
         .optional()?;
     row.map(|_| ()).ok_or(Error::Unknown("such refused operation"))
-}
-
-/// A linked user account, as a preview reads it.
-#[derive(Debug)]
-pub(in crate::delivery) struct Linked {
-    pub resource: ResourceId,
-    pub remote_id: String,
-    pub known: Option<Object>,
-    pub adopted: bool,
-}
-
-statement!(
-    LinkedPage: (SqlUuid, SqlUuid, SqlUuid, BigInt) -> (SqlUuid, Text, Nullable<Jsonb>, Bool) =
-    "SELECT resource_id, remote_id, known, adopted FROM account
-     WHERE tenant_id = $1 AND app_id = $2 AND resource_id > $3 AND kind = 'User' AND remote_id IS NOT NULL
-       AND state <> 'unmatched' ORDER BY resource_id LIMIT $4"
-);
-
-/// A page of an app's linked user accounts, in order of ids.
-pub(in crate::delivery) async fn linked_page(
-    conn: &mut Conn,
-    (tenant, app): (TenantId, AppId),
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Linked>, Error> {
-    let rows: Vec<(Uuid, String, Option<Value>, bool)> =
-        LinkedPage::with((tenant.uuid(), app.uuid(), after, limit))
-            .get_results(conn)
-            .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(resource, remote_id, known, adopted)| Linked {
-            resource: resource.into(),
-            remote_id,
-            known: known.and_then(object),
-            adopted,
-        })
-        .collect())
-}
-
-/// A publication that somebody approved.
-#[derive(Debug)]
-pub(in crate::delivery) struct ApprovedPlan {
-    pub tenant: TenantId,
-    pub plan: PlanId,
-    pub app: AppId,
-    pub counts: Value,
-    pub decided_by: String,
-}
-
-statement!(
-    ApprovedPlans: () -> (SqlUuid, SqlUuid, SqlUuid, Jsonb, Nullable<Text>) =
-    "SELECT tenant_id, id, owner_id, counts, decided_by FROM plan WHERE cause = 'app' AND state = 'approved'
-     LIMIT 10 FOR UPDATE SKIP LOCKED"
-);
-
-/// Locks approved publications of all tenants, until the end of the transaction.
-pub(in crate::delivery) async fn approved_plans(conn: &mut Conn) -> Result<Vec<ApprovedPlan>, Error> {
-    let rows: Vec<(Uuid, Uuid, Uuid, Value, Option<String>)> =
-        ApprovedPlans::with(()).get_results(conn).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(tenant, plan, app, counts, decided_by)| ApprovedPlan {
-            tenant: tenant.into(),
-            plan: plan.into(),
-            app: app.into(),
-            counts,
-            decided_by: decided_by.unwrap_or_default(),
-        })
-        .collect())
-}
-
-statement!(
-    SetApplied: (SqlUuid, SqlUuid) -> () =
-    "UPDATE plan SET state = 'applied' WHERE tenant_id = $1 AND id = $2 AND state = 'approved'"
-);
-
-/// Notes that a publication is in force.
-pub(in crate::delivery) async fn set_applied(
-    conn: &mut Conn,
-    tenant: TenantId,
-    plan: PlanId,
-) -> Result<(), Error> {
-    SetApplied::with((tenant.uuid(), plan.uuid()))
-        .execute(conn)
-        .await?;
-    Ok(())
 }

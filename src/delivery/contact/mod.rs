@@ -5,4 +5,5 @@ mod store;
 mod visit;
 
 pub(super) use pages::Pages;
+pub(super) use store::{forget_unseen, put_unmatched};
 pub(super) use visit::{Visit, visit};

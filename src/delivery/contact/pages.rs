@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::{Value, json};
+
 use super::super::client::{Client, Ended, endpoint};
 use super::super::send::resources;
 use crate::net::Method;
@@ -12,11 +14,13 @@ use crate::scim::Object;
 const MOST_PAGES: usize = 100_000;
 
 /// A walk through an app's list (RFC 7644 §3.4.2.4). Ends at an empty page or at one that brings nobody new; neither
-/// `totalResults` nor `itemsPerPage` is believed.
+/// `totalResults` nor `itemsPerPage` is believed. An app that answers with `nextCursor` is walked by cursor from there
+/// (RFC 9865 §2), and then a page without one is the last.
 #[derive(Debug)]
 pub(in crate::delivery) struct Pages {
     kind: String,
     start: usize,
+    cursor: Option<String>,
     read: usize,
     seen: HashSet<String>,
 }
@@ -27,9 +31,25 @@ impl Pages {
         Self {
             kind: kind.to_owned(),
             start: 1,
+            cursor: None,
             read: 0,
             seen: HashSet::new(),
         }
+    }
+
+    /// A walk that goes on where another one stopped; see [`Pages::progress`].
+    pub fn resume(kind: &str, progress: &Value) -> Self {
+        let start = progress.get("start").and_then(Value::as_u64);
+        Self {
+            start: start.and_then(|start| usize::try_from(start).ok()).unwrap_or(1),
+            cursor: progress.get("cursor").and_then(Value::as_str).map(str::to_owned),
+            ..Self::new(kind)
+        }
+    }
+
+    /// Where the next page begins.
+    pub fn progress(&self) -> Value {
+        json!({ "kind": self.kind, "start": self.start, "cursor": self.cursor })
     }
 
     /// The next page; `None` at the end.
@@ -42,7 +62,12 @@ impl Pages {
         }
         let start = self.start.to_string();
         let count = client.dialect().page.to_string();
-        let query = [("startIndex", start.as_str()), ("count", count.as_str())];
+        let place = match &self.cursor {
+            Some(cursor) if cursor.is_empty() => return Ok(None),
+            Some(cursor) => ("cursor", cursor.as_str()),
+            None => ("startIndex", start.as_str()),
+        };
+        let query = [place, ("count", count.as_str())];
         let ended = client
             .call(Method::GET, &[endpoint(&self.kind)], &query, None)
             .await
@@ -50,7 +75,17 @@ impl Pages {
         if !matches!(ended.ending, Ending::Answer(200..=299, _)) {
             return Err(Some(ended));
         }
-        let page = resources(ended.json());
+        let answer = ended.json();
+        let next = answer
+            .as_ref()
+            .and_then(|answer| answer.get("nextCursor")?.as_str());
+        self.cursor = match (next, &self.cursor) {
+            (Some(next), _) => Some(next.to_owned()),
+            // An empty cursor: the page was the last.
+            (None, Some(_)) => Some(String::new()),
+            (None, None) => None,
+        };
+        let page = resources(answer);
         self.read += 1;
         self.start += page.len();
         let fresh: Vec<Object> = page

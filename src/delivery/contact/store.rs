@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::base::{AppId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
+use crate::delivery::propose::Waits;
 use crate::delivery::store::uuids;
 use crate::provision::Candidate;
 use crate::statement;
@@ -47,7 +48,7 @@ statement!(
 );
 
 /// Keeps a page of the app's accounts; those that are linked already are only noted as seen.
-pub(super) async fn put_unmatched(
+pub(in crate::delivery) async fn put_unmatched(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),
     kind: &str,
@@ -88,25 +89,28 @@ statement!(
      RETURNING remote_id, known"
 );
 statement!(
-    Link: (SqlUuid, SqlUuid, Timestamptz, Text, Array<SqlUuid>, Array<Text>, Array<Nullable<Jsonb>>, Array<Bool>) -> () =
-    "INSERT INTO account (tenant_id, app_id, resource_id, kind, remote_id, state, reason, since, verified_at, known, adopted, look, priority)
+    Link: (SqlUuid, SqlUuid, Timestamptz, Text, Array<SqlUuid>, Array<Text>, Array<Nullable<Jsonb>>, Array<Bool>, Nullable<Jsonb>) -> () =
+    "INSERT INTO account (tenant_id, app_id, resource_id, kind, remote_id, state, reason, since, verified_at, known, adopted, look, priority, waits)
      SELECT $1, $2, l.id, $4, l.remote_id, 'pending', '', $3, $3, l.known, l.adopted, true,
-            CASE WHEN $4 = 'Group' THEN 7 ELSE 5 END
+            CASE WHEN $4 = 'Group' THEN 7 ELSE 5 END, $9
      FROM UNNEST($5::uuid[], $6::text[], $7::jsonb[], $8::bool[]) AS l(id, remote_id, known, adopted)
      ON CONFLICT (tenant_id, app_id, resource_id) DO UPDATE
      SET remote_id = excluded.remote_id, known = excluded.known, adopted = excluded.adopted, verified_at = $3,
-         look = true, due_at = NULL, doubtful = false
+         look = true, due_at = NULL, doubtful = false, waits = coalesce(excluded.waits, account.waits)
      WHERE account.remote_id IS NULL"
 );
 
-/// Links ours to accounts of the app: id, the app's id, whether the account bears our id. Who is linked already stays so.
+/// Links ours to accounts of the app: id, the app's id, whether the account bears our id. Who is linked already stays so;
+/// with `waits`, nothing is done about the new ones before it is judged.
 pub(super) async fn link(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),
     kind: &str,
     pairs: &[(ResourceId, String, bool)],
+    waits: Option<&Waits>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    let waits = waits.and_then(|waits| serde_json::to_value(waits).ok());
     let ids: Vec<ResourceId> = pairs.iter().map(|(id, ..)| *id).collect();
     let free: Vec<(Uuid,)> = NotLinked::with((tenant.uuid(), app.uuid(), uuids(&ids)))
         .get_results(conn)
@@ -133,9 +137,19 @@ pub(super) async fn link(
             adopted.push(!by_our_id);
         }
     }
-    Link::with((tenant.uuid(), app.uuid(), now, kind, ids, remotes, known, adopted))
-        .execute(conn)
-        .await?;
+    Link::with((
+        tenant.uuid(),
+        app.uuid(),
+        now,
+        kind,
+        ids,
+        remotes,
+        known,
+        adopted,
+        waits,
+    ))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -189,6 +203,18 @@ statement!(
     "UPDATE app SET matched_at = $3, capabilities = $4 WHERE tenant_id = $1 AND id = $2"
 );
 
+/// Forgets accounts that nobody of ours had and that the app no longer has.
+pub(in crate::delivery) async fn forget_unseen(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    began: DateTime<Utc>,
+) -> Result<(), Error> {
+    ForgetUnseen::with((tenant.uuid(), app.uuid(), began))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Ends a contact: accounts that the app no longer has are forgotten, and what it can do is noted.
 pub(super) async fn set_matched(
     conn: &mut Conn,
@@ -197,9 +223,7 @@ pub(super) async fn set_matched(
     now: DateTime<Utc>,
     capabilities: &Value,
 ) -> Result<(), Error> {
-    ForgetUnseen::with((tenant.uuid(), app.uuid(), began))
-        .execute(conn)
-        .await?;
+    forget_unseen(conn, (tenant, app), began).await?;
     SetMatched::with((tenant.uuid(), app.uuid(), now, capabilities))
         .execute(conn)
         .await?;

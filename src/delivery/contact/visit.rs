@@ -10,12 +10,13 @@ use super::super::store::{Leased, renew};
 use super::{Pages, store};
 use crate::base::{Clock, ResourceId};
 use crate::db::{Db, Transactional as _};
+use crate::delivery::propose::{Waits, Why};
 use crate::delivery::{Error, LEASE_TIME};
 use crate::net::Method;
 use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
-    Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Ours, Remote, Rules, Sense, Standing, UserView,
-    sense,
+    Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Mode, Ours, Remote, Rules, Sense, Standing,
+    UserView, sense,
 };
 use crate::scim::Object;
 
@@ -236,11 +237,18 @@ impl Call<'_> {
             store::doubt(conn, at, kind, &doubtful, now).await
         })
         .await?;
+        // What an app that pushes would do to them is judged before it is done.
+        let waits = (leased.mode == Mode::Live).then_some(Waits {
+            why: Why::Unjudged,
+            plan: None,
+            by: None,
+            cause: None,
+        });
         for batch in links.chunks(LINK_BATCH) {
             let until = Instant::now() + LEASE_TIME;
             conn.transaction::<_, Error, _>(async |conn| {
                 renew(conn, leased, LEASE_TIME).await?;
-                store::link(conn, at, kind, batch, now).await
+                store::link(conn, at, kind, batch, waits.as_ref(), now).await
             })
             .await?;
             self.client.lengthen(until);

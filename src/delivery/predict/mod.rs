@@ -11,6 +11,7 @@
 mod app;
 mod calendar;
 mod store;
+mod survey;
 
 use std::collections::HashMap;
 
@@ -19,8 +20,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use app::AppInForce;
+pub(in crate::delivery) use app::mode_of;
 pub use calendar::{CallToCome, DueAccount, DueCursor, Timeline, accounts_to_come, calls_to_come};
 pub(in crate::delivery) use store::accounts_of;
+pub(in crate::delivery) use survey::{Waiting, survey};
 
 use super::Error;
 use super::prepare::{Plan, Prepared, Read, WAITED};
@@ -343,6 +346,9 @@ impl Row {
             priority: WAITED,
             manager: None,
             reason: String::new(),
+            waits: None,
+            allowed: false,
+            removing: false,
             unknown: None,
         }
     }

@@ -20,9 +20,11 @@ use crate::statement;
 
 statement!(
     AccountsAsKnown: (SqlUuid, SqlUuid, Array<SqlUuid>) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text) =
+        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text, Nullable<Jsonb>) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
-            x.adopted, x.grouped, x.no_grants, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason
+            x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason,
+            CASE WHEN x.no_grants OR x.waits IS NOT NULL OR x.allowed OR x.removing IS NOT NULL
+                 THEN jsonb_build_object('no_grants', x.no_grants, 'waits', x.waits, 'allowed', x.allowed, 'removing', x.removing IS NOT NULL) END
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = ANY($3) AND x.state <> 'unmatched'"
 );
@@ -41,6 +43,34 @@ pub(in crate::delivery) async fn accounts_of(
         .map(read_row)
         .map(|row| (row.resource, row))
         .collect())
+}
+
+statement!(
+    PopulationPage: (SqlUuid, SqlUuid, SqlUuid, Array<Text>, BigInt) -> (SqlUuid, Text) =
+    "SELECT id, max(kind) FROM (
+         (SELECT r.id, r.kind FROM resource r
+          WHERE r.tenant_id = $1 AND r.id > $3 AND r.kind = ANY($4) ORDER BY r.id LIMIT $5)
+         UNION ALL
+         (SELECT x.resource_id, x.kind FROM account x
+          WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id > $3 AND x.remote_id IS NOT NULL
+            AND x.state <> 'unmatched' ORDER BY x.resource_id LIMIT $5)) both_of_them
+     GROUP BY id ORDER BY id LIMIT $5"
+);
+
+/// A page of all who have or may have an account: users and groups of these types, and accounts whose user or group is
+/// gone. In order of ids, with the type.
+pub(super) async fn population(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    after: Uuid,
+    kinds: &[&str],
+    limit: i64,
+) -> Result<Vec<(ResourceId, String)>, Error> {
+    let rows: Vec<(Uuid, String)> =
+        PopulationPage::with((tenant.uuid(), app.uuid(), after, kinds.to_vec(), limit))
+            .get_results(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(id, kind)| (id.into(), kind)).collect())
 }
 
 statement!(

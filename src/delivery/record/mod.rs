@@ -7,4 +7,4 @@ mod store;
 pub(super) use outcome::{Health, record};
 pub(super) use row::{AttemptRow, Intent, Learnt, Outcome, Settled};
 use store::{end, forget_unmatched, holders, learn};
-pub(super) use store::{intend, settle};
+pub(super) use store::{intend, resolve_under, settle};

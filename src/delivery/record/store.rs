@@ -9,9 +9,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{AttemptRow, Intent, Outcome, Settled};
-use crate::base::{AppId, ResourceId, TenantId};
+use crate::base::{AppId, OperationId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
+use crate::delivery::store::Leased;
 use crate::statement;
 
 statement!(
@@ -186,6 +187,8 @@ statement!(
          attempts = s.attempts,
          adopted = coalesce(s.adopted, x.adopted),
          acknowledged_at = CASE WHEN s.acknowledged THEN $3 ELSE x.acknowledged_at END,
+         allowed = x.allowed AND NOT s.acknowledged,
+         removing = CASE WHEN s.acknowledged AND s.learnt AND s.remote_id IS NULL THEN NULL ELSE x.removing END,
          doubtful = s.doubtful, candidates = s.candidates,
          steps_done = x.steps_done + (s.answers IS NOT NULL)::integer,
          answers = CASE WHEN s.answers IS NULL THEN x.answers ELSE coalesce(x.answers, '{}') || s.answers END
@@ -284,6 +287,26 @@ pub(in crate::delivery) async fn forget_unmatched(
 ) -> Result<(), Error> {
     if !ids.is_empty() {
         ForgetUnmatched::with((tenant.uuid(), app.uuid(), super::super::store::uuids(ids)))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+statement!(
+    ResolveUnder: (SqlUuid, SqlUuid, BigInt, Array<SqlUuid>) -> () =
+    "UPDATE operation SET state = 'pending', epoch = $3 WHERE tenant_id = $1 AND app_id = $2 AND id = ANY($4)"
+);
+
+/// Takes operations with an unknown outcome under this lease, to find out.
+pub(in crate::delivery) async fn resolve_under(
+    conn: &mut Conn,
+    leased: &Leased,
+    ids: &[OperationId],
+) -> Result<(), Error> {
+    if !ids.is_empty() {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        ResolveUnder::with((leased.tenant.uuid(), leased.app.uuid(), leased.epoch, ids))
             .execute(conn)
             .await?;
     }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::super::dialect::Dialect;
 use super::super::error::{Error, Problem};
 use super::approve::Approve;
+use super::caps::Caps;
 use super::deprovision::Deprovision;
 use super::groups::Groups;
-use super::guard::Guard;
+use super::guard::{self, Guard};
 use super::invite::Invite;
 use super::lifecycle::Lifecycle;
 use super::mapping::Line;
@@ -79,9 +80,12 @@ pub struct Settings {
     /// The steps per cause.
     #[serde(default)]
     pub deprovision: Deprovision,
-    /// What a publication may disable without an approval.
+    /// What a plan may do without an approval.
     #[serde(default)]
     pub guard: Guard,
+    /// What may be done within 24 hours.
+    #[serde(default)]
+    pub caps: Caps,
 }
 
 fn standard() -> String {
@@ -168,6 +172,11 @@ impl Settings {
         self.groups.problems(&mut found);
         self.pace.problems(&mut found);
         self.deprovision.problems(&mut found);
+        guard::problems("guard", &self.guard.named(), &mut found);
+        guard::problems("caps", &self.caps.named(), &mut found);
+        if let Some(reconcile) = &self.reconcile {
+            reconcile.problems(&mut found);
+        }
         found
     }
 
@@ -175,9 +184,6 @@ impl Settings {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut said = Vec::new();
-        if let Some(reconcile) = &self.reconcile {
-            reconcile.warnings(&mut said);
-        }
         if let Some(invite) = &self.invite {
             invite.warnings(&mut said);
         }

@@ -1,32 +1,19 @@
-//! `[guard]`: what a publication may disable without an approval.
+//! `[guard]`: what a plan may do to the app's accounts without an approval.
 
-use serde::{Deserialize, Serialize};
+use crate::guard::{EffectLimits, Limit};
+use crate::provision::error::Problem;
 
-/// `[guard]`: what a publication may disable without an approval.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Guard {
-    /// Accounts that a publication would disable.
-    pub disables: Cap,
-}
+/// `[guard]`: what a publication, a bulk action or a repair may do to the app's accounts without an approval.
+pub type Guard = EffectLimits;
 
-impl Default for Guard {
-    fn default() -> Self {
-        Self {
-            disables: Cap {
-                share: 0.2,
-                count: 500,
-            },
+/// A share is 0 to 1.
+pub(super) fn problems(at: &str, limits: &[(&'static str, Limit)], found: &mut Vec<Problem>) {
+    for (name, limit) in limits {
+        if limit.share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            found.push(Problem::at(
+                &format!("{at}.{name}"),
+                "`share` is 0 to 1: a part of the accounts that are there",
+            ));
         }
     }
-}
-
-/// A share *or* a count, whichever is reached first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cap {
-    /// Of the accounts that are there, 0 to 1.
-    pub share: f64,
-    /// A number of accounts.
-    pub count: u64,
 }

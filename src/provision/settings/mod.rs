@@ -5,6 +5,7 @@
 //! Owns no table; must not know what is done with the settings.
 
 mod approve;
+mod caps;
 mod deprovision;
 mod duration;
 mod file;
@@ -21,15 +22,17 @@ mod reconcile;
 mod scope;
 
 pub use approve::{Approve, ApproveRule};
+pub use caps::Caps;
 pub use deprovision::{Deprovision, Do, Step};
 pub use duration::duration;
 pub use file::Settings;
 pub use groups::Groups;
-pub use guard::{Cap, Guard};
+pub use guard::Guard;
 pub use lifecycle::Lifecycle;
 pub use mapping::{Line, Policy};
 pub use matching::{Ambiguous, MatchBy, Matching};
 pub use mode::Mode;
 pub use pace::Pace;
 pub use protect::Protect;
+pub use reconcile::Reconcile;
 pub use scope::Scope;

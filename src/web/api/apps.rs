@@ -13,6 +13,7 @@ use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::ResourceId;
 use crate::db::Transactional as _;
 use crate::delivery::{self, AccountView, Published};
+use crate::guard::Effects;
 use crate::provision::{self, App, Mode, Revision, Rules, Settings};
 use crate::{audit, base};
 
@@ -121,6 +122,7 @@ impl From<delivery::Error> for Problem {
             E::Store(error) => error.into(),
             E::Unknown(_) => Self::not_found(error.to_string()),
             E::Refused(said) => Self::conflict("not-now", said),
+            E::Order(_) => Self::unprocessable("invalid", error.to_string()),
             E::Address => Self::unprocessable("invalid-settings", error.to_string()),
             E::Directory(_) | E::Guard(_) | E::Notice(_) | E::LeaseLost => Self::internal(&error),
         }
@@ -390,9 +392,9 @@ struct PublishedBody {
     /// `published`, or `awaiting_approval`.
     state: String,
     app: AppBody,
-    /// Accounts there are, and how many of them would be disabled or removed.
+    /// accounts, creates, updates, disables, removals, cleared (by attribute): as far as the app's accounts are known.
     #[schema(value_type = Value)]
-    counts: delivery::Counts,
+    counts: Effects,
     /// The plan that waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,
@@ -404,8 +406,8 @@ struct PublishedBody {
     reasons: Vec<String>,
 }
 
-/// Puts the draft (or, without one, the settings in force) in force, in a mode. When it would disable too many, nothing
-/// happens before somebody approves the plan (202).
+/// Puts the draft (or, without one, the settings in force) in force, in a mode. What it would do to the
+/// app's accounts is a plan; over a limit of `[guard]` nothing happens before somebody approves it (202).
 #[utoipa::path(
     post, path = "/api/v1/apps/{name}/publish", tag = "apps", params(("name" = String, Path)),
     request_body = PublishOrder,
@@ -452,20 +454,20 @@ async fn publish(
                 reasons: Vec::new(),
             },
         ),
-        Published::Waits {
-            plan,
-            hash,
-            reasons,
-            counts,
-        } => (
+        Published::Waits(proposed) => (
             StatusCode::ACCEPTED,
             PublishedBody {
                 state: "awaiting_approval".to_owned(),
                 app,
-                counts,
-                plan: Some(plan.to_string()),
-                plan_hash: Some(hash),
-                reasons,
+                counts: proposed.effects,
+                plan: Some(proposed.plan.to_string()),
+                plan_hash: Some(proposed.hash),
+                reasons: proposed
+                    .verdict
+                    .reasons
+                    .into_iter()
+                    .map(|reason| reason.message)
+                    .collect(),
             },
         ),
     };
@@ -506,9 +508,18 @@ async fn pause(
     Ok(Json(AppBody::of(app)))
 }
 
-/// Makes the settings before those in force the draft again. Publish it to go back.
+/// Where to go back to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct RollBackOrder {
+    /// A revision; the one before those in force when absent.
+    revision: Option<i32>,
+}
+
+/// Makes the settings before those in force, or any earlier ones, the draft again. Publish it to go back.
 #[utoipa::path(
     post, path = "/api/v1/apps/{name}/rollback", tag = "apps", params(("name" = String, Path)),
+    request_body = RollBackOrder,
     responses((status = 200, body = AppBody), (status = 409, description = "there is nothing to go back to")),
     security(("token" = ["admin"])),
 )]
@@ -517,12 +528,13 @@ async fn rollback(
     state: Data<State>,
     caller: ApiCaller<Admin>,
     name: Path<String>,
+    order: Json<RollBackOrder>,
 ) -> Result<Json<AppBody>, Problem> {
     let (tenant, actor, now) = (caller.tenant, caller.actor(), state.clock.now());
     let mut conn = state.db.conn().await?;
     let app = conn
         .transaction::<_, provision::Error, _>(async |conn| {
-            let app = provision::rollback(conn, tenant, &name).await?;
+            let app = provision::rollback(conn, tenant, &name, order.revision).await?;
             let detail = json!({ "revision": app.draft_revision });
             audit::note(
                 conn,
@@ -543,6 +555,9 @@ async fn rollback(
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AccountBody {
+    /// Our user's or group's id; an id of its own for an account that nobody of ours has.
+    #[schema(value_type = String, format = Uuid)]
+    id: ResourceId,
     pub(super) app: String,
     /// Our user or group; absent for an account that nobody of ours has.
     #[schema(value_type = Option<String>, format = Uuid)]
@@ -569,13 +584,12 @@ pub(super) struct AccountBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     answers: Option<Value>,
-    #[serde(skip)]
-    cursor: ResourceId,
 }
 
 impl AccountBody {
     pub(super) fn of(view: AccountView) -> Self {
         Self {
+            id: view.resource,
             app: view.app,
             user: (view.state != "unmatched").then_some(view.resource),
             kind: view.kind,
@@ -588,7 +602,6 @@ impl AccountBody {
             remote_id: view.remote_id,
             candidates: view.candidates,
             answers: view.answers,
-            cursor: view.resource,
         }
     }
 }
@@ -640,6 +653,6 @@ async fn accounts(
     let found = delivery::accounts(&mut conn, at, word, page.after()?, limit.saturating_add(1)).await?;
     let items = found.into_iter().map(AccountBody::of).collect();
     Ok(Json(List::page(items, limit, |account: &AccountBody| {
-        account.cursor.to_string()
+        account.id.to_string()
     })))
 }

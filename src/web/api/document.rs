@@ -61,6 +61,10 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::runs::Api::openapi());
     document.merge(super::run_events::Api::openapi());
     document.merge(super::apps::Api::openapi());
+    document.merge(super::app_drift::Api::openapi());
+    document.merge(super::app_preview::Api::openapi());
+    document.merge(super::app_settings::Api::openapi());
+    document.merge(super::bulk::Api::openapi());
     document.merge(super::operations::Api::openapi());
     document.merge(super::past::Api::openapi());
     document.merge(super::schemas::Api::openapi());

@@ -13,7 +13,7 @@ use super::{Admin, ApiCaller, List, ProvisioningRead};
 use crate::base::TenantId;
 use crate::db::{Conn, Transactional as _};
 use crate::insight::FrozenView;
-use crate::{access, audit, guard, insight, provision};
+use crate::{access, audit, delivery, guard, insight, provision};
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
@@ -170,9 +170,12 @@ async fn thaw(
     let (owner, subject) = order.owner(&state, &mut conn, tenant).await?;
     conn.transaction(async |conn| {
         if guard::thaw(conn, tenant, owner).await? {
+            if order.app.is_some() {
+                delivery::allow_waiting(conn, (tenant, owner.into())).await?;
+            }
             audit::note(conn, Some(tenant), now, &actor, "thaw", &subject, json!({})).await?;
         }
-        Ok::<_, guard::Error>(())
+        Ok::<_, delivery::Error>(())
     })
     .await?;
     state.doorkeeper.forget();

@@ -2,7 +2,11 @@
 //!
 //! One file for each family of paths: its bodies, its handlers, its part of the OpenAPI document, its `routes`.
 
+pub mod app_drift;
+pub mod app_preview;
+pub mod app_settings;
 pub mod apps;
+pub mod bulk;
 pub mod calendar;
 mod caller;
 pub mod clients;

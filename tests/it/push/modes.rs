@@ -95,7 +95,10 @@ async fn a_scope_that_would_disable_many_waits_for_an_approval() {
     );
     let (status, body) = try_publish(&bridge, &narrow).await;
     assert_eq!((status, &body["state"]), (202, &json!("awaiting_approval")));
-    assert_eq!(body["counts"], json!({"accounts": 10, "disables": 4}));
+    assert_eq!(
+        body["counts"],
+        json!({"accounts": 10, "creates": 0, "updates": 0, "disables": 4, "removals": 0, "cleared": {}})
+    );
     bridge.drain().await;
     assert!(app.mutations().is_empty());
     let (plan, hash) = (
