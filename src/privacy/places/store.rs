@@ -69,6 +69,11 @@ places! {
         ReadMembersInApps: "SELECT to_jsonb(t) FROM account_member t WHERE tenant_id = $1 AND member_id = ANY($3)",
         EmptyMembersInApps: "DELETE FROM account_member WHERE tenant_id = $1 AND member_id = ANY($3)"
     }
+    "drift" {
+        ReadDrift: "SELECT to_jsonb(t) FROM drift t WHERE tenant_id = $1 AND resource_id = ANY($3)",
+        EmptyDrift: "DELETE FROM drift WHERE tenant_id = $1 AND (resource_id = ANY($3)
+              OR EXISTS (SELECT FROM unnest($6) s WHERE strpos(lower(concat(differences, read)), lower(s)) > 0))"
+    }
     "accounts" {
         ReadAccounts: "SELECT to_jsonb(t) FROM account t WHERE tenant_id = $1 AND resource_id = ANY($3) ORDER BY app_id",
         EmptyAccounts: "DELETE FROM account WHERE tenant_id = $1 AND resource_id = ANY($3)"
