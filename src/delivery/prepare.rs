@@ -231,7 +231,7 @@ impl Plan<'_> {
         if let Some((operation, action, body, after)) = &row.unknown {
             let expected = expected(after.as_ref(), body.as_ref(), row);
             out.resolving.push(*operation);
-            out.settled.push(pending(row, row.manager));
+            out.settled.push(Settled::pending(row, row.manager));
             out.jobs.push(self.job(
                 row,
                 *operation,
@@ -252,12 +252,12 @@ impl Plan<'_> {
             out.settled.push(Settled {
                 state: State::Held,
                 reason: row.reason.clone(),
-                ..pending(row, manager)
+                ..Settled::pending(row, manager)
             });
             return;
         }
         if row.removing && row.remote_id.is_some() && self.mode == Mode::Live {
-            self.intend(row, Task::Delete, (pending(row, manager), None), out);
+            self.intend(row, Task::Delete, (Settled::pending(row, manager), None), out);
             return;
         }
         let decision = self.decide(row, read, manager, now);
@@ -265,7 +265,7 @@ impl Plan<'_> {
             out.settled.push(Settled {
                 state: State::Held,
                 reason: waits.words(),
-                ..pending(row, manager)
+                ..Settled::pending(row, manager)
             });
             return;
         }
@@ -279,7 +279,7 @@ impl Plan<'_> {
                 look: true,
                 priority: WAITED,
                 due_at: now.checked_add_signed(MANAGER_WAIT),
-                ..pending(row, Some(manager))
+                ..Settled::pending(row, Some(manager))
             });
             return;
         }
@@ -391,7 +391,7 @@ impl Plan<'_> {
             grouped: decision.grouped,
             no_grants: decision.no_grants,
             // Who has left reports to nobody.
-            ..pending(row, manager.filter(|_| !decision.is_leaver()))
+            ..Settled::pending(row, manager.filter(|_| !decision.is_leaver()))
         };
         let rest = |state, reason| Settled {
             state,
@@ -629,23 +629,6 @@ fn by_group(rows: Vec<MemberRow>) -> HashMap<ResourceId, Vec<MemberRow>> {
         groups.entry(row.0).or_default().push(row);
     }
     groups
-}
-
-/// The account as it stands, with nothing to look at.
-fn pending(row: &Row, manager: Option<ResourceId>) -> Settled {
-    Settled {
-        resource: row.resource,
-        state: State::Pending,
-        reason: String::new(),
-        look: false,
-        priority: row.priority,
-        due_at: None,
-        manager,
-        cause: row.cause,
-        steps_done: row.steps_done,
-        grouped: row.grouped,
-        no_grants: row.no_grants,
-    }
 }
 
 fn decided(read: &Read, resource: ResourceId, held: &HeldValue) -> Option<guard::Decision> {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::base::{OperationId, ResourceId};
+use crate::delivery::store::Row;
 use crate::provision::{Cause, State};
 use crate::scim::Object;
 
@@ -21,6 +22,25 @@ pub(in crate::delivery) struct Settled {
     pub steps_done: i16,
     pub grouped: bool,
     pub no_grants: bool,
+}
+
+impl Settled {
+    /// The account as it stands, with nothing to look at.
+    pub fn pending(row: &Row, manager: Option<ResourceId>) -> Self {
+        Self {
+            resource: row.resource,
+            state: State::Pending,
+            reason: String::new(),
+            look: false,
+            priority: row.priority,
+            due_at: None,
+            manager,
+            cause: row.cause,
+            steps_done: row.steps_done,
+            grouped: row.grouped,
+            no_grants: row.no_grants,
+        }
+    }
 }
 
 /// A call that will be made.
