@@ -374,7 +374,7 @@ async fn it_is_visible_who_wrote_what_and_whose_word_counts() {
     let explained = command_line::run(&bridge, &["user", "explain", id]).await;
     let text = String::from_utf8(explained.stdout).unwrap();
     assert!(
-        text.contains("from connection people, record 2") && text.contains("client okta"),
+        text.contains("from connection people (csv), record 2") && text.contains("client okta"),
         "{text}"
     );
 

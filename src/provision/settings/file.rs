@@ -261,7 +261,7 @@ do = "disable"
         );
         assert_eq!(settings.deprovision.missing, Deprovision::default().missing);
         assert!(settings.groups.push);
-        assert_eq!(settings.warnings().len(), 2);
+        assert_eq!(settings.warnings().len(), 1);
         let again = Settings::from_json(&serde_json::to_value(&settings).unwrap()).unwrap();
         assert_eq!(again, settings);
     }
