@@ -91,9 +91,9 @@ fn each_promise_has_a_test_or_a_reason() {
         .collect();
     assert!(unknown.is_empty(), "no such promises: {unknown:?}");
     let (page, missing) = page(&list, &marks);
-    println!(
-        "{} without a test or a reason: {}",
-        missing.len(),
+    assert!(
+        missing.is_empty(),
+        "neither a test nor a reason: {}",
         missing.join(", ")
     );
     is_committed(PAGE, &page);
