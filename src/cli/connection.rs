@@ -107,7 +107,7 @@ pub(super) enum Command {
         /// Its name
         name: String,
     },
-    /// Ask the HR system which attributes its records have: what [custom] may name
+    /// Ask the HR system which attributes its records have: what `custom` may name
     Attributes {
         /// Its name
         name: String,
