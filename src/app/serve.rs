@@ -14,6 +14,7 @@ use crate::db::embedded::Role;
 use crate::delivery;
 use crate::directory::Directory;
 use crate::net::Net;
+use crate::notice;
 use crate::sync::Engine;
 use crate::web::{self, Metrics, State};
 use crate::worker::{Context, Worker};
@@ -114,6 +115,13 @@ fn start(
             net.clone(),
             clock.clone(),
             sealer.clone(),
+        ),
+        notice: notice::Engine::new(
+            db.clone(),
+            net.clone(),
+            clock.clone(),
+            sealer.clone(),
+            config.mail.clone(),
         ),
         doorkeeper: doorkeeper.clone(),
         directory: directory.clone(),

@@ -221,9 +221,6 @@ async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -
         .put(&path(&settings.name, ""), &body)
         .await
         .map_err(|error| refused(file, &toml, error))?;
-    for warning in items(&app, "warnings").filter_map(Value::as_str) {
-        eprintln!("warning: {warning}");
-    }
     if publish {
         return published(&client, &settings.name, mode, output).await;
     }

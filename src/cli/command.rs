@@ -93,6 +93,18 @@ enum Command {
     /// Check that nobody tampered with the log
     #[command(subcommand)]
     Log(super::person::Log),
+    /// List, add and remove admins who are told by mail
+    #[command(subcommand)]
+    Recipient(super::recipient::Command),
+    /// Show and change the words of mails
+    #[command(subcommand)]
+    Template(super::template::Command),
+    /// List what was told by mail and webhook, send again what failed
+    #[command(subcommand)]
+    Notice(super::notice::Command),
+    /// List, add and end addresses that are told of events by HTTP
+    #[command(subcommand)]
+    Subscription(super::subscription::Command),
     /// Let an app, a connection, a SCIM client or the whole tenant have no effect until it is thawed
     Freeze(super::freeze::Command),
     /// Lift a freeze
@@ -138,6 +150,10 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Person(command) => super::person::run(command, output).await,
         Command::Retention(command) => super::person::retention(command, output).await,
         Command::Log(command) => super::person::log(command, output).await,
+        Command::Recipient(command) => super::recipient::run(command, output).await,
+        Command::Template(command) => super::template::run(command, output).await,
+        Command::Notice(command) => super::notice::run(command, output).await,
+        Command::Subscription(command) => super::subscription::run(command, output).await,
         Command::Freeze(command) => super::freeze::run("freeze", command, output).await,
         Command::Thaw(command) => super::freeze::run("thaw", command, output).await,
         Command::Tenant(command) => super::tenant::run(command, output).await,

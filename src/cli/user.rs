@@ -75,6 +75,10 @@ pub(super) enum Command {
         #[arg(long)]
         app: Option<String>,
     },
+    /// Invite people whose accounts we created: again, or for the first time
+    Invite(super::invite::Invite),
+    /// List accounts that we created, and what became of their invitations
+    Invitations(super::invite::Invitations),
     /// Show what each app holds of a user or group, and why
     Provisioning {
         /// The user's id
@@ -129,6 +133,8 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         Command::Show { id, at: None } => story(&client, &id, output).await,
         Command::Show { id, at: Some(at) } => past::show(&client, &id, &at, output).await,
         Command::Diff { id, from, to } => past::diff(&client, &id, &from, to.as_deref(), output).await,
+        Command::Invite(order) => super::invite::invite(&client, order, output).await,
+        Command::Invitations(order) => super::invite::list(&client, order, output).await,
         Command::History { id } => history(&client, &id, output).await,
         Command::Push { id, app } => {
             let body = client

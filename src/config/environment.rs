@@ -10,6 +10,7 @@ use url::Url;
 use super::{Error, master_key};
 use crate::base::{Clock, Sealer, Secret};
 use crate::db;
+use crate::notice::MailServer;
 
 /// The most connections that one process keeps to the database.
 pub const MAX_CONNECTIONS: usize = 24;
@@ -54,6 +55,8 @@ pub struct Config {
     pub files_dir: Option<PathBuf>,
     /// `SCIM_BRIDGE_CONNECTORS_DIR`: further manifests.
     pub connectors_dir: Option<PathBuf>,
+    /// `SCIM_BRIDGE_SMTP_URL`: where mail goes, in the name of `SCIM_BRIDGE_MAIL_FROM`; without it no mail is sent.
+    pub mail: Option<MailServer>,
     /// `SCIM_BRIDGE_CLOCK`: a file with the current instant, for tests.
     pub clock: Option<PathBuf>,
     /// `SCIM_BRIDGE_LOG`: `json` or `text`.
@@ -125,6 +128,28 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
     }
 }
 
+/// The mail server. Who sends is `SCIM_BRIDGE_MAIL_FROM`, else `scim-bridge` at the host of the public address.
+fn mail<F: Fn(&str) -> Option<OsString>>(env: &Variables<F>) -> Result<Option<MailServer>, Error> {
+    let Some(url) = env.secret("SCIM_BRIDGE_SMTP_URL")? else {
+        return Ok(None);
+    };
+    let from = match env.text("SCIM_BRIDGE_MAIL_FROM")? {
+        Some(from) => from,
+        None => {
+            let public = env.url("SCIM_BRIDGE_PUBLIC_URL")?;
+            let host = public.as_ref().and_then(Url::domain).unwrap_or("localhost");
+            format!("scim-bridge@{host}")
+        }
+    };
+    let from = from.parse().map_err(|_| {
+        let reason = "it must be an address such as bridge@acme.example or Bridge <bridge@acme.example>";
+        refused("SCIM_BRIDGE_MAIL_FROM", reason)
+    })?;
+    MailServer::parse(url.expose(), from)
+        .map(Some)
+        .map_err(|error| refused("SCIM_BRIDGE_SMTP_URL", error))
+}
+
 impl Config {
     /// From the environment of this process.
     ///
@@ -175,6 +200,7 @@ impl Config {
             allow_private_targets: env.truth("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS")?,
             files_dir: env.folder("SCIM_BRIDGE_FILES_DIR"),
             connectors_dir: env.folder("SCIM_BRIDGE_CONNECTORS_DIR"),
+            mail: mail(&env)?,
             clock,
             log: match env.text("SCIM_BRIDGE_LOG")?.as_deref() {
                 None | Some("text") => LogFormat::Text,
@@ -300,6 +326,7 @@ mod tests {
             ("SCIM_BRIDGE_PUBLIC_URL", "ftp://x"),
             ("SCIM_BRIDGE_LOG", "xml"),
             ("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "maybe"),
+            ("SCIM_BRIDGE_SMTP_URL", "http://mail"),
         ] {
             let text = read(&[(name, value)]).unwrap_err().to_string();
             assert!(text.starts_with(name), "{text}");

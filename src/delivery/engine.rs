@@ -11,16 +11,17 @@ use super::client::Client;
 use super::compare::{Compared, compare};
 use super::contact::{Visit, visit};
 use super::dispatch::dispatch;
+use super::invite::invite_created;
 use super::prepare::{Plan, Share, prepare};
 use super::record::{Health, record};
 use super::send::{Desk, Report};
 use super::store::{self, Leased};
-use super::{Error, LEASE_TIME, propose};
+use super::{Error, LEASE_TIME, propose, told};
 use crate::base::{Clock, Sealer};
 use crate::db::{Db, Transactional as _};
 use crate::directory::Directory;
 use crate::net::Net;
-use crate::provision::{self, Dialect, Mode, Rules, Sense};
+use crate::provision::{self, Dialect, Mode, Rules, Sense, Settings};
 
 /// Accounts looked at in one batch.
 const BATCH: i64 = 300;
@@ -225,7 +226,7 @@ impl Engine {
 
     async fn give_up(&self, leased: &Leased, health: &mut Health, words: &str) -> Result<(), Error> {
         health.unusable(words, self.clock.now());
-        self.write(leased, Vec::new(), health).await
+        self.write(leased, None, Vec::new(), health).await
     }
 
     async fn stopped(
@@ -236,7 +237,7 @@ impl Engine {
         words: &str,
     ) -> Result<(), Error> {
         health.stopped(sense, words, self.clock.now());
-        self.write(leased, Vec::new(), health).await
+        self.write(leased, None, Vec::new(), health).await
     }
 
     /// Prepares, sends and records until nothing is left. Calls go on while the next batch is prepared and the last one
@@ -295,7 +296,8 @@ impl Engine {
             if ended.len() >= WORTH_A_WRITE || calls.is_empty() {
                 let batch = std::mem::take(&mut ended);
                 let had_some = !batch.is_empty();
-                self.write(leased, batch, health).await?;
+                self.write(leased, Some(plan.rules.settings()), batch, health)
+                    .await?;
                 if health.is_paused() {
                     desk.client.halt();
                 }
@@ -317,7 +319,13 @@ impl Engine {
         store::release_waiting(&mut conn, leased).await
     }
 
-    async fn write(&self, leased: &Leased, reports: Vec<Report>, health: &mut Health) -> Result<(), Error> {
+    async fn write(
+        &self,
+        leased: &Leased,
+        settings: Option<&Settings>,
+        reports: Vec<Report>,
+        health: &mut Health,
+    ) -> Result<(), Error> {
         if reports.is_empty() && !health.is_new {
             return Ok(());
         }
@@ -327,7 +335,12 @@ impl Engine {
         *health = conn
             .transaction::<_, Error, _>(async |conn| {
                 store::renew(conn, leased, LEASE_TIME).await?;
-                record(conn, leased, &reports, &seen, now).await
+                let after = record(conn, leased, &reports, &seen, now).await?;
+                told::trouble(conn, leased, (&seen, &after), now).await?;
+                if let Some(settings) = settings {
+                    invite_created(conn, &self.directory, leased, settings, &reports, now).await?;
+                }
+                Ok(after)
             })
             .await?;
         Ok(())

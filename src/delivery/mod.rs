@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod fresh;
 mod hook;
+mod invite;
 mod links;
 mod members;
 mod patch;
@@ -35,6 +36,7 @@ mod publish;
 mod record;
 mod send;
 mod store;
+mod told;
 mod waiting;
 mod wipe;
 
@@ -49,6 +51,7 @@ pub use caps::allow_waiting;
 pub use compare::{Asked, CompareId, Comparison, Drift, ask, comparison, drift, last_comparison};
 pub use engine::{Engine, Worked};
 pub use error::Error;
+pub use invite::invite_by_hand;
 pub use links::{link, unlink};
 pub use predict::{
     AppInForce, Call, CallToCome, DueAccount, DueCursor, Predicted, Timeline, UserAfter, accounts_to_come,
@@ -57,6 +60,7 @@ pub use predict::{
 pub use preview::{Difference, Preview, PreviewPage};
 pub use propose::{Proposed, Waits, Why};
 pub use publish::{Published, publish};
+pub use told::tell_late_leavers;
 
 pub use wipe::{forget_wipe, wipe};
 

@@ -15,8 +15,8 @@ use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::waiting::{look_at_managers, reports, waiting};
 use super::wipe::wiped;
-use super::{Error, LEASE_TIME};
-use crate::base::{AppId, HoldId, OperationId, PersonId, ResourceId, TenantId};
+use super::{Error, LEASE_TIME, told};
+use crate::base::{AppId, OperationId, PersonId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
@@ -116,11 +116,10 @@ pub(super) async fn prepare(
         let asked = out.holds.iter().chain(out.ruled.iter().map(|(hold, _)| hold));
         let asked: Vec<NewHold> = asked.cloned().collect();
         guard::close_holds(conn, leased.tenant, owner, &out.judged, &asked, now).await?;
-        let asked = guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
-        out.events
-            .extend(asked.iter().map(|(id, hold)| held_event(*id, hold)));
+        guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
         guard::rule_holds(conn, leased.tenant, &out.ruled, now).await?;
         notice::raise_all(conn, leased.tenant, &out.events, now).await?;
+        told::held(conn, leased, &out.holds, &read.stored, now).await?;
     }
     if plan.rules.reads_reports() {
         look_at_managers(conn, at, &recounted(&rows, &out.settled)).await?;
@@ -592,21 +591,6 @@ impl Plan<'_> {
             new: held.new.clone(),
             detail: format!("the app {} holds another value", self.name),
         }
-    }
-}
-
-/// Somebody is told that a value waits.
-fn held_event(id: HoldId, hold: &NewHold) -> NewEvent {
-    NewEvent {
-        kind: EventKind::ValueHeld,
-        key: id.to_string(),
-        connection: None,
-        app: hold.app,
-        entity: None,
-        person: hold.person,
-        detail: json!({
-            "hold": id, "field": hold.field, "old": hold.old, "new": hold.new, "user": hold.resource,
-        }),
     }
 }
 

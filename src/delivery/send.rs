@@ -86,6 +86,8 @@ pub(super) struct Report {
     pub words: String,
     pub at: DateTime<Utc>,
     pub duration_ms: i32,
+    /// The app's answer to a creation.
+    pub made: Option<Value>,
 }
 
 /// What every job of a lease shares.
@@ -106,6 +108,7 @@ struct End {
     finding: Finding,
     status: Option<u16>,
     words: String,
+    made: Option<Value>,
 }
 
 impl End {
@@ -114,6 +117,7 @@ impl End {
             finding,
             status: ended.status(),
             words: ended.words.clone(),
+            made: None,
         }
     }
 
@@ -122,6 +126,7 @@ impl End {
             finding: Finding::NotStarted,
             status: None,
             words: String::new(),
+            made: None,
         }
     }
 }
@@ -178,6 +183,7 @@ impl Desk {
             finding: end.finding,
             status: end.status,
             words: end.words,
+            made: end.made,
             at,
             duration_ms: i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX),
             job,
@@ -198,7 +204,10 @@ impl Desk {
         };
         match sense(Deed::Create, ended.ending) {
             Sense::Done => match id_in(&ended) {
-                Some(id) => End::of(Finding::Done(Some(id)), &ended),
+                Some(id) => End {
+                    made: ended.json(),
+                    ..End::of(Finding::Done(Some(id)), &ended)
+                },
                 None => {
                     self.find(job, object, &ended, Finding::Failed(Sense::Refused))
                         .await
@@ -222,6 +231,7 @@ impl Desk {
             finding,
             status: None,
             words: String::new(),
+            made: None,
         };
         match self.look_up(&job.kind, object).await {
             LookUp::Found(remote, read) => {
@@ -260,6 +270,7 @@ impl Desk {
                 finding: Finding::Failed(Sense::Refused),
                 status: None,
                 words: "the settings have no hook_secret".to_owned(),
+                made: None,
             };
         };
         let body = hook.body.to_string();
@@ -387,17 +398,20 @@ impl Desk {
                         finding: Finding::Found(remote.id, read, by_our_id),
                         status: Some(200),
                         words: String::new(),
+                        made: None,
                     }
                 }
                 LookUp::Nothing => End {
                     finding: Finding::Absent,
                     status: Some(200),
                     words: "looked up: it had not arrived".to_owned(),
+                    made: None,
                 },
                 LookUp::Doubt => End {
                     finding: Finding::Doubt,
                     status: Some(200),
                     words: String::new(),
+                    made: None,
                 },
                 LookUp::Failed(ended, sense) => End::of(Finding::Failed(after_look_up(sense)), &ended),
                 LookUp::NotStarted => End::not_started(),
@@ -408,6 +422,7 @@ impl Desk {
                 finding: read(Value::Object(theirs)).map_or(Finding::Absent, Finding::Holds),
                 status: Some(200),
                 words: String::new(),
+                made: None,
             },
             Err(None) => End::not_started(),
             Err(Some(ended)) => match sense(Deed::Change, ended.ending) {

@@ -52,6 +52,7 @@ pub use realm::{RealmUser, realm_of};
 pub use resource::{Answer, Expected, Found, GroupRef, MemberRow, Put, Stored, Want, Written};
 pub use schema::{Defined, SCHEMA_CHANNEL};
 pub use search::{Among, From, Key, Page, Reader, Search};
+pub use store::connections_of;
 pub use tombstone::Tombstone;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use super::log::Entry;
 use super::member;
 use super::resource::{Found, GroupRef, MemberRow, Stored, Want};
 use super::row::{self, Columns};
-use crate::base::{ClientId, PersonId, ResourceId, TenantId};
+use crate::base::{ClientId, ConnectionId, PersonId, ResourceId, TenantId};
 use crate::db::{self, Conn, Statement};
 use crate::{scim, statement};
 
@@ -578,4 +578,29 @@ statement!(
 pub(super) async fn having(conn: &mut Conn, tenant: TenantId, key: i64) -> Result<Vec<ResourceId>, Failure> {
     let rows = Having::with((tenant.uuid(), key)).load::<(Uuid,)>(conn).await?;
     Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
+
+statement!(
+    ConnectionsOf: (SqlUuid, Array<SqlUuid>) -> (SqlUuid, SqlUuid) =
+    "SELECT DISTINCT ON (resource_id) resource_id, client_id FROM external_id
+     WHERE tenant_id = $1 AND resource_id = ANY($2) AND hr ORDER BY resource_id, client_id"
+);
+
+/// Which connection each of these users comes from; who comes from none is left out.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn connections_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    users: &[ResourceId],
+) -> Result<Vec<(ResourceId, ConnectionId)>, Error> {
+    let users: Vec<Uuid> = users.iter().map(|user| user.uuid()).collect();
+    let rows: Vec<(Uuid, Uuid)> = ConnectionsOf::with((tenant.uuid(), users))
+        .get_results(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(user, connection)| (user.into(), connection.into()))
+        .collect())
 }

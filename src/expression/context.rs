@@ -144,7 +144,7 @@ fn custom(fields: &BTreeMap<String, Json>) -> Value {
 }
 
 /// JSON as a value; null is absent, at every depth.
-fn json(value: &Json) -> Option<Value> {
+pub(super) fn json(value: &Json) -> Option<Value> {
     Some(match value {
         Json::Null => return None,
         Json::Bool(holds) => Value::from(*holds),

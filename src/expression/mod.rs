@@ -34,6 +34,7 @@ mod logic;
 mod names;
 mod reads;
 mod scan;
+mod template;
 
 /// What an expression is run against: made by [`employee_context`] or [`user_context`].
 pub use minijinja::Value as Context;
@@ -43,6 +44,7 @@ pub use context::{change_context, employee_context, user_context};
 pub use error::Error;
 pub use fields::Fields;
 pub use logic::Truth;
+pub use template::{MAX_RENDERED, MAX_TEMPLATE, Markup, Template};
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ mod calendar;
 mod error;
 mod explain;
 mod find;
+mod held;
 mod lineage;
 mod past;
 mod plan;
@@ -24,6 +25,7 @@ pub use calendar::{Ahead, Entry as CalendarEntry, Window, calendar};
 pub use error::Error;
 pub use explain::{Change, Doer, Explained, Source, Standing, explain, history};
 pub use find::{By, Person, find};
+pub use held::accounts_held;
 pub use lineage::{
     AppLine, AttributeLine, FieldPlace, Held, LineOfMapping, Lineage, RecordOf, Sent, Step, lineage,
 };

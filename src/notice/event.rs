@@ -38,10 +38,14 @@ kinds! {
     RunFailed = "run_failed",
     /// A plan of an app, or of a bulk action, waits for approval. Key: the plan. Detail: `plan`, `cause`, `reasons`, `counts`.
     AppAwaitingApproval = "app_awaiting_approval",
-    /// Somebody was deactivated. Key: the user and the change. Detail: `user`, `name`, `user_name`, `run`.
+    /// Somebody was deactivated. Key: the run (or `by_hand`), a slash, and the user. Detail: `user`, `name`, `user_name`, `run`.
     PersonDeactivated = "person_deactivated",
-    /// A value differs and waits for a decision. Key: the hold. Detail: `hold`, `field`, `old`, `new`, `name`.
+    /// More people were deactivated at once than are told of one by one. Key: the run. Detail: `run`, `count`, `people`, `more`.
+    PeopleDeactivated = "people_deactivated",
+    /// A value differs and waits for a decision. Key: the connection or app, a slash, and the hold. Detail: `hold`, `field`, `old`, `new`, `name`.
     ValueHeld = "value_held",
+    /// More values wait than are told of one by one. Key: the connection or app and the hour. Detail: `count`, `values`, `more`.
+    ValuesHeld = "values_held",
     /// An app has accounts that nobody of ours has. Key: the app and the compare. Detail: `count`.
     AccountsUnmatched = "accounts_unmatched",
     /// Somebody new is invited. Key: the account. Detail: `to`, `name`, `user_name`, `link`, `language`.
@@ -67,11 +71,75 @@ kinds! {
     SubscriptionDisabled = "subscription_disabled",
 }
 
+/// What of an event's detail is about a person and not only names one by an id.
+const PERSONAL: &[&str] = &[
+    "to",
+    "name",
+    "given_name",
+    "user_name",
+    "old",
+    "new",
+    "people",
+    "values",
+    "link",
+    "accounts",
+    "language",
+];
+
 impl EventKind {
+    /// Whether it is told to the person and not to admins.
+    #[must_use]
+    pub const fn is_for_the_person(self) -> bool {
+        matches!(self, Self::Welcome | Self::DeletionNotice)
+    }
+
+    /// Whether it calls for somebody to act: better told twice than never.
+    #[must_use]
+    pub const fn is_alarm(self) -> bool {
+        !matches!(
+            self,
+            Self::Welcome
+                | Self::DeletionNotice
+                | Self::RunDone
+                | Self::PersonDeactivated
+                | Self::PeopleDeactivated
+        )
+    }
+
     /// The kind of that word.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// The detail without what is about a person: ids and numbers.
+#[must_use]
+pub fn impersonal(detail: &Value) -> Value {
+    match detail {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| !PERSONAL.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// A value for people: of a list of values with types the values alone.
+#[must_use]
+pub fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "–".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            let parts: Vec<String> = parts
+                .iter()
+                .map(|part| shown(part.get("value").or(Some(part))))
+                .collect();
+            parts.join(", ")
+        }
+        Some(other) => other.to_string(),
     }
 }
 

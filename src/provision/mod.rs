@@ -31,8 +31,9 @@ pub use matching::{Candidate, Fit, Matcher, Ours, Remote, agrees, collision, wor
 pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
 pub use policy::FieldPolicy;
 pub use settings::{
-    Ambiguous, Approve, ApproveRule, Caps, Deprovision, Do, Groups, Guard, Lifecycle, Line, MatchBy,
-    Matching, Mode, Pace, Policy, Protect, Reconcile, Scope, Settings, Step, duration,
+    Ambiguous, Approve, ApproveRule, Caps, Deprovision, Do, EntityInvite, Groups, Guard, Invite, InviteOn,
+    Invited, Inviter, Lifecycle, Line, MatchBy, Matching, Mode, Pace, Policy, Protect, Reconcile, Scope,
+    Settings, Step, duration,
 };
 pub use standing::{Employments, Standing};
 pub use store::{

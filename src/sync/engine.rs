@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::connection::{Compiled, store as connections};
 use super::run::{Progress, Run, RunCause, RunState, store as runs};
-use super::{Error, apply, due, inbound, plan, read, schedule, undo};
+use super::{Error, apply, due, inbound, plan, read, schedule, tell, undo};
 use crate::base::{Chain, Clock, Sealer};
 use crate::connector::Catalogue;
 use crate::db::{Conn, Db, PooledConn, Signals};
@@ -230,7 +230,7 @@ impl Job<'_> {
             self.run.finished_at = Some(self.engine.clock.now());
         }
         if runs::save(conn, &self.run, self.owner).await? {
-            Ok(())
+            tell::tell(conn, &self.run, self.engine.clock.now()).await
         } else {
             Err(Error::LeaseLost)
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::FileProblem;
 use crate::base::{Chain, Unsealable};
+use crate::connector::Error as Connector;
 use crate::db::QueryError;
 
 /// Why a connection or a run does not do what was asked.
@@ -110,6 +111,7 @@ impl Error {
             Self::Directory(_) => "directory",
             Self::Employments(_) => "employments",
             Self::Identity(_) => "identity",
+            Self::Connector(Connector::Credentials { .. } | Connector::Consent { .. }) => "credentials",
             Self::Connector(_) => "connector",
             Self::Unsealable(_) => "secret",
             Self::Record(_) => "record",

@@ -40,6 +40,7 @@ mod review;
 mod run;
 mod schedule;
 mod sign_in;
+mod tell;
 mod undo;
 mod user;
 mod webhook;

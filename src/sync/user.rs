@@ -1,7 +1,7 @@
 //! What an admin does to one user: suspend it, and lift what holds it.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::engine::Engine;
 use super::{Error, removal};
@@ -10,6 +10,7 @@ use crate::base::{PersonId, ResourceId, TenantId, TokenId};
 use crate::db::{Conn, Transactional as _};
 use crate::directory::Cause;
 use crate::identity::store as people;
+use crate::notice::{self, EventKind, NewEvent};
 
 /// What a release lifted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,27 @@ impl Engine {
             let stored = stored
                 .filter(|stored| stored.kind == "User")
                 .ok_or_else(|| unknown(id))?;
+            let was_active = stored.active != Some(false);
+            let text = |name: &str| stored.object.get(name).and_then(Value::as_str);
+            let suspended = NewEvent {
+                kind: EventKind::PersonDeactivated,
+                key: format!("by_hand/{id}/{}", now.timestamp()),
+                connection: None,
+                app: None,
+                entity: None,
+                person: stored.person,
+                detail: json!({
+                    "user": id, "name": text("displayName").or_else(|| text("userName")), "user_name": text("userName"),
+                }),
+            };
             self.hold_disabled(conn, tenant, stored, &Cause::admin(token, now))
                 .await?;
             let detail = json!({ "reason": reason });
             let subject = format!("user:{id}");
             audit::note(conn, Some(tenant), now, actor, "user.suspend", &subject, detail).await?;
+            if was_active {
+                notice::raise(conn, tenant, &suspended, now).await?;
+            }
             Ok::<_, Error>(())
         })
         .await?;

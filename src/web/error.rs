@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
 use super::AuthFailure;
-use crate::{access, base, db};
+use crate::{access, base, db, notice};
 
 /// The answer to a request that cannot be fulfilled, as `application/problem+json`.
 #[derive(Debug)]
@@ -201,6 +201,16 @@ impl From<db::QueryError> for Problem {
             Self::bad_request("invalid-text", "a text has a NUL character in it")
         } else {
             Self::internal(&error)
+        }
+    }
+}
+
+impl From<notice::Error> for Problem {
+    fn from(error: notice::Error) -> Self {
+        match error {
+            notice::Error::Store(error) => error.into(),
+            notice::Error::Db(error) => error.into(),
+            error => Self::internal(&error),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::access::{self, Cap, Caps};
 use crate::audit;
 use crate::db::Transactional as _;
 use crate::guard::{self, CapAction, Limit};
+use crate::notice::{self, EventKind, NewEvent};
 
 /// Freezes those of `clients` (tenant, client) that are over a cap.
 pub(super) async fn enforce(context: &Context, clients: &[(Uuid, Uuid)]) -> Result<(), Failure> {
@@ -36,8 +37,18 @@ pub(super) async fn enforce(context: &Context, clients: &[(Uuid, Uuid)]) -> Resu
                     let subject = format!("client:{owner}");
                     let detail = json!({ "reason": reason });
                     audit::note(conn, Some(tenant), now, "cap", "client.freeze", &subject, detail).await?;
+                    let event = NewEvent {
+                        kind: EventKind::ClientOrAppFrozen,
+                        key: format!("{owner}/{}", now.timestamp()),
+                        connection: None,
+                        app: None,
+                        entity: None,
+                        person: None,
+                        detail: json!({ "who": client.name, "client": owner, "reason": reason }),
+                    };
+                    notice::raise(conn, tenant, &event, now).await?;
                 }
-                Ok::<_, guard::Error>(frozen)
+                Ok::<_, Failure>(frozen)
             })
             .await?;
         if frozen {

@@ -9,6 +9,7 @@ use crate::db::Db;
 use crate::delivery;
 use crate::directory::Directory;
 use crate::net::Net;
+use crate::notice;
 use crate::sync::Engine;
 
 /// What tasks work with; cheap to clone.
@@ -26,6 +27,8 @@ pub struct Context {
     pub sync: Engine,
     /// Brings apps up to date.
     pub delivery: delivery::Engine,
+    /// Tells people and programs what happened.
+    pub notice: notice::Engine,
     /// Notes when tokens were used.
     pub doorkeeper: Doorkeeper,
     /// The SCIM store, which remembers the tenants' schemas.

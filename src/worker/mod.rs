@@ -9,6 +9,7 @@
 
 mod caps;
 mod context;
+mod notices;
 mod run;
 pub mod tasks;
 

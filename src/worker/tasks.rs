@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Context, Task, caps};
+use super::{Context, Task, caps, notices};
 use crate::db::{self, Transactional as _};
 use crate::privacy;
 
@@ -41,6 +41,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         prune(context),
         dispatch_changes(context),
     ];
+    tasks.extend(notices::tasks(context));
     tasks.extend(PUSHERS.iter().map(|name| push_to_apps(context, name)));
     tasks
 }

@@ -36,6 +36,7 @@ mod kit;
 mod lifecycle;
 mod lineage;
 mod migrations;
+mod notices;
 mod past;
 mod payroll;
 mod plans;

@@ -53,7 +53,7 @@ impl StubApp {
     }
 
     /// Puts an account there, as if it had been there for ever.
-    fn has(&self, endpoint: &str, resource: &Value) -> String {
+    pub(crate) fn has(&self, endpoint: &str, resource: &Value) -> String {
         let mut held = self.held.lock().unwrap();
         held.create(endpoint, resource.clone())["id"]
             .as_str()

@@ -40,6 +40,8 @@ pub(crate) struct Program {
     key: String,
     pub(crate) port: u16,
     pub(crate) token: String,
+    /// Further environment variables.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 pub(crate) struct Ended {
@@ -63,6 +65,7 @@ impl Program {
             key: Sealer::new_key(),
             port,
             token: String::new(),
+            environment: Vec::new(),
         };
         assert_eq!(program.run(&["tenant", "create", "acme"]).await.code, 0);
         let arguments = [
@@ -89,6 +92,7 @@ impl Program {
             .env("SCIM_BRIDGE_TOKEN", &self.token)
             .env("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "true")
             .env("SCIM_BRIDGE_CONNECTORS_DIR", self.folder.join("connectors"))
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .kill_on_drop(true);
@@ -164,7 +168,7 @@ impl Program {
     }
 
     /// Waits until a query gives at least this, for two minutes at most.
-    async fn until(&self, sql: &str, least: i64) -> i64 {
+    pub(crate) async fn until(&self, sql: &str, least: i64) -> i64 {
         for _ in 0..2400 {
             let count = self.count(sql).await;
             if count >= least {

@@ -229,16 +229,3 @@ pub(super) async fn set_matched(
         .await?;
     Ok(())
 }
-
-statement!(
-    CountUnmatched: (SqlUuid, SqlUuid) -> (BigInt,) =
-    "SELECT count(*) FROM account WHERE tenant_id = $1 AND app_id = $2 AND state = 'unmatched'"
-);
-
-/// How many accounts the app has that nobody of ours does.
-pub(super) async fn unmatched(conn: &mut Conn, (tenant, app): (TenantId, AppId)) -> Result<i64, Error> {
-    let (count,): (i64,) = CountUnmatched::with((tenant.uuid(), app.uuid()))
-        .get_result(conn)
-        .await?;
-    Ok(count)
-}

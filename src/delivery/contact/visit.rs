@@ -11,9 +11,8 @@ use super::{Pages, store};
 use crate::base::{Clock, ResourceId};
 use crate::db::{Db, Transactional as _};
 use crate::delivery::propose::{Waits, Why};
-use crate::delivery::{Error, LEASE_TIME};
+use crate::delivery::{Error, LEASE_TIME, told};
 use crate::net::Method;
-use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
     Candidate, Deed, Desired, Ending, Fit, MatchBy, Matcher, Mode, Ours, Remote, Rules, Sense, Standing,
     UserView, sense,
@@ -91,20 +90,7 @@ pub(in crate::delivery) async fn visit(
         renew(conn, leased, LEASE_TIME).await?;
         let at = (leased.tenant, leased.app);
         store::set_matched(conn, at, began, now, &capabilities).await?;
-        let count = store::unmatched(conn, at).await?;
-        if count > 0 {
-            let event = NewEvent {
-                kind: EventKind::AccountsUnmatched,
-                key: format!("{}:{}", leased.app, began.timestamp_millis()),
-                connection: None,
-                app: Some(leased.app),
-                entity: None,
-                person: None,
-                detail: json!({ "count": count }),
-            };
-            notice::raise(conn, leased.tenant, &event, now).await?;
-        }
-        Ok(())
+        told::unmatched(conn, at, now).await
     })
     .await?;
     Ok(Visit::Done(capabilities))

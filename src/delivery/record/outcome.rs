@@ -19,6 +19,8 @@ use crate::scim::Object;
 
 /// Attempts after which an account is parked although the app as a whole works.
 const PARK_AFTER: i32 = 8;
+/// How the trouble of an app begins that refuses our token.
+const NOT_ACCEPTED: &str = "the app does not accept our token";
 
 /// How the app fares, over a lease.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +69,13 @@ impl Health {
         }
     }
 
+    /// Whether the app fails because it does not accept our token.
+    pub fn refuses_us(&self) -> bool {
+        self.trouble
+            .as_ref()
+            .is_some_and(|words| words.starts_with(NOT_ACCEPTED))
+    }
+
     /// Whether no further call makes sense for now.
     pub fn is_paused(&self) -> bool {
         self.resume_at.is_some()
@@ -91,7 +100,7 @@ impl Health {
     }
 
     fn unauthorised(&mut self, words: &str, now: DateTime<Utc>) {
-        self.trouble = Some(format!("the app does not accept our token: {words}"));
+        self.trouble = Some(format!("{NOT_ACCEPTED}: {words}"));
         self.resume_at = Some(later(now, Duration::from_secs(300)));
         self.is_new = true;
     }

@@ -134,11 +134,26 @@ places! {
               FROM run WHERE run.tenant_id = t.tenant_id AND run.id = t.run_id AND t.tenant_id = $1 AND (t.person_id = $2
               OR (run.connection_id, t.source_id) IN (SELECT * FROM unnest($4, $5)))"
     }
+    "messages" {
+        ReadMessages: "SELECT to_jsonb(t) FROM message t JOIN event e ON e.tenant_id = t.tenant_id AND e.id = t.event_id
+              WHERE t.tenant_id = $1 AND (e.person_id = $2 OR lower(t.address) = ANY($6)) ORDER BY t.id",
+        EmptyMessages: "DELETE FROM message WHERE tenant_id = $1 AND (lower(address) = ANY($6)
+              OR EXISTS (SELECT FROM unnest($6) s WHERE strpos(lower(detail), lower(s)) > 0))"
+    }
+    "invitations" {
+        ReadInvitations: "SELECT to_jsonb(t) FROM invitation t WHERE tenant_id = $1 AND (person_id = $2 OR resource_id = ANY($3))
+              ORDER BY app_id, resource_id",
+        EmptyInvitations: "DELETE FROM invitation WHERE tenant_id = $1 AND (person_id = $2 OR resource_id = ANY($3))"
+    }
     "events" {
         ReadEvents: "SELECT to_jsonb(t) FROM event t WHERE tenant_id = $1 AND person_id = $2 ORDER BY id",
         EmptyEvents: "DELETE FROM event WHERE tenant_id = $1 AND (person_id = $2
               OR EXISTS (SELECT FROM unnest($6) s WHERE strpos(lower(detail::text), lower(s)) > 0)
               OR EXISTS (SELECT FROM unnest($3) u WHERE strpos(detail::text, u::text) > 0))"
+    }
+    "told" {
+        ReadTold: "SELECT to_jsonb(t) FROM recipient t WHERE tenant_id = $1 AND lower(address) = ANY($6)",
+        EmptyTold: "DELETE FROM recipient WHERE tenant_id = $1 AND lower(address) = ANY($6)"
     }
     "audit" {
         ReadAudit: "SELECT to_jsonb(t) FROM audit_entry t WHERE tenant_id = $1

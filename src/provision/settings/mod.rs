@@ -28,6 +28,7 @@ pub use duration::duration;
 pub use file::Settings;
 pub use groups::Groups;
 pub use guard::Guard;
+pub use invite::{EntityInvite, Invite, InviteOn, Invited, Inviter};
 pub use lifecycle::Lifecycle;
 pub use mapping::{Line, Policy};
 pub use matching::{Ambiguous, MatchBy, Matching};

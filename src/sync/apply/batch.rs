@@ -11,7 +11,6 @@ use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
 use crate::hr::{Employee, ManagerRef};
 use crate::identity::{Review, store as people};
 use crate::lifecycle::Facts;
-use crate::notice::{self, EventKind, NewEvent};
 use crate::provision;
 use crate::scim::{self, ENTERPRISE, Object};
 use crate::sync::Error;
@@ -31,8 +30,8 @@ pub(super) const MANAGER_WAITS: &str = "manager waits";
 pub(super) struct Work {
     pub item: StoredItem,
     pub effect: Effect,
-    user: Option<ResourceId>,
-    refused: Option<String>,
+    pub(super) user: Option<ResourceId>,
+    pub(super) refused: Option<String>,
     manager_waits: bool,
     /// HR held the user meanwhile, and this item does not lift it: the person is looked at again.
     held_meanwhile: bool,
@@ -82,6 +81,7 @@ impl Batch<'_> {
         self.removals(conn, &mut work).await?;
         self.standings(conn, &work).await?;
         self.questions(conn, &work).await?;
+        self.tell(conn, &work).await?;
         self.mark(conn, &work).await
     }
 
@@ -501,22 +501,7 @@ impl Batch<'_> {
             .collect();
         let (owner, now) = (run.connection.uuid(), self.cause.now);
         guard::close_holds(conn, run.tenant, owner, &judged, &still, now).await?;
-        let opened = guard::open_holds(conn, run.tenant, &holds, now).await?;
-        let events: Vec<NewEvent> = opened
-            .iter()
-            .map(|(id, hold)| NewEvent {
-                kind: EventKind::ValueHeld,
-                key: id.to_string(),
-                connection: Some(run.connection),
-                app: None,
-                entity: None,
-                person: hold.person,
-                detail: serde_json::json!({
-                    "hold": id, "field": hold.field, "old": hold.old, "new": hold.new, "user": hold.resource,
-                }),
-            })
-            .collect();
-        notice::raise_all(conn, run.tenant, &events, now).await?;
+        guard::open_holds(conn, run.tenant, &holds, now).await?;
         guard::rule_holds(conn, run.tenant, &ruled, now).await?;
         let reviews: Vec<Review> = work
             .iter()

@@ -12,6 +12,7 @@ mod batch;
 mod groups;
 mod overlay;
 mod steps;
+mod told;
 
 pub(in crate::sync) use batch::refusal;
 pub(in crate::sync) use overlay::overlay;

@@ -186,6 +186,18 @@ impl Compiled {
         let reading = Reading::of(manifest, &file, &mut problems);
         let mapping = mapping.map(|mapping| mapping.without(&reading.unread));
         let fields = fields.map(|fields| fields.map(|fields| reading.columns(&fields)));
+        problems.extend(
+            file.notify
+                .problems()
+                .into_iter()
+                .map(|(at, message)| FileProblem::at(&at, message)),
+        );
+        problems.extend(
+            file.invite
+                .problems()
+                .into_iter()
+                .map(|problem| FileProblem::at(&problem.at, problem.message)),
+        );
         match (settings, fields, filter, mapping, authority) {
             (Ok(settings), Ok(fields), Ok(filter), Ok(mapping), Some(authority)) if problems.is_empty() => {
                 Ok(Self {

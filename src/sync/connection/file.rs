@@ -10,7 +10,8 @@ use crate::connector::OwnField;
 use crate::guard::Limits;
 use crate::identity::Rules;
 use crate::lifecycle::Policy;
-use crate::provision::Approve;
+use crate::notice::Notify;
+use crate::provision::{Approve, Invite};
 use crate::translate::{GroupRule, MappingConfig};
 
 /// Longest file that is read.
@@ -62,6 +63,12 @@ pub struct ConnectionFile {
     /// When a plan waits for a human.
     #[serde(default)]
     pub guard: Limits,
+    /// Who is told.
+    #[serde(default)]
+    pub notify: Notify,
+    /// Who is invited into apps that say nothing else.
+    #[serde(default)]
+    pub invite: Invite,
     /// Whose word counts where a SCIM client writes what HR writes.
     #[serde(default)]
     pub authority: AuthorityFile,

@@ -63,9 +63,6 @@ struct AppBody {
     /// Whether a token is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     has_token: Option<bool>,
-    /// What the settings ask for that this version does not do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
 }
 
 impl AppBody {
@@ -83,14 +80,12 @@ impl AppBody {
             settings: None,
             policies: Vec::new(),
             has_token: None,
-            warnings: Vec::new(),
         }
     }
 
     fn with(mut self, revision: &Revision) -> Self {
         self.settings = serde_json::to_value(&revision.settings).ok();
         self.has_token = Some(revision.has_token());
-        self.warnings = revision.settings.warnings();
         self
     }
 }
@@ -120,11 +115,12 @@ impl From<delivery::Error> for Problem {
             E::Provision(error) => error.into(),
             E::Db(error) => error.into(),
             E::Store(error) => error.into(),
+            E::Notice(error) => error.into(),
             E::Unknown(_) => Self::not_found(error.to_string()),
             E::Refused(said) => Self::conflict("not-now", said),
             E::Order(_) => Self::unprocessable("invalid", error.to_string()),
             E::Address => Self::unprocessable("invalid-settings", error.to_string()),
-            E::Directory(_) | E::Guard(_) | E::Notice(_) | E::LeaseLost => Self::internal(&error),
+            E::Directory(_) | E::Guard(_) | E::LeaseLost => Self::internal(&error),
         }
     }
 }

@@ -55,6 +55,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::holds::Api::openapi());
     document.merge(super::links::Api::openapi());
     document.merge(super::kept::Api::openapi());
+    document.merge(super::invitations::Api::openapi());
+    document.merge(super::notices::Api::openapi());
+    document.merge(super::subscriptions::Api::openapi());
     document.merge(super::plans::Api::openapi());
     document.merge(super::previews::Api::openapi());
     document.merge(super::reviews::Api::openapi());

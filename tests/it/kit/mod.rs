@@ -13,6 +13,7 @@ mod clock;
 mod counter;
 mod database;
 mod dump;
+mod mail_server;
 mod stub;
 
 pub use auth_server::{AuthServer, CLIENT};
@@ -22,6 +23,7 @@ pub use clock::TestClock;
 pub use counter::StatementCounter;
 pub use database::{TestDatabase, client};
 pub use dump::{dump, found_in};
+pub use mail_server::{Mail, MailServer};
 pub use stub::{Answer, Received, Stub};
 
 /// Says that a test is left out, and why. Where every test must run (`SCIM_BRIDGE_TEST_ALL` is set), it fails.

@@ -1,0 +1,35 @@
+//! Where somebody looks further.
+
+use serde_json::Value;
+
+use super::EventKind;
+
+/// The command that shows what an event is about; for a welcome the link that came with it.
+pub(super) fn place(kind: EventKind, detail: &Value) -> String {
+    let text = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();
+    let command = |words: &str, what: &str| {
+        format!("scim-bridge {words} {}", text(what))
+            .trim_end()
+            .to_owned()
+    };
+    match kind {
+        EventKind::Welcome | EventKind::DeletionNotice => text("link").to_owned(),
+        EventKind::RunDone
+        | EventKind::RunAwaitingApproval
+        | EventKind::RunFailed
+        | EventKind::PeopleDeactivated
+        | EventKind::PhoneUnverified => command("run show", "run"),
+        EventKind::AppAwaitingApproval => command("plan show", "plan"),
+        EventKind::PersonDeactivated | EventKind::LeaverNotDisabled | EventKind::ReactivationWithheld => {
+            command("user explain", "user")
+        }
+        EventKind::ValueHeld | EventKind::ValuesHeld => "scim-bridge hold list".to_owned(),
+        EventKind::AccountsUnmatched => format!("{} --state unmatched", command("app accounts", "app")),
+        EventKind::CredentialFailed | EventKind::AppQuarantined if !text("app").is_empty() => {
+            command("app show", "app")
+        }
+        EventKind::CredentialFailed | EventKind::FeedStale => command("connection show", "connection"),
+        EventKind::AppQuarantined | EventKind::ClientOrAppFrozen => "scim-bridge status".to_owned(),
+        EventKind::SubscriptionDisabled => command("subscription show", "subscription"),
+    }
+}

@@ -1,0 +1,75 @@
+//! Who was deactivated, and what waits for a decision: told in the transaction in which it happens.
+
+use serde_json::{Value, json};
+
+use super::batch::{Batch, Work};
+use crate::base::digest;
+use crate::db::Conn;
+use crate::guard::Action;
+use crate::notice::{self, EventKind, NewEvent};
+use crate::scim::{HR, Object};
+use crate::sync::Error;
+
+impl Batch<'_> {
+    /// Tells of those of a batch who were deactivated, and of values that wait.
+    pub(super) async fn tell(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let (run, now) = (&self.job.run, self.cause.now);
+        let mut events: Vec<NewEvent> = work.iter().filter_map(|one| self.deactivated(one)).collect();
+        events.extend(work.iter().flat_map(|one| self.held(one)));
+        Ok(notice::raise_all(conn, run.tenant, &events, now).await?)
+    }
+
+    fn event(&self, one: &Work, kind: EventKind, key: String, detail: Value) -> NewEvent {
+        let object = one.effect.object.as_ref();
+        let entity = object.and_then(|object| object.get(HR)?.pointer("/entity/id")?.as_str());
+        NewEvent {
+            kind,
+            key,
+            connection: Some(self.job.run.connection),
+            app: None,
+            entity: entity.map(str::to_owned),
+            person: one.item.item.person,
+            detail,
+        }
+    }
+
+    fn deactivated(&self, one: &Work) -> Option<NewEvent> {
+        let is_new = one.item.item.action == Action::Disable && one.refused.is_none();
+        let user = one.user.filter(|_| is_new)?;
+        let run = self.job.run.id;
+        let object = one.effect.object.as_ref();
+        let user_name = object
+            .and_then(|object| object.get("userName"))
+            .and_then(Value::as_str);
+        let detail = json!({
+            "run": run, "user": user, "name": object.and_then(name_of), "user_name": user_name,
+            "reason": one.item.item.reason,
+        });
+        Some(self.event(one, EventKind::PersonDeactivated, format!("{run}/{user}"), detail))
+    }
+
+    fn held(&self, one: &Work) -> Vec<NewEvent> {
+        let Some(user) = one.user else { return Vec::new() };
+        let holds = one.effect.holds.iter();
+        holds
+            .map(|hold| {
+                let new = digest(hold.new.clone().unwrap_or_default().to_string().as_bytes());
+                let mark: String = new.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                let key = format!("{}/{user}/{}/{mark}", self.job.run.connection, hold.field);
+                let detail = json!({
+                    "user": user, "name": one.effect.object.as_ref().and_then(name_of), "field": hold.field,
+                    "old": notice::shown(hold.old.as_ref()), "new": notice::shown(hold.new.as_ref()),
+                });
+                self.event(one, EventKind::ValueHeld, key, detail)
+            })
+            .collect()
+    }
+}
+
+/// Somebody's name for people.
+fn name_of(user: &Object) -> Option<&str> {
+    user.get("displayName")
+        .or_else(|| user.get("name")?.get("formatted"))
+        .or_else(|| user.get("userName"))
+        .and_then(Value::as_str)
+}
