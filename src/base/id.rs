@@ -89,6 +89,8 @@ ids! {
     ReviewId,
     /// A file handed to a connection.
     UploadId,
+    /// A hand-over of records that a caller uploads page by page.
+    PushSessionId,
     /// A walk through a paged list.
     WalkId,
 }

@@ -14,8 +14,8 @@ pub use backoff::{LONGEST_WAIT, wait_before};
 pub use clock::{BadClock, Clock};
 pub use error::Chain;
 pub use id::{
-    AppId, BadId, ClientId, ConnectionId, HoldId, OperationId, PersonId, PlanId, ResourceId, ReviewId, RunId,
-    TenantId, TokenId, UploadId, WalkId,
+    AppId, BadId, ClientId, ConnectionId, HoldId, OperationId, PersonId, PlanId, PushSessionId, ResourceId,
+    ReviewId, RunId, TenantId, TokenId, UploadId, WalkId,
 };
 pub use secret::{BadKey, Sealer, Secret, Unsealable, digest, keyed_digest, random_token, same};
 pub use sign::{Algorithm, BadSigningKey, SigningKey, certificate};

@@ -40,6 +40,8 @@ enum Command {
     Connection(connection::Command),
     /// Run a connection now and wait until it has been applied
     Sync(sync::Command),
+    /// Upload records into a connection of connector push, page by page, and wait until they have been applied
+    Push(super::push::Command),
     /// List and show runs, approve or reject their plans, list whom they skipped
     #[command(subcommand)]
     Run(runs::Command),
@@ -131,6 +133,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Migrate => super::migrate::run(output).await,
         Command::Connection(command) => connection::run(command, output).await,
         Command::Sync(command) => sync::run(command, output).await,
+        Command::Push(command) => super::push::run(command, output).await,
         Command::Run(command) => runs::run(command, output).await,
         Command::Plan(command) => super::plan::run(command, output).await,
         Command::Review(command) => review::run(command, output).await,

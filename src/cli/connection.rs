@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::sync::story;
-use super::{Client, Error, Exit, Output, preview, setup, webhook};
+use super::{Client, Error, Exit, Output, preview, rekey, setup, webhook};
 use crate::base::Chain;
 use crate::config;
 use crate::sync::{ConnectionFile, FileProblem, position_of};
@@ -131,6 +131,8 @@ pub(super) enum Command {
         #[arg(long)]
         publish: bool,
     },
+    /// Move the links of people to another connection: the HR system or the unified API has changed
+    Rekey(rekey::Order),
     /// Print the connection file, with "sealed" in place of secrets
     Export {
         /// Its name
@@ -210,6 +212,7 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             let order = json!({ "expires_in": expires.saturating_mul(3600), "publish": publish });
             link(&client, &name, "/setup-link", &order, output).await?;
         }
+        Command::Rekey(order) => return rekey::run(&client, order, output).await,
         Command::Export { name } => export(&client, &name, output).await?,
     }
     Ok(Exit::Done)

@@ -33,6 +33,8 @@ mod past;
 mod person;
 mod plan;
 mod preview;
+mod push;
+mod rekey;
 mod recipient;
 mod review;
 mod run;

@@ -137,6 +137,12 @@ impl Manifest {
         self.written.connector.custom == Some(Custom::Scim)
     }
 
+    /// Whether a caller uploads its records, and there is nothing to ask.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.written.connector.custom == Some(Custom::Push)
+    }
+
     /// Checks a connection's settings. All problems are told.
     ///
     /// # Errors

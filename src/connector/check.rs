@@ -75,6 +75,10 @@ impl Source<'_> {
             let message = "are written by SCIM clients: there is nothing to ask";
             return vec![CheckStep::good("employees", message)];
         }
+        if self.manifest.is_pushed() {
+            let message = "are uploaded by a caller: there is nothing to ask";
+            return vec![CheckStep::good("employees", message)];
+        }
         let (net, refusals) = self.net.noting();
         let source = Source { net: &net, ..self };
         let words = Explain {

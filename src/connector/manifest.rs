@@ -84,6 +84,8 @@ pub(super) enum Custom {
     Rest,
     /// Nothing is asked: SCIM clients write the records.
     Scim,
+    /// Nothing is asked: a caller uploads the records.
+    Push,
 }
 
 /// How the HR system tells what went wrong.

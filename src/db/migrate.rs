@@ -53,6 +53,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-170000_decide_many_holds",
     "2026-11-22-171000_run_hooks_and_cut_links",
     "2026-11-22-180000_remember_earlier_reads",
+    "2026-11-22-190000_move_links_and_give_names",
+    "2026-11-22-191000_take_pushed_records",
     "2026-11-22-200000_keep_employments",
     "2026-11-22-201000_plan_removals",
     "2026-11-22-210000_keep_events",

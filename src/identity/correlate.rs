@@ -1,70 +1,17 @@
 //! The decision, for one read.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fmt;
 
 use chrono::NaiveDate;
 
 use super::known::{Candidate, Decision, Known, KnownRecord, Traits};
-use super::rules::{Key, Rules};
+use super::outcome::{By, Correlated, Correlation, Review};
+use super::rules::{Key, KeyRule, Rules};
 use crate::base::PersonId;
 
 /// So many new records with one address are not compared with each other: nobody has so many rows.
 const MANY: usize = 50;
-
-/// What became of each record of a read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Correlated {
-    /// One for each candidate, in their order.
-    pub outcomes: Vec<Correlation>,
-    /// What a human must say, ordered by their records.
-    pub reviews: Vec<Review>,
-    /// How many new people there are: [`Correlation::New`] counts below it.
-    pub new_people: usize,
-}
-
-/// What became of one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Correlation {
-    /// It is a person we know.
-    Linked(PersonId, By),
-    /// It is part of this new person.
-    New(usize),
-    /// Nobody but a human can say; index into [`Correlated::reviews`]. Nothing of it is written.
-    Review(usize),
-}
-
-/// By what a record was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum By {
-    /// By its own key or by that of another record of the same person.
-    Key(Key),
-    /// By a suggestion that name or birth date confirmed.
-    Suggestion(Key),
-    /// A human said so.
-    Decision,
-}
-
-impl fmt::Display for By {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => write!(f, "{key}"),
-            Self::Suggestion(key) => write!(f, "{key}, confirmed by name or birth date"),
-            Self::Decision => f.write_str("decision"),
-        }
-    }
-}
-
-/// Records of which nobody but a human can say whose they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Review {
-    /// Why, without personal data.
-    pub reason: String,
-    /// The records, sorted.
-    pub source_ids: Vec<String>,
-    /// The people they may be, sorted.
-    pub candidates: Vec<PersonId>,
-}
 
 /// Says for each record of a read whose it is. `known` must hold the stored records that share a source id, a key or an
 /// address with a candidate, and all decided reviews of the connection.
@@ -77,6 +24,9 @@ pub fn correlate(candidates: &[Candidate], known: &Known, rules: &Rules) -> Corr
     }
     for key in &rules.suggest {
         read.suggest(*key);
+    }
+    for key in &rules.unique {
+        read.refuse_doubles(*key);
     }
     read.finish()
 }
@@ -109,7 +59,7 @@ struct Read<'a> {
     /// Union-find over nodes.
     parent: Vec<usize>,
     /// Reviews by the nodes they hold.
-    reviews: Vec<(&'static str, BTreeSet<usize>, BTreeSet<PersonId>)>,
+    reviews: Vec<(String, BTreeSet<usize>, BTreeSet<PersonId>)>,
     /// Links that were found for nodes beside their own source id.
     links: Vec<(usize, PersonId, By)>,
     known: &'a Known,
@@ -264,8 +214,8 @@ impl<'a> Read<'a> {
     }
 
     /// Nodes by the value of a key, in order.
-    fn buckets(&self, key: Key, keep: impl Fn(&Node<'a>) -> bool) -> Vec<Vec<usize>> {
-        let mut buckets: BTreeMap<(Key, &str, &str), Vec<usize>> = BTreeMap::new();
+    fn buckets(&self, key: KeyRule, keep: impl Fn(&Node<'a>) -> bool) -> Vec<Vec<usize>> {
+        let mut buckets: BTreeMap<(Cow<'a, str>, Cow<'a, str>), Vec<usize>> = BTreeMap::new();
         for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| keep(node)) {
             if let Some(value) = node.traits.key(key) {
                 buckets.entry(value).or_default().push(index);
@@ -277,20 +227,20 @@ impl<'a> Read<'a> {
             .collect()
     }
 
-    fn join_by_key(&mut self, key: Key) {
+    fn join_by_key(&mut self, key: KeyRule) {
         for bucket in self.buckets(key, |node| node.same_connection) {
             // Who was in the last read and is gone now speaks only to records that are new.
             let (there, gone): (Vec<usize>, Vec<usize>) = bucket
                 .iter()
                 .partition(|index| self.node(**index).is_some_and(|node| node.present));
-            self.join_bucket(&there, key);
+            self.join_bucket(&there, key.key);
             let new: Vec<usize> = there
                 .into_iter()
                 .filter(|index| self.node(*index).is_some_and(|node| node.person.is_none()))
                 .collect();
             for new in new {
                 for old in &gone {
-                    self.join_bucket(&[new, *old], key);
+                    self.join_bucket(&[new, *old], key.key);
                 }
             }
         }
@@ -303,7 +253,7 @@ impl<'a> Read<'a> {
         }
         if self.contradictory(bucket) {
             self.review(
-                "the records share a key but agree on neither name nor birth date",
+                format!("the records share {key} but agree on neither name nor birth date"),
                 bucket,
             );
             return;
@@ -404,13 +354,13 @@ impl<'a> Read<'a> {
         pairs
     }
 
-    fn review(&mut self, reason: &'static str, nodes: &[usize]) {
+    fn review(&mut self, reason: impl Into<String>, nodes: &[usize]) {
         let people = nodes
             .iter()
             .filter_map(|index| self.node(*index)?.person)
             .collect();
         self.reviews
-            .push((reason, nodes.iter().copied().collect(), people));
+            .push((reason.into(), nodes.iter().copied().collect(), people));
     }
 
     /// Whom a component is known to be.
@@ -427,7 +377,7 @@ impl<'a> Read<'a> {
         people
     }
 
-    fn suggest(&mut self, key: Key) {
+    fn suggest(&mut self, key: KeyRule) {
         let people = self.people();
         let person_of = |read: &Self, index: usize| -> Option<PersonId> {
             let own = read.node(index).and_then(|node| node.person);
@@ -452,7 +402,7 @@ impl<'a> Read<'a> {
                 (false, 0) => self.suggest_among(&new),
                 (false, 1) => {
                     for index in &new {
-                        self.suggest_person(*index, &linked, &others, key);
+                        self.suggest_person(*index, &linked, &others, key.key);
                     }
                 }
                 (false, _) => self.suggest_several(&new, &others),
@@ -524,7 +474,7 @@ impl<'a> Read<'a> {
             let reason =
                 "the record has the address of somebody who has left or whose name and birth date differ";
             self.reviews
-                .push((reason, BTreeSet::from([index]), others.clone()));
+                .push((reason.to_owned(), BTreeSet::from([index]), others.clone()));
         }
     }
 
@@ -537,10 +487,28 @@ impl<'a> Read<'a> {
                 .collect();
             if !left.is_empty() {
                 self.reviews.push((
-                    "the record has an address that several people share",
+                    "the record has an address that several people share".to_owned(),
                     BTreeSet::from([*index]),
                     left,
                 ));
+            }
+        }
+    }
+
+    /// Records that are there now and share a key that must be one human's, without being one human's.
+    fn refuse_doubles(&mut self, key: KeyRule) {
+        for bucket in self.buckets(key, |node| node.same_connection && node.present) {
+            let roots: BTreeSet<usize> = bucket.iter().map(|index| self.root(*index)).collect();
+            let asked = self.may_join(&bucket);
+            let is_open = asked.iter().any(|(a, b)| {
+                let person = |index: usize| self.node(index).and_then(|node| node.person);
+                self.root(*a) != self.root(*b) && !(person(*a).is_some() && person(*a) == person(*b))
+            });
+            if roots.len() > 1 && is_open {
+                self.review(
+                    format!("the records share {}, which must be unique", key.key),
+                    &bucket,
+                );
             }
         }
     }
@@ -554,7 +522,7 @@ impl<'a> Read<'a> {
                 .collect();
             if members.iter().any(|index| *index < self.candidates) && !self.all_decided(&members) {
                 self.reviews.push((
-                    "the records belong together but are known as several people",
+                    "the records belong together but are known as several people".to_owned(),
                     members,
                     several.clone(),
                 ));
@@ -634,7 +602,7 @@ impl<'a> Read<'a> {
         for index in 0..self.nodes.len() {
             by_root.entry(self.root(index)).or_default().push(index);
         }
-        let mut joined: Vec<(BTreeSet<usize>, BTreeSet<PersonId>, BTreeSet<&'static str>)> = Vec::new();
+        let mut joined: Vec<(BTreeSet<usize>, BTreeSet<PersonId>, BTreeSet<String>)> = Vec::new();
         for (reason, nodes, people) in std::mem::take(&mut self.reviews) {
             let mut whole: BTreeSet<usize> = nodes
                 .iter()

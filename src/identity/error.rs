@@ -12,8 +12,8 @@ pub enum Error {
     /// A stored record is not readable.
     #[error("a stored record is not readable")]
     Unreadable(#[source] serde_json::Error),
-    /// A review that is not open, or not of this tenant.
-    #[error("there is no such open review")]
+    /// A review that is not open (or, to be taken back, not decided), or not of this tenant.
+    #[error("there is no such review in this state")]
     NoReview,
     /// A decision that names a person who is no candidate of the review.
     #[error("the person is none of the review's candidates")]

@@ -1,9 +1,11 @@
 //! What a record says about who it is, and what is known already.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::rules::Key;
+use super::rules::{Key, KeyRule};
 use crate::base::PersonId;
 use crate::hr::Employee;
 
@@ -18,6 +20,8 @@ pub struct Traits {
     pub remote_id: Option<String>,
     /// E-mail at work, folded.
     pub email: Option<String>,
+    /// E-mail at work, exactly as given.
+    pub exact_email: Option<String>,
     /// Given and family name, folded; `None` when either is missing.
     pub name: Option<String>,
     /// Birth date.
@@ -113,22 +117,24 @@ impl Traits {
                 .as_deref()
                 .map(fold)
                 .filter(|email| !email.is_empty()),
+            exact_email: employee.work_email.clone(),
             name,
             birth_date: employee.birth_date,
         }
     }
 
-    /// The value of a key; `None` where the record has none.
-    pub(super) fn key(&self, key: Key) -> Option<(Key, &str, &str)> {
-        let (entity, value) = match key {
+    /// Entity and value of a key, in the form that is compared; `None` where the record has none.
+    pub(super) fn key(&self, rule: KeyRule) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+        let (entity, value) = match rule.key {
             // Source ids are compared apart.
             Key::SourceId => return None,
             Key::RemoteId => ("", self.remote_id.as_deref()?),
             Key::EntityAndNumber => (self.entity_key.as_str(), self.number.as_deref()?),
             Key::Number => ("", self.number.as_deref()?),
-            Key::WorkEmail => ("", self.email.as_deref()?),
+            Key::WorkEmail if rule.fold => ("", self.email.as_deref()?),
+            Key::WorkEmail => ("", self.exact_email.as_deref()?),
         };
-        Some((key, entity, value))
+        Some((rule.form(entity), rule.form(value)))
     }
 
     /// Whether name or birth date are there on both sides and equal.
@@ -138,7 +144,8 @@ impl Traits {
     }
 
     /// Whether there is something to compare, and nothing of it agrees.
-    pub(super) fn contradicts(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
         let names = self.name.is_some() && other.name.is_some();
         let dates = self.birth_date.is_some() && other.birth_date.is_some();
         (names || dates) && !self.agrees(other)

@@ -9,7 +9,9 @@
 //! - A record's own source id comes first: it stays with its person whatever else changes.
 //! - Records that agree on an exact key (`entity+employee_number` by default; an absent entity is one value of the
 //!   connection) are grouped before anything else is asked. Exact is exact: `" 007"` is not `"007"`. A group whose
-//!   records agree on neither name nor birth date goes to review as a whole, and none of it is written.
+//!   records agree on neither name nor birth date goes to review as a whole, and none of it is written. A key may be
+//!   folded by choice (`{ key = "employee_number", fold = true }`).
+//! - A key named in `unique` belongs to one human: records of several people that share it go to review.
 //! - An e-mail alone only suggests: numbers are unique per employer, addresses get reused. It links when name or birth
 //!   date agrees and the other has not left, else the new record waits for review; somebody who is linked already goes
 //!   on undisturbed.
@@ -19,15 +21,17 @@
 mod correlate;
 mod error;
 mod known;
+mod outcome;
 mod record;
 mod rules;
 pub mod store;
 
-pub use correlate::{By, Correlated, Correlation, Review, correlate};
+pub use correlate::correlate;
 pub use error::Error;
 pub use known::{Candidate, Decided, Decision, Known, KnownRecord, Traits, entity_key, fold};
+pub use outcome::{By, Correlated, Correlation, Review};
 pub use record::{Resolved, digest, join, split};
-pub use rules::{Key, Rules};
+pub use rules::{Key, KeyRule, Rules};
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,14 @@
 
 mod blank;
 mod erased;
+mod names;
 mod people;
 mod records;
 mod reviews;
 
 pub use blank::blank;
 pub use erased::{Erased, add_erased, erased, erased_purpose, forget_erased};
+pub use names::{Known as KnownBy, Names, names};
 pub use people::{
     Person, Standing, create_people, due, forget_user, people, set_ending, set_standing, set_users,
 };
@@ -18,4 +20,4 @@ pub use records::{
     KnownKeys, NewRecord, Seen, Stored, absent, known, managers, mark_missing, mark_returned, of_people,
     save, seen, set_outcomes, source_ids, stored, take_stock, unlink,
 };
-pub use reviews::{Opened, ReviewRow, decide, decided, reviews, set_reviews};
+pub use reviews::{Opened, ReviewRow, decide, decided, open_reviews, reopen, reviews, set_reviews};

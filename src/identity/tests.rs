@@ -31,6 +31,7 @@ fn parts(line: &str) -> (Traits, String, bool) {
         name: word(2).map(fold),
         birth_date: word(3).map(|date| date.parse().unwrap()),
         email: word(4).map(fold),
+        exact_email: word(4).map(str::to_owned),
         entity_key: word(5).unwrap_or_default().to_owned(),
         remote_id: None,
     };

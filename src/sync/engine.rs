@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::connection::{Compiled, store as connections};
 use super::run::{Progress, Run, RunCause, RunState, store as runs};
-use super::{Error, apply, due, inbound, plan, read, schedule, tell, undo};
+use super::{Error, apply, due, inbound, plan, push, read, rekey, schedule, tell, undo};
 use crate::base::{Chain, Clock, Sealer};
 use crate::connector::Catalogue;
 use crate::db::{Conn, Db, PooledConn, Signals};
@@ -103,12 +103,13 @@ impl Engine {
         Ok(found)
     }
 
-    /// Deletes what killed processes left in staging.
+    /// Deletes what killed processes left in staging, and what no run of pushed records needs any more.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn sweep(&self) -> Result<(), Error> {
         let mut conn = self.conn().await?;
+        push::store::sweep(&mut conn, self.clock.now()).await?;
         Ok(read::store::sweep(&mut conn).await?)
     }
 
@@ -174,7 +175,10 @@ impl Job<'_> {
         let live = self.settings().await?;
         let is_undo = self.run.cause == RunCause::Undo;
         loop {
+            let moves = self.run.cause == RunCause::Rekey;
             match self.run.state {
+                RunState::Planning if moves => rekey::plan(self).await?,
+                RunState::Applying if moves => rekey::apply(self, &live).await?,
                 RunState::Reading => read::read(self, &live).await?,
                 RunState::Planning if is_undo => undo::plan(self, &live).await?,
                 RunState::Applying if is_undo => undo::apply(self).await?,

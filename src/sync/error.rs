@@ -83,6 +83,15 @@ pub enum Error {
     /// The connection reads its HR system; clients cannot write into it.
     #[error("connection {0} is not one that SCIM clients write into: its connector must be \"scim\"")]
     NotInbound(String),
+    /// The connection reads its HR system, or SCIM clients write into it.
+    #[error("connection {0} takes no records: its connector must be \"push\"")]
+    NotPushed(String),
+    /// A session of pushed records is not in the state for this.
+    #[error("{0}")]
+    Push(String),
+    /// A page is no page of records.
+    #[error("{0}")]
+    PushPage(String),
     /// The HR system of this connector sends no webhooks that we know of.
     #[error("connector {0} has no webhooks: its changes are found by the schedule")]
     NoWebhooks(String),
@@ -121,6 +130,9 @@ impl Error {
             Self::RunState { .. } => "run_state",
             Self::Decision(_) => "decision",
             Self::NotInbound(_) => "not_inbound",
+            Self::NotPushed(_) => "not_pushed",
+            Self::Push(_) => "push_session",
+            Self::PushPage(_) => "push_page",
             Self::NoWebhooks(_) => "no_webhooks",
             Self::LeaseLost => "lease_lost",
             Self::Cancelled => "cancelled",

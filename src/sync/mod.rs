@@ -3,9 +3,8 @@
 //! *Comes in:* connection files, schedules, due dates, pages of a connector. *Goes out:* users, groups and members in
 //! the directory, and what stands of every record. *Owns:* `connection`, `setting_revision` (of connections),
 //! `vendor_token`, `sign_in_turn`, `consent`, `consent_request`, `oauth_client`, `setup_link`, `upload`, `webhook`,
-//! `webhook_delivery`, `look`, `connection_check`, `run`, `run_outcome`, the staging tables, `org_group`. *Must not know:* HTTP, apps.
-//! `webhook_delivery`, `look`, `run`, `run_outcome`, the staging tables, `org_group`,
-//! `planned_removal`. *Must not know:* HTTP, apps.
+//! `webhook_delivery`, `look`, `connection_check`, `push_session`, `push_page`, `rekey`, `run`, `run_outcome`, the
+//! staging tables, `org_group`, `planned_removal`. *Must not know:* HTTP, apps.
 //!
 //! - [`connection`](ConnectionFile): the file, its revisions, its schedule.
 //! - `read`: pages into staging; an unchanged record costs one comparison and no write.
@@ -34,7 +33,9 @@ mod kept;
 mod lineage;
 mod onboarding;
 mod plan;
+mod push;
 mod read;
+mod rekey;
 mod removal;
 mod review;
 mod run;
@@ -46,8 +47,9 @@ mod user;
 mod webhook;
 
 pub use connection::{
-    Applied, Connection, ConnectionFile, ConnectionState, CutAccounts, FileProblem, FilterFile, Freshness,
-    ReadFile, Revision, Schedule, ScheduleFile, SettingDifference, line_and_column, position_of,
+    Applied, Connection, ConnectionFile, ConnectionState, CutAccounts, EntityFile, EntityLifecycle,
+    FileProblem, FilterFile, Freshness, ReadFile, Revision, Schedule, ScheduleFile, SettingDifference,
+    line_and_column, position_of,
 };
 pub use ending::{EndOrder, Ended};
 pub use engine::Engine;
@@ -57,6 +59,9 @@ pub use inbound::inbound_connection;
 pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use onboarding::{FieldChoice, Onboarding, Step};
 pub use plan::{DayCursor, Foreseen, ForeseenDay, Planned};
+pub use push::{Accepted, PushSession, RecordError, SessionKind, SessionState, Shape};
+pub use rekey::{RekeyBy, RekeyOrder};
+pub use review::{BulkDecision, Decided};
 pub use run::{Approval, Outcome, Progress, Run, RunCause, RunFilter, RunState, Severity};
 pub use sign_in::{
     Consent, ConsentAnswered, ConsentAsked, Knocked, OAuthClient, Sent, Setup, SetupLink, VendorAnswer,

@@ -25,6 +25,7 @@ mod manager;
 mod mapping;
 mod target;
 mod user;
+mod user_name;
 
 pub use config::{GroupRule, Line, MappingConfig, Policy};
 pub use error::{MappingError, Missing};
@@ -33,6 +34,7 @@ pub use inbound::employee;
 pub use manager::set_manager;
 pub use mapping::{LineView, Mapping};
 pub use user::{HeldField, HeldPart, Translated, release, user};
+pub use user_name::{BaseName, OnRename, Umlauts, UserNameFile, UserNames};
 
 #[cfg(test)]
 mod tests;

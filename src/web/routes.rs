@@ -46,6 +46,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .configure(api::subscriptions::routes)
     .configure(api::plans::routes)
     .configure(api::previews::routes)
+    .configure(api::pushes::routes)
+    .configure(api::rekey::routes)
     .configure(api::reviews::routes)
     .configure(api::runs::routes)
     .configure(api::run_events::routes)

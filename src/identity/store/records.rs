@@ -11,6 +11,7 @@ use uuid::Uuid as Id;
 use crate::base::{ConnectionId, PersonId, RunId, Sealer, TenantId};
 use crate::db::{Conn, Statement};
 use crate::hr::{Employee, ManagerRef};
+use crate::identity::rules::fold_code;
 use crate::identity::{Error, KnownRecord, Traits, fold, join, split};
 use crate::statement;
 
@@ -70,9 +71,9 @@ pub struct NewRecord<'a> {
 pub struct KnownKeys {
     /// Source ids.
     pub source_ids: Vec<String>,
-    /// Personnel numbers, exactly.
+    /// Personnel numbers, folded: what is compared exactly is compared so afterwards.
     pub numbers: Vec<String>,
-    /// Remote ids, exactly.
+    /// Remote ids, folded.
     pub remote_ids: Vec<String>,
     /// E-mails, folded.
     pub emails: Vec<String>,
@@ -85,8 +86,8 @@ impl KnownKeys {
         let mut keys = Self::default();
         for (source_id, traits) in records {
             keys.source_ids.push(source_id.to_owned());
-            keys.numbers.extend(traits.number.clone());
-            keys.remote_ids.extend(traits.remote_id.clone());
+            keys.numbers.extend(traits.number.as_deref().map(fold_code));
+            keys.remote_ids.extend(traits.remote_id.as_deref().map(fold_code));
             keys.emails.extend(traits.email.clone());
         }
         keys
@@ -247,9 +248,11 @@ statement!(
     "WITH found AS ( \
        SELECT connection_id, source_id FROM source_record WHERE tenant_id = $1 AND connection_id = $2 AND source_id = ANY($3) \
        UNION SELECT connection_id, source_id FROM source_record \
-         WHERE tenant_id = $1 AND connection_id = $2 AND employee_number = ANY($4) \
+         WHERE tenant_id = $1 AND connection_id = $2 AND employee_number IS NOT NULL \
+           AND lower(btrim(employee_number, E' \\t\\r\\n') COLLATE \"C\") = ANY($4) \
        UNION SELECT connection_id, source_id FROM source_record \
-         WHERE tenant_id = $1 AND connection_id = $2 AND remote_id = ANY($5) \
+         WHERE tenant_id = $1 AND connection_id = $2 AND remote_id IS NOT NULL \
+           AND lower(btrim(remote_id, E' \\t\\r\\n') COLLATE \"C\") = ANY($5) \
        UNION SELECT connection_id, source_id FROM source_record WHERE tenant_id = $1 AND work_email = ANY($6)) \
      SELECT r.connection_id, r.source_id, r.person_id, r.employee, r.sealed, p.lifecycle ->> 'state', r.missing_reads = 0 \
      FROM found JOIN source_record r ON r.tenant_id = $1 AND r.connection_id = found.connection_id AND r.source_id = found.source_id \

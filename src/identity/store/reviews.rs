@@ -121,15 +121,51 @@ statement!(
        AND ($4 IS NULL OR id < $4) ORDER BY id DESC LIMIT $5"
 );
 statement!(
+    OpenOnes: (Uuid, Nullable<Uuid>, Array<Uuid>, BigInt) -> (Uuid, Uuid, Nullable<Uuid>, Array<Text>, Array<Uuid>, Text,
+        Text, Nullable<Jsonb>, Timestamptz, Nullable<Timestamptz>, Nullable<Text>) =
+    "SELECT id, connection_id, run_id, source_ids, candidates, reason, state, decision, created_at, decided_at, decided_by \
+     FROM review WHERE tenant_id = $1 AND state = 'open' AND ($2 IS NULL OR connection_id = $2) \
+       AND (cardinality($3) = 0 OR id = ANY($3)) ORDER BY id LIMIT $4"
+);
+statement!(
     OneReview: (Uuid, Uuid) -> (Uuid, Uuid, Nullable<Uuid>, Array<Text>, Array<Uuid>, Text, Text, Nullable<Jsonb>,
         Timestamptz, Nullable<Timestamptz>, Nullable<Text>) =
     "SELECT id, connection_id, run_id, source_ids, candidates, reason, state, decision, created_at, decided_at, decided_by \
      FROM review WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
 );
 statement!(
+    /// Whose each record is now is kept, for the day on which the decision is taken back.
     Decide: (Uuid, Uuid, Jsonb, Timestamptz, Text) -> () =
-    "UPDATE review SET state = 'decided', decision = $3, decided_at = $4, decided_by = $5 \
+    "UPDATE review SET state = 'decided', decision = $3, decided_at = $4, decided_by = $5, \
+       before = (SELECT jsonb_object_agg(source_id, person_id) FROM source_record r \
+                 WHERE r.tenant_id = $1 AND r.connection_id = review.connection_id AND r.source_id = ANY(review.source_ids)) \
      WHERE tenant_id = $1 AND id = $2 AND state = 'open'"
+);
+statement!(
+    /// Not while the same question is open again.
+    Reopen: (Uuid, Uuid) -> () =
+    "UPDATE review SET state = 'open', decision = NULL, decided_at = NULL, decided_by = NULL, before = NULL \
+     WHERE tenant_id = $1 AND id = $2 AND state = 'decided' AND NOT EXISTS (SELECT FROM review other \
+       WHERE other.tenant_id = $1 AND other.connection_id = review.connection_id \
+         AND other.source_ids = review.source_ids AND other.state = 'open')"
+);
+statement!(
+    /// Who was found for a record by the decision alone loses it again; a person made for it keeps it until somebody
+    /// decides otherwise.
+    GiveBack: (Uuid, Uuid, Jsonb, Nullable<Uuid>) -> () =
+    "UPDATE source_record r SET digest = '', person_id = CASE \
+       WHEN earlier.value <> 'null' THEN (earlier.value #>> '{}')::uuid \
+       WHEN r.person_id = $4 THEN NULL ELSE r.person_id END \
+     FROM jsonb_each($3) AS earlier (key, value) \
+     WHERE r.tenant_id = $1 AND r.connection_id = $2 AND r.source_id = earlier.key"
+);
+statement!(
+    Before: (Uuid, Uuid) -> (Nullable<Jsonb>,) = "SELECT before FROM review WHERE tenant_id = $1 AND id = $2"
+);
+statement!(
+    /// Those who get a record back, or lose one, are looked at again at once.
+    LookAgain: (Uuid, Array<Uuid>, Timestamptz) -> () =
+    "UPDATE person SET next_look_at = $3 WHERE tenant_id = $1 AND id = ANY($2)"
 );
 statement!(
     ReadAgain: (Uuid, Uuid, Array<Text>) -> () =
@@ -225,6 +261,66 @@ pub async fn decide(
     let records = (tenant.uuid(), review.connection.uuid(), review.source_ids.clone());
     ReadAgain::with(records).execute(conn).await?;
     Ok(review)
+}
+
+/// Takes a decision back: the review is open again and its records belong to whom they belonged before, so that the next
+/// run of the connection asks again if it must. Gives the review as it was decided.
+///
+/// # Errors
+/// When there is no such decided review, or the same question is open already.
+pub async fn reopen(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ReviewId,
+    now: DateTime<Utc>,
+) -> Result<ReviewRow, Error> {
+    let at = (tenant.uuid(), id.uuid());
+    let found: Option<Row> = OneReview::with(at).get_result(conn).await.optional()?;
+    let review = found
+        .map(row)
+        .filter(|review| review.state == "decided")
+        .ok_or(Error::NoReview)?;
+    let (before,): (Option<Value>,) = Before::with(at).get_result(conn).await?;
+    if Reopen::with(at).execute(conn).await? == 0 {
+        return Err(Error::NoReview);
+    }
+    let decision = review.decision.clone().unwrap_or_default();
+    let decided: Option<Decision> = serde_json::from_value(decision).ok();
+    let person = match decided {
+        Some(Decision::Person(person)) => Some(person.uuid()),
+        _ => None,
+    };
+    let earlier = before.unwrap_or_else(|| json!({}));
+    let mut people: Vec<Id> = earlier
+        .as_object()
+        .into_iter()
+        .flat_map(|records| records.values())
+        .filter_map(|person| person.as_str()?.parse().ok())
+        .collect();
+    people.extend(person);
+    GiveBack::with((at.0, review.connection.uuid(), earlier, person))
+        .execute(conn)
+        .await?;
+    LookAgain::with((at.0, people, now)).execute(conn).await?;
+    Ok(review)
+}
+
+/// Open reviews of a connection, oldest first: at most `limit`, of `ids` alone when there are any.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn open_reviews(
+    conn: &mut Conn,
+    tenant: TenantId,
+    connection: Option<ConnectionId>,
+    ids: &[ReviewId],
+    limit: i64,
+) -> Result<Vec<ReviewRow>, Error> {
+    let ids: Vec<Id> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<Row> = OpenOnes::with((tenant.uuid(), connection.map(ConnectionId::uuid), ids, limit))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// What was decided for a connection, oldest first.

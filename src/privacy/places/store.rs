@@ -238,6 +238,22 @@ places! {
               FROM upload t WHERE tenant_id = $1 AND connection_id = ANY($4)",
         EmptyUploads: "DELETE FROM upload WHERE tenant_id = $1 AND connection_id = ANY($4)"
     }
+    "pushed_pages" {
+        ReadPushedPages: "SELECT jsonb_build_object('connection_id', s.connection_id, 'session', s.id, 'page', t.number)
+              FROM push_page t JOIN push_session s ON s.tenant_id = t.tenant_id AND s.id = t.session_id
+              WHERE t.tenant_id = $1 AND s.connection_id = ANY($4)",
+        EmptyPushedPages: "DELETE FROM push_session WHERE tenant_id = $1 AND connection_id = ANY($4) AND state <> 'committed'"
+    }
+    "moves" {
+        ReadMoves: "SELECT jsonb_build_object('run_id', t.run_id, 'from_id', t.from_id) FROM rekey t WHERE tenant_id = $1
+              AND EXISTS (SELECT FROM unnest($5) r(s) WHERE r.s = ANY(t.old_ids) OR r.s = ANY(t.new_ids))",
+        EmptyMoves: "DELETE FROM rekey t WHERE tenant_id = $1
+              AND EXISTS (SELECT FROM unnest($5) r(s) WHERE r.s = ANY(t.old_ids) OR r.s = ANY(t.new_ids))"
+    }
+    "names_given" {
+        ReadGivenNames: "SELECT to_jsonb(t) FROM given_name t WHERE tenant_id = $1 AND person_id = $2",
+        EmptyGivenNames: "DELETE FROM given_name WHERE tenant_id = $1 AND person_id = $2"
+    }
     "employment" {
         ReadEmployment: "SELECT to_jsonb(t) FROM employment t WHERE tenant_id = $1 AND person_id = $2",
         EmptyEmployment: "DELETE FROM employment WHERE tenant_id = $1 AND person_id = $2"

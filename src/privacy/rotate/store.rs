@@ -124,4 +124,10 @@ sealed! {
         Write11: "UPDATE erased_record t SET sealed = n.fresh FROM UNNEST($1, $2, $3) AS n (place, old, fresh)
              WHERE t.ctid = n.place::tid AND t.sealed = n.old"
     }
+    "pushed pages" {
+        Read12: "SELECT ctid::text, session_id || '/push_page', sealed FROM push_page
+             WHERE sealed IS NOT NULL AND substring(sealed FROM 1 FOR 4) <> $1 AND ctid > $2::tid ORDER BY ctid LIMIT 500",
+        Write12: "UPDATE push_page t SET sealed = n.fresh FROM UNNEST($1, $2, $3) AS n (place, old, fresh)
+             WHERE t.ctid = n.place::tid AND t.sealed = n.old"
+    }
 }

@@ -16,7 +16,7 @@ use crate::scim::{self, ENTERPRISE, Object};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
-use crate::sync::plan::{Effect, HoldAt, store};
+use crate::sync::plan::{Effect, HoldAt, give_names, store};
 use crate::sync::read::{join, store as staging};
 use crate::translate;
 
@@ -70,6 +70,7 @@ impl Batch<'_> {
     pub async fn apply(&self, conn: &mut Conn, mut work: Vec<Work>) -> Result<(), Error> {
         self.people_and_records(conn, &work).await?;
         self.users(conn, &mut work).await?;
+        self.names(conn, &work).await?;
         self.managers_of_this_batch(conn, &mut work).await?;
         let changes: Vec<(ResourceId, &Effect)> = work
             .iter()
@@ -235,6 +236,23 @@ impl Batch<'_> {
             let made: Vec<PersonId> = made.into_iter().map(|(person, _)| person).collect();
             let directory = &self.job.engine.directory;
             directory.lift_tombstones(conn, tenant, &made).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the userNames that a pattern gave: they stay their people's for ever.
+    async fn names(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let given: Vec<(PersonId, String, String)> = work
+            .iter()
+            .filter(|one| one.refused.is_none() && one.user.is_some() && one.writes_user())
+            .filter_map(|one| {
+                let name = one.effect.name.as_ref()?;
+                let shown = one.effect.object.as_ref()?.get("userName")?.as_str()?;
+                Some((one.item.item.person?, shown.to_owned(), name.base.clone()))
+            })
+            .collect();
+        if !given.is_empty() {
+            give_names(conn, self.job.run.tenant, &given, self.cause.now).await?;
         }
         Ok(())
     }

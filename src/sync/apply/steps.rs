@@ -110,7 +110,7 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
             let missing: Vec<String> = people::absent(conn, tenant, connection, job.run.id)
                 .await?
                 .into_iter()
-                .filter(|record| record.outcome != "gone")
+                .filter(|record| record.outcome != "gone" && record.outcome != "moved")
                 .map(|record| record.source_id)
                 .collect();
             if !missing.is_empty() {

@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer};
 
 use super::FileProblem;
 use crate::scim::{Authority, ResourceType, Rule};
-use crate::translate::Mapping;
 
 /// `[authority]`: `default` for what HR writes, and rules for single attributes by path. A path with a dot may be
 /// quoted (`"name.givenName"`) or not.
@@ -21,13 +20,13 @@ pub struct AuthorityFile {
 }
 
 impl AuthorityFile {
-    /// The rules for users as this mapping makes them.
+    /// The rules for users of whom HR writes `mapped`.
     pub(super) fn compile(
         &self,
         kind: &ResourceType,
-        mapping: &Mapping,
+        mapped: impl IntoIterator<Item = String>,
     ) -> Result<Authority, Vec<FileProblem>> {
-        Authority::compile(kind, mapping.paths(), self.default, &self.rules).map_err(|wrong| {
+        Authority::compile(kind, mapped, self.default, &self.rules).map_err(|wrong| {
             wrong
                 .into_iter()
                 .map(|(path, why)| FileProblem::at(&format!("authority.{path}"), why))

@@ -8,18 +8,21 @@ use chrono::Duration;
 
 use serde_json::{Map, Value};
 
+use super::entity::{self, Entity};
 use super::reading::Reading;
 use super::{Connection, ConnectionFile, FileProblem, Revision, secrets, store};
 use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Mark, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
+use crate::expression::Truth;
 use crate::expression::{Expression, Fields};
+use crate::hr::Employee;
 use crate::provision::{self, Approvals};
 use crate::scim::{Authority, ResourceType, Rule};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
 use crate::sync::sign_in::{StoredToken, oauth_client};
-use crate::translate::Mapping;
+use crate::translate::{Mapping, UserNames};
 
 /// A connection's settings, ready for a run.
 #[derive(Debug)]
@@ -34,6 +37,10 @@ pub(in crate::sync) struct Compiled {
     pub mapping: Mapping,
     /// Which held values need no human.
     pub approvals: Approvals,
+    /// The legal entities that differ.
+    pub entities: Vec<Entity>,
+    /// What gives userNames, where the mapping does not.
+    pub user_names: Option<UserNames>,
     /// Whose word counts for each attribute.
     pub authority: Authority,
     /// Over all that decides what becomes of a record.
@@ -57,6 +64,8 @@ const RULES: &[&str] = &[
     "filter",
     "mapping",
     "approve",
+    "entity",
+    "user_name",
     "group",
     "read",
     "lifecycle",
@@ -158,22 +167,17 @@ impl Compiled {
         };
         let manifest = widened.as_ref().unwrap_or(manifest);
         let filter = filter(&file).map_err(|found| problems.push(found));
-        let mapping = Mapping::compile(kind, &file.mapping, &file.group, file.read.required.as_deref())
-            .map_err(|found| {
-                problems.extend(found.into_iter().map(|problem| FileProblem {
-                    at: Some(problem.at.replace('[', ".").replace(']', "")),
-                    line: Some(problem.line).filter(|line| *line > 0),
-                    column: Some(problem.column).filter(|column| *column > 0),
-                    message: problem.message,
-                }));
-            });
+        lacks_address(manifest, &file, &mut problems);
+        let settled = entity::settle(kind, &file).map_err(|found| problems.extend(found));
         let approvals = Approvals::compile(&file.approve)
             .map_err(|found| problems.extend(found.into_iter().map(of_provision)))
             .unwrap_or_default();
-        let authority = mapping.as_ref().ok().map_or_else(
+        let authority = settled.as_ref().ok().map_or_else(
             || Some(Authority::default()),
-            |mapping| {
-                let rules = file.authority.compile(mapping.kind(), mapping);
+            |settled| {
+                let own = settled.entities.iter().flat_map(Entity::paths);
+                let paths = settled.mapping.paths().into_iter().chain(own);
+                let rules = file.authority.compile(kind, paths);
                 rules.map_err(|found| problems.extend(found)).ok()
             },
         );
@@ -184,7 +188,7 @@ impl Compiled {
             problems.push(FileProblem::at(&format!("guard.{limit}"), message));
         }
         let reading = Reading::of(manifest, &file, &mut problems);
-        let mapping = mapping.map(|mapping| mapping.without(&reading.unread));
+        let settled = settled.map(|settled| settled.without(&reading.unread));
         let fields = fields.map(|fields| fields.map(|fields| reading.columns(&fields)));
         problems.extend(
             file.notify
@@ -198,13 +202,15 @@ impl Compiled {
                 .into_iter()
                 .map(|problem| FileProblem::at(&problem.at, problem.message)),
         );
-        match (settings, fields, filter, mapping, authority) {
-            (Ok(settings), Ok(fields), Ok(filter), Ok(mapping), Some(authority)) if problems.is_empty() => {
+        match (settings, fields, filter, settled, authority) {
+            (Ok(settings), Ok(fields), Ok(filter), Ok(settled), Some(authority)) if problems.is_empty() => {
                 Ok(Self {
                     connection,
                     filter,
-                    mapping,
                     approvals,
+                    mapping: settled.mapping,
+                    entities: settled.entities,
+                    user_names: settled.user_names,
                     authority,
                     rules_digest: rules_digest(body),
                     provable: manifest.is_complete_read_provable(),
@@ -219,6 +225,21 @@ impl Compiled {
             }
             _ => Err(Error::File(problems)),
         }
+    }
+
+    /// Whether an employee is in.
+    pub(in crate::sync) fn includes(&self, employee: &Employee) -> Truth {
+        entity::includes(self.filter.as_ref(), &self.entities, employee)
+    }
+
+    /// The lines for an employee: those of the connection, or of its legal entity.
+    pub(in crate::sync) fn mapping_of(&self, employee: Option<&Employee>) -> &Mapping {
+        entity::mapping_of(&self.mapping, &self.entities, employee)
+    }
+
+    /// The employees with the zones of their entities, where the source gives none.
+    pub(in crate::sync) fn zoned(&self, employees: &[Employee]) -> Vec<Employee> {
+        entity::zoned(&self.entities, employees)
     }
 
     /// What runs leave alone of a user: what clients wrote and may keep, or where HR is not asked any more.
@@ -243,6 +264,11 @@ impl Compiled {
     /// Names of the account's own fields that are sealed.
     pub(in crate::sync) fn sealed_custom(&self) -> &[String] {
         &self.sealed_custom
+    }
+
+    /// Whether a caller uploads the records.
+    pub(in crate::sync) fn is_pushed(&self) -> bool {
+        self.manifest.is_pushed()
     }
 
     /// The optional fields that are read.
@@ -399,6 +425,20 @@ fn fields(manifest: &Manifest, file: &ConnectionFile) -> Result<Option<CsvFields
             ),
         )]),
         (None, false) => Ok(None),
+    }
+}
+
+/// Without an address no account can be made: a file that has no column for it is refused before anything is read.
+fn lacks_address(manifest: &Manifest, file: &ConnectionFile, problems: &mut Vec<FileProblem>) {
+    let names_fields = manifest.reads_files() || manifest.is_generic();
+    let lacks = |fields: &Value| fields.is_object() && fields.get("work_email").is_none();
+    let is_needed = entity::required(file).iter().any(|name| name == "work_email");
+    if names_fields && is_needed && file.fields.as_ref().is_some_and(lacks) {
+        problems.push(FileProblem::at(
+            "fields",
+            "work_email is missing: without it no account can be made. Name where it stands; or let IT give the address: \
+             emails = \"client\" in [authority], and [user_name] for the userName",
+        ));
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::store;
 use super::{Connection, ConnectionFile, FileProblem};
+use super::{entity, store};
 use crate::base::TenantId;
 use crate::db::Conn;
 use crate::scim::ResourceType;
 use crate::sync::{Engine, Error};
-use crate::translate::Mapping;
 
 /// So many connections are read at once.
 const PAGE: i64 = 100;
@@ -63,11 +62,12 @@ fn problem_free(kind: &Arc<ResourceType>, file: &ConnectionFile) -> bool {
 
 /// The first thing in mapping and authority that does not fit a type of users.
 fn problem(kind: &Arc<ResourceType>, file: &ConnectionFile) -> Option<FileProblem> {
-    match Mapping::compile(kind, &file.mapping, &file.group, file.read.required.as_deref()) {
-        Ok(mapping) => file.authority.compile(kind, &mapping).err()?.into_iter().next(),
-        Err(wrong) => wrong
-            .into_iter()
-            .next()
-            .map(|wrong| FileProblem::at(&wrong.at, wrong.message)),
+    match entity::settle(kind, file) {
+        Ok(settled) => {
+            let own = settled.entities.iter().flat_map(entity::Entity::paths);
+            let paths = settled.mapping.paths().into_iter().chain(own);
+            file.authority.compile(kind, paths).err()?.into_iter().next()
+        }
+        Err(wrong) => wrong.into_iter().next(),
     }
 }

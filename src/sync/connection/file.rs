@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{AuthorityFile, ScheduleFile, line_and_column};
+use super::{AuthorityFile, EntityFile, ScheduleFile, line_and_column};
 use crate::connector::OwnField;
 use crate::guard::Limits;
 use crate::identity::Rules;
 use crate::lifecycle::Policy;
 use crate::notice::Notify;
 use crate::provision::{Approve, Invite};
-use crate::translate::{GroupRule, MappingConfig};
+use crate::translate::{GroupRule, MappingConfig, UserNameFile};
 
 /// Longest file that is read.
 const LONGEST_FILE: usize = 1024 * 1024;
@@ -51,6 +51,12 @@ pub struct ConnectionFile {
     /// Which held values need no human.
     #[serde(default)]
     pub approve: Vec<Approve>,
+    /// How userNames are made of people to whom IT gives the address.
+    #[serde(default)]
+    pub user_name: Option<UserNameFile>,
+    /// What is different for single legal entities.
+    #[serde(default, rename = "entity")]
+    pub entities: Vec<EntityFile>,
     /// Groups from org units.
     #[serde(default)]
     pub group: Vec<GroupRule>,

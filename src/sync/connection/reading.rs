@@ -56,8 +56,8 @@ impl Reading {
             .iter()
             .filter(|field| !optional.contains(&field.name) && !field.required)
             .filter(|field| !(is_file && (STRUCTURE.contains(&field.name.as_str()) || needed(&field.name))))
-            // SCIM clients send what they send: of that only what is sensitive is chosen.
-            .filter(|field| field.sensitive || !manifest.is_written())
+            // SCIM clients and callers that push send what they send: of that only what is sensitive is chosen.
+            .filter(|field| field.sensitive || !(manifest.is_written() || manifest.is_pushed()))
             .map(|field| field.name.clone())
             .collect();
         Self { unread, optional }

@@ -254,7 +254,7 @@ impl Engine {
         digest(&bytes)
     }
 
-    async fn note(
+    pub(in crate::sync) async fn note(
         &self,
         conn: &mut Conn,
         connection: &Connection,
@@ -352,7 +352,8 @@ impl Engine {
             .collect())
     }
 
-    async fn go_live(
+    /// Makes a revision live, and queues its first run where there is a schedule. The caller holds the row.
+    pub(in crate::sync) async fn go_live(
         &self,
         conn: &mut Conn,
         connection: &mut Connection,

@@ -32,7 +32,10 @@ pub(super) async fn absence(job: &Job<'_>, live: &Compiled) -> Result<Absence, E
     let now = job.engine.clock.now();
     let policy = &live.file.lifecycle.missing;
     let mut found = Absence::default();
-    for record in absent.into_iter().filter(|record| record.outcome != "gone") {
+    for record in absent
+        .into_iter()
+        .filter(|record| record.outcome != "gone" && record.outcome != "moved")
+    {
         let first_time = record.missing_reads == 0;
         let acts = live.provable && policy.action != MissingAction::Report;
         let is_gone = acts && long_enough(policy, record.missing_reads, record.missing_since, now);

@@ -55,9 +55,19 @@ pub(in crate::sync) struct Effect {
     /// Decisions that a rule took, each with the rule's name; `object` has them already.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ruled: Vec<(HoldAt, String)>,
+    /// The userName in `object` is given by a pattern.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<NameAt>,
     /// A review to open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewAt>,
+}
+
+/// A userName that a pattern gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sync) struct NameAt {
+    /// What the pattern made of the person, without a number.
+    pub base: String,
 }
 
 /// A review to open.

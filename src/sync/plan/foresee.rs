@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::assign::Assigned;
+use super::naming::{self, GivenNames};
 use super::person::{Draft, View, decide};
 use super::store;
 use super::surroundings::Surroundings;
@@ -91,9 +92,10 @@ impl Engine {
         let assigned = Assigned::default();
         let ids: Vec<PersonId> = people.iter().map(|(person, _)| *person).collect();
         let mut around = Surroundings::load(&job, &assigned, &HashSet::new(), &ids).await?;
+        let given = naming::given(&job, &live, &ids).await?;
         let foreseen = people
             .into_iter()
-            .map(|(person, first)| walk(&live, &assigned, &mut around, person, first, to))
+            .map(|(person, first)| walk(&live, (&assigned, &given), &mut around, person, first, to))
             .collect();
         Ok((foreseen, Some((last_at, last))))
     }
@@ -125,7 +127,7 @@ fn nothing_run(tenant: TenantId, connection: ConnectionId, revision: i32, now: D
 /// Decides for one person at each instant at which something may change, each time on what the last decision left.
 fn walk(
     live: &Compiled,
-    assigned: &Assigned,
+    (assigned, given): (&Assigned, &GivenNames),
     around: &mut Surroundings,
     person: PersonId,
     first: DateTime<Utc>,
@@ -149,6 +151,7 @@ fn walk(
             live,
             around,
             assigned,
+            given,
             made: &made,
             cut: None,
             partial: false,

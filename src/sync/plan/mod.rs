@@ -19,6 +19,7 @@ mod effect;
 mod foresee;
 mod health;
 pub(in crate::sync) mod kept;
+mod naming;
 mod person;
 mod remark;
 mod ruled;
@@ -31,5 +32,6 @@ mod view;
 
 pub(in crate::sync) use effect::{Effect, GroupAt, HoldAt};
 pub use foresee::{DayCursor, Foreseen, ForeseenDay};
+pub(in crate::sync) use naming::give as give_names;
 pub(in crate::sync) use steps::plan;
 pub use view::Planned;

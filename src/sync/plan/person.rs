@@ -9,7 +9,8 @@ use serde_json::Value;
 use self::standing::Standing;
 use super::assign::Assigned;
 use super::compare::Compared;
-use super::effect::{Effect, GroupAt, Groups, HoldAt, RecordEffect};
+use super::effect::{Effect, GroupAt, Groups, HoldAt, NameAt, RecordEffect};
+use super::naming::{GivenNames, named};
 use super::remark::{Message, news};
 use super::ruled::by_rule;
 use super::surroundings::{ManagerUser, RecordNow, Surroundings};
@@ -24,7 +25,7 @@ use crate::scim::{self, Object, ResourceType};
 use crate::sync::connection::Compiled;
 use crate::sync::run::Outcome;
 use crate::sync::run::RunCause;
-use crate::translate;
+use crate::translate::{self, BaseName, Mapping};
 
 /// Fields that decide where a person stands: who has an unreadable one is held, never guessed at.
 const DECIDING: &[&str] = &["status", "first_day", "last_day", "last_working_day"];
@@ -43,6 +44,8 @@ pub(super) struct View<'a> {
     pub around: &'a Surroundings,
     /// Whose the staged records are.
     pub assigned: &'a Assigned,
+    /// The userNames that a pattern gave them.
+    pub given: &'a GivenNames,
     /// People whose users this plan makes, so far.
     pub made: &'a HashSet<PersonId>,
     /// The connection was cut: its records count no more.
@@ -80,6 +83,8 @@ pub(super) struct Draft {
     pub back: bool,
     /// It is not done: all of it was declined or undone before.
     pub declined: Option<String>,
+    /// What a pattern makes of the person, when the userName is given by one.
+    pub base: Option<BaseName>,
 }
 
 impl Draft {
@@ -116,6 +121,7 @@ pub(super) fn decide(view: &View<'_>, person: PersonId, gone: Vec<String>) -> Op
         gone,
         waits: false,
         leading: None,
+        base: None,
     };
     deciding.decide()
 }
@@ -132,6 +138,7 @@ struct Deciding<'a> {
     gone: Vec<String>,
     waits: bool,
     leading: Option<&'a str>,
+    base: Option<BaseName>,
 }
 
 impl<'a> Deciding<'a> {
@@ -183,6 +190,10 @@ impl<'a> Deciding<'a> {
         self.finish(action, reason, effect)
     }
 
+    fn mapping(&self, resolved: &Resolved) -> &'a Mapping {
+        self.view.live.mapping_of(resolved.leading())
+    }
+
     fn held_by_word(&mut self, verdict: &Verdict, leading: &RecordNow) {
         self.outcome = "held";
         let why = match &verdict.state {
@@ -225,7 +236,7 @@ impl<'a> Deciding<'a> {
         let Some(user) = self.user else {
             return (Action::Skip, format!("no account: {}", verdict.rule));
         };
-        let translated = translate::user(&self.view.live.mapping, resolved, verdict, Some(&user.object));
+        let translated = translate::user(self.mapping(resolved), resolved, verdict, Some(&user.object));
         let object = translated.map_or_else(|_| user.object.clone(), |translated| translated.object);
         effect.disabled = true;
         effect.groups.remove = self.groups_now().iter().map(|(group, _)| *group).collect();
@@ -247,8 +258,10 @@ impl<'a> Deciding<'a> {
         leading: &'a RecordNow,
         effect: &mut Effect,
     ) -> (Action, String) {
-        let previous = self.user.map(|user| &user.object);
-        let translated = match translate::user(&self.view.live.mapping, resolved, verdict, previous) {
+        let given = self.view.given.get(&self.person);
+        let (named, base) = named(self.view.live, given, self.user, &leading.employee);
+        let previous = named.as_ref().or(self.user.map(|user| &user.object));
+        let translated = match translate::user(self.mapping(resolved), resolved, verdict, previous) {
             Ok(translated) => translated,
             Err(missing) => return self.skip(&missing.fields, effect),
         };
@@ -257,6 +270,10 @@ impl<'a> Deciding<'a> {
                 .push(Message::warning("mapping", Some(&problem.field), problem.message));
         }
         let mut object = translated.object;
+        effect.name = base.as_ref().map(|base| NameAt {
+            base: base.numbered(1),
+        });
+        self.base = base;
         effect.manager_waits = self.set_manager(&mut object, &leading.employee);
         self.set_groups(resolved, verdict, effect);
         let Some(user) = self.user else {
@@ -297,10 +314,13 @@ impl<'a> Deciding<'a> {
 
     /// The person has no user. One that a client or an admin deleted is not made again, unless a client made it anew
     /// itself.
-    fn make(&mut self, object: Object, effect: &mut Effect) -> (Action, String) {
+    fn make(&mut self, mut object: Object, effect: &mut Effect) -> (Action, String) {
         let around = self.view.around;
         if let Some(user) = around.remade.get(&self.person) {
             self.user = around.users.get(user);
+            if effect.name.take().is_some() {
+                object.remove("userName");
+            }
             effect.object = Some(object);
             return (
                 Action::Link,
@@ -309,6 +329,7 @@ impl<'a> Deciding<'a> {
         }
         if around.tombstones.contains_key(&self.person) {
             effect.manager_waits = None;
+            effect.name = None;
             effect.groups = Groups::default();
             self.messages.push(Message::warning("deleted", None, DELETED));
             return (Action::Skip, DELETED.to_owned());
@@ -362,7 +383,7 @@ impl<'a> Deciding<'a> {
 
     /// Sets the manager as far as it is known. Returns whose user the manager will be, when this plan makes it.
     fn set_manager(&mut self, object: &mut Object, employee: &Employee) -> Option<PersonId> {
-        let mapping = &self.view.live.mapping;
+        let mapping = self.view.live.mapping_of(Some(employee));
         let own = self.user.map(|user| user.id);
         let Some(reference) = &employee.manager else {
             translate::set_manager(mapping, object, None, None, own);
@@ -518,6 +539,7 @@ impl<'a> Deciding<'a> {
             unusable: self.is_unusable(),
             back: action == Action::Update && !effect.disabled && self.user.is_some_and(is_disabled_by_hr),
             declined: None,
+            base: self.base.take(),
             effect,
             said,
         })
@@ -565,6 +587,7 @@ impl<'a> Deciding<'a> {
             unusable: false,
             back: false,
             declined: None,
+            base: None,
         })
     }
 

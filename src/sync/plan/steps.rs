@@ -8,6 +8,7 @@ use super::absence::{Absence, absence};
 use super::assign::{Assigned, assign};
 use super::effect::{Effect, RecordEffect, ReviewAt};
 use super::kept::keep_back;
+use super::naming;
 use super::person::{Draft, View, decide};
 use super::remark::{Message, news};
 use super::sizes::Tally;
@@ -27,6 +28,9 @@ use crate::sync::run::{Outcome, RunCause, RunState, store as runs};
 
 /// How many people are planned together.
 const BATCH: usize = 500;
+
+/// So many records of a review are named in its message.
+const NAMED: usize = 10;
 
 /// A plan being made.
 struct Planning {
@@ -194,11 +198,7 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
     };
     let asked = asked(&mut conn, job, &ids).await?;
     for review in assigned.reviews.iter().filter(|review| !asked.stands(review)) {
-        let message = Message::error(
-            "review",
-            None,
-            format!("{}: decide with `scim-bridge review decide`", review.reason),
-        );
+        let message = Message::error("review", None, asked_of(review));
         let records = review
             .source_ids
             .iter()
@@ -229,6 +229,22 @@ async fn nameless(job: &Job<'_>, assigned: &Assigned) -> Result<(Vec<Item>, Vec<
         items.push(item(Action::Skip, None, "unreadable".to_owned(), &effect));
     }
     Ok((items, said, lost))
+}
+
+/// What is asked, with the records it is asked about.
+fn asked_of(review: &Review) -> String {
+    let shown: Vec<&str> = review.source_ids.iter().take(NAMED).map(String::as_str).collect();
+    let more = review.source_ids.len().saturating_sub(shown.len());
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: records {}{more}; correct them in HR, or decide with `scim-bridge review decide`",
+        review.reason,
+        shown.join(", ")
+    )
 }
 
 /// What was asked before about records that are looked at again.
@@ -288,6 +304,7 @@ async fn plan_batch(
     planning: &mut Planning,
 ) -> Result<(), Error> {
     let around = Surroundings::load(job, assigned, &absence.gone, batch).await?;
+    let given = naming::given(job, live, batch).await?;
     let kind = live.mapping.kind();
     let mut drafts = Vec::with_capacity(batch.len());
     for person in batch {
@@ -295,6 +312,7 @@ async fn plan_batch(
             live,
             around: &around,
             assigned,
+            given: &given,
             made: &planning.made,
             cut: Some(job.run.cause).filter(|cause| cause.is_cut()),
             partial,
@@ -309,6 +327,7 @@ async fn plan_batch(
             drafts.push(draft);
         }
     }
+    naming::settle(job, live, &mut drafts, &planning.names).await?;
     settle_names(job, &mut drafts, planning).await?;
     let mut conn = job.conn().await?;
     keep_back(&mut conn, job, (kind, &around), &mut drafts).await?;

@@ -20,6 +20,7 @@ use crate::identity::store::Erased;
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
+use crate::sync::push::Pushed;
 use crate::sync::run::{Outcome, RunCause, RunState, Severity, store as runs};
 use crate::sync::sign_in::StoredToken;
 
@@ -96,20 +97,22 @@ enum Pages<'a> {
     Realm(Realm),
     /// Webhooks named them.
     Looks(Looks),
+    /// A caller uploaded them.
+    Pushed(Pushed),
 }
 
 impl Pages<'_> {
     fn expected(&self) -> Option<u64> {
         match self {
             Self::Pull(pull) => pull.expected(),
-            Self::Changes(..) | Self::Realm(_) | Self::Looks(_) => None,
+            Self::Changes(..) | Self::Realm(_) | Self::Looks(_) | Self::Pushed(_) => None,
         }
     }
 
     fn coverage(&self) -> Coverage {
         match self {
             Self::Pull(pull) => pull.coverage(),
-            Self::Changes(..) | Self::Realm(_) | Self::Looks(_) => Coverage::Complete,
+            Self::Changes(..) | Self::Realm(_) | Self::Looks(_) | Self::Pushed(_) => Coverage::Complete,
         }
     }
 
@@ -117,7 +120,7 @@ impl Pages<'_> {
     fn mark(&self) -> Option<Mark> {
         match self {
             Self::Pull(pull) | Self::Changes(pull, _) => pull.mark(),
-            Self::Realm(_) | Self::Looks(_) => None,
+            Self::Realm(_) | Self::Looks(_) | Self::Pushed(_) => None,
         }
     }
 }
@@ -128,6 +131,8 @@ struct Came {
     changes: Option<Mark>,
     /// What the next read may ask changes from.
     mark: Option<Mark>,
+    /// Only some were pushed.
+    some: bool,
 }
 
 /// Reads the HR system into staging, then goes on to planning.
@@ -143,6 +148,8 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     let tokens = live.tokens(job.engine);
     let mut pull = if live.is_written() {
         Pages::Realm(Realm::new())
+    } else if live.is_pushed() {
+        Pages::Pushed(Pushed::of(job).await?)
     } else if job.run.cause == RunCause::Look {
         Pages::Looks(Looks::take(job).await?)
     } else if let Some(since) = changes_from(job, &mut conn, live).await? {
@@ -187,6 +194,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
             _ => None,
         },
         mark: pull.mark(),
+        some: matches!(&pull, Pages::Pushed(pushed) if !pushed.has_everybody()),
     };
     drop(pull);
     finish(job, live, coverage, came, seen).await
@@ -247,10 +255,13 @@ async fn next(
     if let Pages::Realm(realm) = pages {
         return realm.next(job, live).await;
     }
+    if let Pages::Pushed(pushed) = pages {
+        return pushed.next(job).await;
+    }
     let (engine, run) = (job.engine, job.run.clone());
     let page = async {
         match pages {
-            Pages::Realm(_) => Ok(None),
+            Pages::Realm(_) | Pages::Pushed(_) => Ok(None),
             Pages::Pull(pull) | Pages::Changes(pull, _) => Ok(pull.next().await?),
             Pages::Looks(looks) => looks.next(engine, &run, live).await,
         }
@@ -425,6 +436,7 @@ async fn finish(
     job.run.coverage = Some(match (&coverage, &came.changes) {
         (Coverage::Complete, Some(Mark::Moment(since))) => json!({ "changes_since": since }),
         (Coverage::Complete, Some(Mark::Token(_))) => json!({ "changes_since": "the last read" }),
+        (Coverage::Complete, None) if came.some => json!({ "changes_since": "the last complete session" }),
         (Coverage::Complete, None) if job.run.cause == RunCause::Look => json!({ "looked_at": seen.read }),
         (Coverage::Complete, None) => json!({ "complete": true }),
         (Coverage::Partial { reason }, _) => json!({ "complete": false, "reason": reason }),

@@ -116,6 +116,10 @@ pub enum RunCause {
     CutDisable,
     /// The connection was cut, and the users of its people are to go: nothing is read.
     CutRemove,
+    /// A caller committed a session of pushed records.
+    Pushed,
+    /// Links of people are to move here from another connection.
+    Rekey,
 }
 
 impl RunCause {
@@ -136,6 +140,8 @@ impl RunCause {
             Self::Undo => "undo",
             Self::CutDisable => "cut_disable",
             Self::CutRemove => "cut_remove",
+            Self::Pushed => "pushed",
+            Self::Rekey => "rekey",
         }
     }
 
@@ -153,6 +159,8 @@ impl RunCause {
             "undo" => Self::Undo,
             "cut_disable" => Self::CutDisable,
             "cut_remove" => Self::CutRemove,
+            "pushed" => Self::Pushed,
+            "rekey" => Self::Rekey,
             _ => Self::Manual,
         }
     }
@@ -181,7 +189,7 @@ impl RunCause {
     /// Whether it looks at everybody, so that a plan which waits for approval is out of date after it.
     #[must_use]
     pub const fn looks_at_all(self) -> bool {
-        !matches!(self, Self::Due | Self::Look | Self::Undo)
+        !matches!(self, Self::Due | Self::Look | Self::Undo | Self::Rekey)
     }
 }
 

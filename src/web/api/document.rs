@@ -60,6 +60,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(super::subscriptions::Api::openapi());
     document.merge(super::plans::Api::openapi());
     document.merge(super::previews::Api::openapi());
+    document.merge(super::pushes::Api::openapi());
+    document.merge(super::rekey::Api::openapi());
     document.merge(super::reviews::Api::openapi());
     document.merge(super::runs::Api::openapi());
     document.merge(super::run_events::Api::openapi());

@@ -30,6 +30,8 @@ pub mod past;
 pub mod people;
 pub mod plans;
 pub mod previews;
+pub mod pushes;
+pub mod rekey;
 pub mod reviews;
 pub mod run_events;
 pub mod runs;

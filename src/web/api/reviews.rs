@@ -11,15 +11,22 @@ use super::super::{Problem, State};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{PersonId, ReviewId};
 use crate::identity::Decision;
-use crate::identity::store::ReviewRow;
+use crate::identity::store::{KnownBy, Names, ReviewRow};
+use crate::sync::BulkDecision;
+
+/// The most reviews of one bulk decision.
+const MOST: usize = 500;
 
 /// These paths in the document.
 #[derive(OpenApi)]
-#[openapi(paths(list, decide))]
+#[openapi(paths(list, decide, decide_many, reopen))]
 pub(super) struct Api;
 
 pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list).service(decide);
+    cfg.service(list)
+        .service(decide_many)
+        .service(decide)
+        .service(reopen);
 }
 
 /// A review.
@@ -35,6 +42,10 @@ struct ReviewBody {
     /// The people they may be.
     #[schema(value_type = Vec<String>)]
     candidates: Vec<PersonId>,
+    /// What humans know the records by, in their order.
+    records: Vec<NameBody>,
+    /// What humans know the candidates by, in their order.
+    people: Vec<NameBody>,
     reason: String,
     /// open, decided or gone.
     state: String,
@@ -45,9 +56,37 @@ struct ReviewBody {
     decided_by: Option<String>,
 }
 
-impl From<ReviewRow> for ReviewBody {
-    fn from(row: ReviewRow) -> Self {
+/// What humans know somebody by.
+#[derive(Debug, Serialize, ToSchema)]
+struct NameBody {
+    /// The record's source id, or the person's id.
+    id: String,
+    name: Option<String>,
+    employee_number: Option<String>,
+    work_email: Option<String>,
+    /// Name of the legal entity.
+    entity: Option<String>,
+}
+
+impl NameBody {
+    fn of(id: String, known: KnownBy) -> Self {
         Self {
+            id,
+            name: known.name,
+            employee_number: known.employee_number,
+            work_email: known.work_email,
+            entity: known.entity,
+        }
+    }
+}
+
+impl ReviewBody {
+    fn of(row: ReviewRow, names: &Names) -> Self {
+        let record = |id: &String| NameBody::of(id.clone(), names.record(&row, id));
+        let person = |id: &PersonId| NameBody::of(id.to_string(), names.person(*id));
+        Self {
+            records: row.source_ids.iter().map(record).collect(),
+            people: row.candidates.iter().map(person).collect(),
             id: row.id,
             connection: row.connection,
             source_ids: row.source_ids,
@@ -112,7 +151,8 @@ async fn list(
             limit.saturating_add(1),
         )
         .await?;
-    let items = found.into_iter().map(ReviewBody::from).collect();
+    let names = state.sync.review_names(caller.tenant, &found).await?;
+    let items = found.into_iter().map(|row| ReviewBody::of(row, &names)).collect();
     Ok(Json(List::page(items, limit, |one: &ReviewBody| {
         one.id.to_string()
     })))
@@ -136,6 +176,94 @@ enum Word {
     Person,
     OnePerson,
     Separate,
+}
+
+/// One answer for many reviews.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BulkOrder {
+    /// candidate (of each review the records are its only candidate), one_person or separate.
+    decision: BulkWord,
+    /// Which reviews, at most 500; without them all open ones of `connection`.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    ids: Vec<ReviewId>,
+    /// All open reviews of this connection, by name.
+    #[serde(default)]
+    connection: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum BulkWord {
+    Candidate,
+    OnePerson,
+    Separate,
+}
+
+/// Decides many open reviews alike, at most 500 at once; a run for each connection acts on them.
+#[utoipa::path(
+    post, path = "/api/v1/reviews/decide", tag = "reviews", request_body = BulkOrder,
+    responses(
+        (status = 202, description = "decided and left: ids; more: whether the same order again finds more"),
+        (status = 422, description = "neither ids nor a connection"),
+    ),
+    security(("token" = ["admin"])),
+)]
+#[post("/api/v1/reviews/decide")]
+async fn decide_many(
+    state: Data<State>,
+    caller: ApiCaller<Admin>,
+    order: Json<BulkOrder>,
+) -> Result<actix_web::HttpResponse, Problem> {
+    if order.ids.len() > MOST || (order.ids.is_empty() && order.connection.is_none()) {
+        return Err(Problem::unprocessable(
+            "invalid-decision",
+            format!("name 1 to {MOST} ids, or the connection whose open reviews are decided"),
+        ));
+    }
+    let connection = match &order.connection {
+        Some(name) => Some(state.sync.connection(caller.tenant, name).await?.id),
+        None => None,
+    };
+    let decision = match order.decision {
+        BulkWord::Candidate => BulkDecision::Candidate,
+        BulkWord::OnePerson => BulkDecision::OnePerson,
+        BulkWord::Separate => BulkDecision::Separate,
+    };
+    let done = state
+        .sync
+        .decide_reviews(caller.tenant, connection, &order.ids, decision, &caller.actor())
+        .await?;
+    Ok(actix_web::HttpResponse::Accepted().json(serde_json::json!({
+        "decided": done.decided, "left": done.left, "more": done.more,
+    })))
+}
+
+/// Takes a decision back: the review is open again, its records belong to whom they belonged before, and a run acts on
+/// that.
+#[utoipa::path(
+    post, path = "/api/v1/reviews/{id}/reopen", tag = "reviews", params(("id" = String, Path)),
+    responses(
+        (status = 202, description = "open again; a run acts on it"),
+        (status = 404, description = "no such decided review, or its question is open again already"),
+    ),
+    security(("token" = ["admin"])),
+)]
+#[post("/api/v1/reviews/{id}/reopen")]
+async fn reopen(
+    state: Data<State>,
+    caller: ApiCaller<Admin>,
+    id: Path<String>,
+) -> Result<actix_web::HttpResponse, Problem> {
+    let review: ReviewId = id
+        .parse()
+        .map_err(|_| Problem::not_found(format!("there is no decided review {id}")))?;
+    state
+        .sync
+        .reopen_review(caller.tenant, review, &caller.actor())
+        .await?;
+    Ok(actix_web::HttpResponse::Accepted().json(serde_json::json!({ "id": review, "state": "open" })))
 }
 
 /// Decides a review and queues a run that acts on it.

@@ -99,7 +99,7 @@ fn way(auth: &Table) -> String {
 fn pages(manifest: &Table) -> String {
     match text(manifest, &["connector", "custom"]) {
         Some("csv" | "csv_sftp") => return "file".to_owned(),
-        Some("scim") => return "pushed".to_owned(),
+        Some("scim" | "push") => return "pushed".to_owned(),
         Some(_) => return "as the connection says".to_owned(),
         None => {}
     }

@@ -1,7 +1,7 @@
 //! Where a person stands by the records that are in.
 
 use super::{DECIDING, Deciding};
-use crate::expression::{Truth, employee_context};
+use crate::expression::Truth;
 use crate::hr::Employee;
 use crate::identity::Resolved;
 use crate::lifecycle::{Facts, Verdict, judge_all};
@@ -28,7 +28,7 @@ impl<'a> Deciding<'a> {
             if self.view.cut.is_some() && record.ours {
                 continue;
             }
-            match self.truth(&record.employee) {
+            match self.view.live.includes(&record.employee) {
                 Truth::True => inside.push(record),
                 Truth::False => {
                     self.filtered.insert(record.source_id.as_str());
@@ -70,8 +70,9 @@ impl<'a> Deciding<'a> {
             .stored
             .and_then(|stored| stored.lifecycle.clone())
             .and_then(|verdict| serde_json::from_value(verdict).ok());
+        let zoned = self.view.live.zoned(&employees);
         let (verdict, leading) = judge_all(
-            &employees,
+            &zoned,
             &self.view.live.file.lifecycle,
             previous.as_ref(),
             self.view.now,
@@ -79,7 +80,7 @@ impl<'a> Deciding<'a> {
         let Some(record) = inside.get(leading).or_else(|| inside.first()).copied() else {
             return Standing::Held;
         };
-        let facts = self.facts(&inside);
+        let facts = self.facts(&inside, &zoned);
         let verdict = facts.end_by_hand(verdict, self.view.now);
         let resolved = Resolved {
             person: self.person,
@@ -89,15 +90,13 @@ impl<'a> Deciding<'a> {
         Standing::Judged(Box::new((verdict, resolved, facts)), record)
     }
 
-    /// What of the records decides when access begins and ends.
-    fn facts(&self, inside: &[&RecordNow]) -> Facts {
+    /// What of the records, with the zones that count for them, decides when access begins and ends.
+    fn facts(&self, inside: &[&RecordNow], zoned: &[Employee]) -> Facts {
         let ending = self
             .stored
             .and_then(|stored| stored.ending.clone())
             .and_then(|ending| serde_json::from_value(ending).ok());
-        let records = inside
-            .iter()
-            .map(|record| (record.source_id.as_str(), &record.employee));
+        let records = inside.iter().map(|record| record.source_id.as_str()).zip(zoned);
         let before = self.view.around.facts.get(&self.person);
         Facts {
             ending,
@@ -110,14 +109,5 @@ impl<'a> Deciding<'a> {
         let before = self.view.around.facts.get(&self.person);
         let is_same = before.map_or(facts.records.is_empty(), |before| *before == facts);
         effect.facts = (!is_same).then_some(facts);
-    }
-
-    fn truth(&self, employee: &Employee) -> Truth {
-        match &self.view.live.filter {
-            None => Truth::True,
-            Some(filter) => filter
-                .truth(&employee_context(employee))
-                .unwrap_or(Truth::Undefined),
-        }
     }
 }

@@ -1,0 +1,2 @@
+DROP TABLE push_page;
+DROP TABLE push_session;
