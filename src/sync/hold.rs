@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Error;
-use super::connection::{Compiled, ConnectionFile, store as connections};
+use super::connection::{Compiled, ConnectionFile, settle, store as connections};
 use super::engine::Engine;
 use crate::audit;
 use crate::base::{ConnectionId, HoldId, TenantId, TokenId};
@@ -12,7 +12,7 @@ use crate::db::{Conn, Transactional as _};
 use crate::directory::{Cause, Put};
 use crate::guard::{self, Decision, Hold};
 use crate::provision::{Approvals, FieldPolicy, HeldChange, is_field};
-use crate::translate::{self, Mapping};
+use crate::translate;
 
 /// Holds read, and decided in one transaction, at once.
 const AT_ONCE: i64 = 500;
@@ -133,11 +133,10 @@ impl Engine {
         let file = ConnectionFile::from_json(&file).map_err(Error::File)?;
         let mut conn = self.conn().await?;
         let kind = self.directory.kind(&mut conn, tenant, "User").await?;
-        let required = file.read.required.as_deref();
-        let Ok(mapping) = Mapping::compile(&kind, &file.mapping, &file.group, required) else {
+        let Ok(settled) = settle(&kind, &file) else {
             return Ok(Vec::new());
         };
-        let lines = mapping.lines().map(|line| FieldPolicy {
+        let lines = settled.lines(None).into_iter().map(|line| FieldPolicy {
             field: line.name,
             from: Some(line.from),
             policy: line.policy.word().to_owned(),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::connection::{ConnectionFile, store};
+use super::connection::{ConnectionFile, Settled, settle, store};
 use super::{Engine, Error};
 use crate::base::{ConnectionId, TenantId};
 use crate::connector::stands_in;
 use crate::db::Conn;
 use crate::scim::ENTERPRISE;
-use crate::translate::{LineView, Mapping};
+use crate::translate::LineView;
 
 /// A revision of a connection's settings, read for its mapping.
 #[derive(Debug, Clone)]
@@ -19,8 +19,9 @@ pub struct SettingsRead {
     pub connection: String,
     /// The connector's key.
     pub connector: String,
-    /// What writes which attribute.
-    pub lines: Vec<LineRead>,
+    lines: Vec<LineRead>,
+    /// Those of the legal entities that differ.
+    entities: Vec<(String, Vec<LineRead>)>,
     places: HashMap<String, Vec<String>>,
 }
 
@@ -34,6 +35,13 @@ pub struct LineRead {
 }
 
 impl SettingsRead {
+    /// What writes which attribute of a person whose entity has one of these words as id, code or name in HR.
+    #[must_use]
+    pub fn lines(&self, entity: &[&str]) -> &[LineRead] {
+        let own = self.entities.iter().find(|(id, _)| entity.contains(&id.as_str()));
+        own.map_or(&self.lines, |(_, lines)| lines)
+    }
+
     /// Where a canonical field stands in the record, best first.
     #[must_use]
     pub fn places(&self, field: &str) -> &[String] {
@@ -74,14 +82,13 @@ impl Engine {
             .into_iter()
             .filter_map(|(id, name, revision, body)| {
                 let file = ConnectionFile::from_json(&body).ok()?;
-                let required = file.read.required.as_deref();
-                let mapping = Mapping::compile(&kind, &file.mapping, &file.group, required).ok()?;
-                Some(((id.into(), revision), self.read_settings(name, &file, &mapping)))
+                let settled = settle(&kind, &file).ok()?;
+                Some(((id.into(), revision), self.read_settings(name, &file, &settled)))
             })
             .collect())
     }
 
-    fn read_settings(&self, connection: String, file: &ConnectionFile, mapping: &Mapping) -> SettingsRead {
+    fn read_settings(&self, connection: String, file: &ConnectionFile, settled: &Settled) -> SettingsRead {
         let stands = |path: &[String]| -> Vec<String> {
             let Some((field, parts)) = path.split_first() else {
                 return Vec::new();
@@ -96,21 +103,28 @@ impl Engine {
                     .unwrap_or_default(),
             }
         };
-        let lines = mapping
-            .lines()
-            .map(|line| LineRead {
-                fields: line
-                    .fields
-                    .iter()
-                    .map(|path| (path.join("."), stands(path)))
-                    .collect(),
-                line,
-            })
-            .collect();
+        let read = |lines: Vec<LineView>| -> Vec<LineRead> {
+            lines
+                .into_iter()
+                .map(|line| LineRead {
+                    fields: line
+                        .fields
+                        .iter()
+                        .map(|path| (path.join("."), stands(path)))
+                        .collect(),
+                    line,
+                })
+                .collect()
+        };
         SettingsRead {
             connection,
             connector: file.connector.clone(),
-            lines,
+            lines: read(settled.lines(None)),
+            entities: settled
+                .entities
+                .iter()
+                .map(|entity| (entity.id.clone(), read(settled.lines(Some(entity)))))
+                .collect(),
             places: FACTS
                 .iter()
                 .map(|field| ((*field).to_owned(), stands(&[(*field).to_owned()])))

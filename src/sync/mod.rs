@@ -12,7 +12,6 @@
 //! - `apply`: exactly that plan, in batches of one transaction each.
 //! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself. `fresh`: whether they do.
 //! - `undo`: a plan that takes back what a run did; `kept`: what was declined or undone, and no run does again.
-//! - `schedule`, `due`, `inbound`, `webhook`: what starts runs by itself.
 //!
 //! A run is one process's at a time, by lease. Every transaction of a step makes sure that the lease still holds; a
 //! lapsed one is taken over by any process, which goes on with the step that is stored: reading and planning begin

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::mapping::Mapping;
 use crate::base::ResourceId;
 use crate::hr::ManagerRef;
-use crate::scim::{ENTERPRISE, Object, set_schemas};
+use crate::scim::{ENTERPRISE, Object, ResourceType, set_schemas};
 
 /// Sets the manager of a user; says whether anything changed.
 ///
@@ -23,8 +23,19 @@ pub fn set_manager(
     if policy.ignore || (reference.is_none() && !policy.clear_when_empty) {
         return false;
     }
+    let manager = manager.filter(|_| reference.is_some());
+    put_manager(&mapping.compiled().kind, object, manager, own)
+}
+
+/// Writes the manager that was resolved, or takes it away; says whether anything changed. Nobody is their own manager.
+pub fn put_manager(
+    kind: &ResourceType,
+    object: &mut Object,
+    manager: Option<ResourceId>,
+    own: Option<ResourceId>,
+) -> bool {
     let value = manager
-        .filter(|manager| Some(*manager) != own && reference.is_some())
+        .filter(|manager| Some(*manager) != own)
         .map(|manager| manager.to_string());
     let old = object
         .get(ENTERPRISE)
@@ -43,6 +54,6 @@ pub fn set_manager(
             None => extension.remove("manager"),
         };
     }
-    set_schemas(&mapping.compiled().kind, object);
+    set_schemas(kind, object);
     true
 }

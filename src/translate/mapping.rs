@@ -78,8 +78,34 @@ pub struct LineView {
     pub policy: Policy,
     /// Whether an empty source value clears the attribute.
     pub clear_when_empty: bool,
-    /// The connection file says it; else the default mapping does.
-    pub is_own: bool,
+    /// Who says it.
+    pub set_in: SetIn,
+}
+
+/// Who says a line of a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetIn {
+    /// The default mapping.
+    Default,
+    /// `[mapping]` of the connection file.
+    Connection,
+    /// `[entity.mapping]` of the person's legal entity.
+    Entity,
+    /// `[user_name]` of the connection file.
+    UserName,
+}
+
+impl SetIn {
+    /// Its word in answers.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Connection => "connection",
+            Self::Entity => "entity",
+            Self::UserName => "user_name",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -154,7 +180,11 @@ impl Mapping {
             fields: line.from.reads("employee"),
             policy: line.policy,
             clear_when_empty: line.clear_when_empty,
-            is_own: line.is_own,
+            set_in: if line.is_own {
+                SetIn::Connection
+            } else {
+                SetIn::Default
+            },
         })
     }
 
@@ -172,6 +202,12 @@ impl Mapping {
         self
     }
 
+    /// Whether HR's managers are left alone.
+    #[must_use]
+    pub fn leaves_managers(&self) -> bool {
+        self.0.manager.ignore
+    }
+
     /// What the lines write of which nothing is read, as paths of a difference.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         self.0.lines.iter().filter_map(|line| line.unread.as_deref())
@@ -186,18 +222,6 @@ impl Mapping {
             paths.push(format!("{ENTERPRISE}:manager.value"));
         }
         paths
-    }
-
-    /// What it writes, for people: attribute, expression and policy of each line.
-    #[must_use]
-    pub fn sheet(&self) -> Vec<serde_json::Value> {
-        let line = |line: &Mapped| {
-            serde_json::json!({
-                "attribute": line.target.path, "from": line.from.text(), "policy": line.policy,
-                "clear_when_empty": line.clear_when_empty,
-            })
-        };
-        self.0.lines.iter().map(line).collect()
     }
 
     pub(super) fn compiled(&self) -> &Compiled {

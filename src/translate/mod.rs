@@ -31,8 +31,8 @@ pub use config::{GroupRule, Line, MappingConfig, Policy};
 pub use error::{MappingError, Missing};
 pub use group::{GroupKey, groups};
 pub use inbound::employee;
-pub use manager::set_manager;
-pub use mapping::{LineView, Mapping};
+pub use manager::{put_manager, set_manager};
+pub use mapping::{LineView, Mapping, SetIn};
 pub use user::{HeldField, HeldPart, Translated, release, user};
 pub use user_name::{BaseName, OnRename, Umlauts, UserNameFile, UserNames};
 

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Policy;
+use super::mapping::{LineView, SetIn};
 use crate::hr::Employee;
 
 /// Longest pattern, and longest userName that one makes, in characters.
@@ -53,6 +55,7 @@ pub enum OnRename {
 /// A compiled `[user_name]`.
 #[derive(Debug, Clone)]
 pub struct UserNames {
+    pattern: String,
     parts: Vec<Part>,
     reserved: Vec<String>,
     umlauts: Umlauts,
@@ -75,6 +78,20 @@ enum Field {
     Middle,
     Number,
     Entity,
+}
+
+impl Field {
+    /// The canonical field.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Given => "given_name",
+            Self::Family => "family_name",
+            Self::Preferred => "preferred_name",
+            Self::Middle => "middle_name",
+            Self::Number => "employee_number",
+            Self::Entity => "entity",
+        }
+    }
 }
 
 const FIELDS: &[(&str, Field)] = &[
@@ -119,11 +136,33 @@ impl UserNames {
             place_number(&mut parts);
         }
         Ok(Self {
+            pattern: file.pattern.clone(),
             parts,
             reserved: file.reserved.iter().map(|name| name.to_lowercase()).collect(),
             umlauts: file.umlauts,
             on_rename: file.on_rename,
         })
+    }
+
+    /// What gives the userName, as the line of a mapping.
+    #[must_use]
+    pub fn line(&self) -> LineView {
+        let read = self.parts.iter().filter_map(|part| match part {
+            Part::Field { field, .. } => Some(vec![field.name().to_owned()]),
+            Part::Text(_) | Part::Number => None,
+        });
+        LineView {
+            name: "userName".to_owned(),
+            path: "userName".to_owned(),
+            from: self.pattern.clone(),
+            fields: read.collect(),
+            policy: match self.on_rename {
+                OnRename::Keep => Policy::Fill,
+                OnRename::New => Policy::Overwrite,
+            },
+            clear_when_empty: false,
+            set_in: SetIn::UserName,
+        }
     }
 
     /// What the pattern makes of an employee; `None` when all the fields that it names are empty.

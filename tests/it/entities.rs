@@ -112,6 +112,23 @@ async fn an_entity_has_its_own_filter_lines_and_days() {
     assert!(is_active(&bridge, 3).await.is_null());
     assert_eq!(user(&bridge, "person4@acme.example").await["title"], "INTERN");
     assert_eq!(user(&bridge, "person7@acme.example").await["title"], "Engineer");
+    // Whoever asks where the title comes from is told the line of the person's entity.
+    for (n, from, set_in) in [
+        (4, "employee.title | upper", "entity"),
+        (7, "employee.title", "default"),
+    ] {
+        let id = user(&bridge, &format!("person{n}@acme.example")).await["id"].clone();
+        let told = bridge
+            .get(&format!("/api/v1/users/{}/explain", id.as_str().unwrap()))
+            .await;
+        let all = told["attributes"].as_array().unwrap();
+        let title = all.iter().find(|one| one["path"] == "title").unwrap();
+        assert_eq!(
+            (&title["mapping"][0]["from"], &title["mapping"][0]["set_in"]),
+            (&json!(from), &json!(set_in)),
+            "{title}"
+        );
+    }
     // In Auckland the last of November ends eleven hours earlier than here.
     bridge.clock.set("2026-11-30T11:00:30Z");
     bridge.drain().await;
@@ -122,6 +139,27 @@ async fn an_entity_has_its_own_filter_lines_and_days() {
     bridge.clock.set("2026-12-01T00:00:30Z");
     bridge.drain().await;
     assert_eq!(is_active(&bridge, 5).await, false);
+}
+
+#[tokio::test]
+async fn managers_are_linked_by_the_lines_of_the_entity() {
+    let mut file = file();
+    file["mapping"] = json!({ "manager": { "policy": "ignore" } });
+    file["entity"] = json!([{ "id": "B", "mapping": { "manager": { "policy": "overwrite" } } }]);
+    let bridge = draft(&file).await;
+    publish(&bridge).await;
+    // Person 9 manages 3 and 4 and is made after them, in the same run.
+    let mut company = Company::of(12);
+    for id in ["3", "4"] {
+        company.row(id).manager = "9".to_owned();
+    }
+    run_text(&bridge, &csv(&company, even)).await;
+    let boss = user(&bridge, "person9@acme.example").await;
+    let of = async |n: usize| {
+        let user = user(&bridge, &format!("person{n}@acme.example")).await;
+        user["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"]["value"].clone()
+    };
+    assert_eq!((of(3).await, of(4).await), (Value::Null, boss["id"].clone()));
 }
 
 #[tokio::test]

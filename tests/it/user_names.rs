@@ -79,6 +79,21 @@ async fn names_are_given_once_are_unique_for_ever_and_the_address_of_it_flows_to
     // IT gives the address, runs leave it alone, and it arrives in the app.
     let zolc = user(&bridge, "l.zolc").await;
     assert!(zolc["emails"].is_null(), "{zolc}");
+    let told = bridge
+        .get(&format!("/api/v1/users/{}/explain", zolc["id"].as_str().unwrap()))
+        .await;
+    let all = told["attributes"].as_array().unwrap();
+    let name = all.iter().find(|one| one["path"] == "userName").unwrap();
+    let line = &name["mapping"][0];
+    assert_eq!(
+        (&line["from"], &line["set_in"], &line["fields"][1]["at"]),
+        (
+            &json!("{given:1}.{family}"),
+            &json!("user_name"),
+            &json!(["Family"])
+        ),
+        "{name}"
+    );
     assert_eq!(
         scim(
             &bridge,

@@ -15,6 +15,7 @@ use super::{Doer, Error};
 use crate::base::{ConnectionId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::Directory;
+use crate::scim::HR;
 use crate::sync::{Engine, SettingsRead, fact_of, word_of};
 
 pub use apps::{AppLine, Held, Sent, Step};
@@ -36,7 +37,7 @@ pub struct LineOfMapping {
     pub name: Option<String>,
     /// The expression.
     pub from: Option<String>,
-    /// `default`, `connection` (its file says so) or `facts`.
+    /// `default`, `connection` (its file says so), `entity` (its file says so for the person's), `user_name` or `facts`.
     pub set_in: &'static str,
     /// `overwrite`, `fill`, `hold` or `ignore`.
     pub policy: Option<String>,
@@ -110,10 +111,11 @@ pub async fn lineage(
         None => Value::Null,
     };
     let read = settings(conn, sync, tenant, &story).await?;
+    let entity = entity_of(&story);
     let attributes = story
         .attributes
         .iter()
-        .map(|one| attribute(one, &records, &read))
+        .map(|one| attribute(one, (&records, &entity), &read))
         .collect();
     let apps = match &story.user {
         Some(user) => apps::lines(conn, directory, tenant, user, shows_sensitive).await?,
@@ -151,7 +153,23 @@ fn revision_of(doer: &Doer) -> Option<(ConnectionId, i32)> {
     Some((doer.connection?.into(), doer.revision?))
 }
 
-fn attribute(one: &explain::Standing, records: &[RecordOf], read: &Read) -> AttributeLine {
+/// The id, code and name of the legal entity whose employment leads.
+fn entity_of(story: &Explained) -> Vec<&str> {
+    let place = format!("{HR}:entity");
+    let parts = story.attributes.iter().filter(|one| one.path.starts_with(&place));
+    parts
+        .flat_map(|one| match &one.value {
+            Value::Object(parts) => parts.values().filter_map(Value::as_str).collect(),
+            value => Vec::from_iter(value.as_str()),
+        })
+        .collect()
+}
+
+fn attribute(
+    one: &explain::Standing,
+    (records, entity): (&[RecordOf], &[&str]),
+    read: &Read,
+) -> AttributeLine {
     let (writer, written_at) = one.writer.clone().unzip();
     let by = writer.as_ref().and_then(revision_of);
     let settings = by.and_then(|by| read.get(&by));
@@ -167,7 +185,7 @@ fn attribute(one: &explain::Standing, records: &[RecordOf], read: &Read) -> Attr
             .map(|record| record.source_id.clone())
             .collect(),
         mapping: settings
-            .map(|settings| lines(settings, &one.path))
+            .map(|settings| lines(settings, entity, &one.path))
             .unwrap_or_default(),
         path: one.path.clone(),
         writer,
@@ -175,15 +193,15 @@ fn attribute(one: &explain::Standing, records: &[RecordOf], read: &Read) -> Attr
     }
 }
 
-fn lines(settings: &SettingsRead, path: &str) -> Vec<LineOfMapping> {
+fn lines(settings: &SettingsRead, entity: &[&str], path: &str) -> Vec<LineOfMapping> {
     let mut found: Vec<LineOfMapping> = settings
-        .lines
+        .lines(entity)
         .iter()
         .filter(|read| read.line.path == path)
         .map(|read| LineOfMapping {
             name: Some(read.line.name.clone()),
             from: Some(read.line.from.clone()),
-            set_in: if read.line.is_own { "connection" } else { "default" },
+            set_in: read.line.set_in.word(),
             policy: Some(word_of(&read.line.policy)),
             clear_when_empty: read.line.clear_when_empty,
             fields: read

@@ -8,7 +8,7 @@ use crate::base::{ClientId, PersonId, ResourceId};
 use crate::db::Conn;
 use crate::directory::{Cause, Error as DirectoryError, Expected, Put, Stored};
 use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
-use crate::hr::{Employee, ManagerRef};
+use crate::hr::Employee;
 use crate::identity::{Review, store as people};
 use crate::lifecycle::Facts;
 use crate::provision;
@@ -276,7 +276,12 @@ impl Batch<'_> {
         };
         if let Some(manager) = manager.filter(|_| current.is_none_or(|user| !self.has_clients_manager(user)))
         {
-            self.set_manager(&mut object, manager, item.resource);
+            translate::put_manager(
+                self.live.mapping.kind(),
+                &mut object,
+                Some(manager),
+                item.resource,
+            );
         }
         let takes_over = matches!(item.action, Action::Create | Action::Link);
         let client = ClientId::from(self.job.run.connection.uuid());
@@ -320,12 +325,6 @@ impl Batch<'_> {
         is_there
             && self.live.authority.rule(&path) == Some(scim::Rule::Client)
             && scim::holds(self.live.mapping.kind(), &current.object, &path)
-    }
-
-    fn set_manager(&self, object: &mut Object, manager: ResourceId, own: Option<ResourceId>) -> bool {
-        // The mapping only asks whether HR names somebody; whom, the plan has resolved.
-        let named = ManagerRef::SourceId(String::new());
-        translate::set_manager(&self.live.mapping, object, Some(&named), Some(manager), own)
     }
 
     async fn users_of_managers(
@@ -382,12 +381,13 @@ impl Batch<'_> {
         let tenant = self.job.run.tenant;
         let users: Vec<ResourceId> = pairs.iter().map(|(user, _)| *user).collect();
         let now = self.job.engine.directory.load(conn, tenant, &users).await?;
+        let kind = self.live.mapping.kind();
         let puts: Vec<Put> = pairs
             .iter()
             .filter_map(|(user, manager)| {
                 let current = now.get(user).filter(|user| !self.has_clients_manager(user))?;
                 let mut object = current.object.clone();
-                self.set_manager(&mut object, *manager, Some(*user)).then(|| Put {
+                translate::put_manager(kind, &mut object, Some(*manager), Some(*user)).then(|| Put {
                     id: Some(*user),
                     kind: USER.to_owned(),
                     object,

@@ -14,15 +14,14 @@ use super::{Connection, ConnectionFile, FileProblem, Revision, secrets, store};
 use crate::base::digest;
 use crate::connector::{Catalogue, CsvFields, Manifest, Mark, Pull, SettingProblem, Settings, Source};
 use crate::db::Conn;
-use crate::expression::Truth;
-use crate::expression::{Expression, Fields};
+use crate::expression::{Expression, Fields, Truth};
 use crate::hr::Employee;
 use crate::provision::{self, Approvals};
 use crate::scim::{Authority, ResourceType, Rule};
 use crate::sync::Error;
 use crate::sync::engine::Engine;
 use crate::sync::sign_in::{StoredToken, oauth_client};
-use crate::translate::{Mapping, UserNames};
+use crate::translate::{LineView, Mapping, UserNames};
 
 /// A connection's settings, ready for a run.
 #[derive(Debug)]
@@ -235,6 +234,11 @@ impl Compiled {
     /// The lines for an employee: those of the connection, or of its legal entity.
     pub(in crate::sync) fn mapping_of(&self, employee: Option<&Employee>) -> &Mapping {
         entity::mapping_of(&self.mapping, &self.entities, employee)
+    }
+
+    /// The lines of the connection, as people read them.
+    pub(in crate::sync) fn lines(&self) -> Vec<LineView> {
+        entity::lines_shown(&self.mapping, None, self.user_names.as_ref())
     }
 
     /// The employees with the zones of their entities, where the source gives none.

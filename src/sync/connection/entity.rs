@@ -9,7 +9,7 @@ use crate::expression::{Expression, Fields, Truth, employee_context};
 use crate::hr::Employee;
 use crate::lifecycle::Zone;
 use crate::scim::{ResourceType, Rule};
-use crate::translate::{Line, Mapping, MappingConfig, MappingError, Policy, UserNames};
+use crate::translate::{Line, LineView, Mapping, MappingConfig, MappingError, Policy, SetIn, UserNames};
 
 /// What a person must have when `[read] required` says nothing; the address only where HR gives it.
 const REQUIRED: &[&str] = &["given_name", "family_name", "work_email"];
@@ -43,7 +43,8 @@ pub struct EntityLifecycle {
 /// A legal entity, ready for runs.
 #[derive(Debug)]
 pub(in crate::sync) struct Entity {
-    id: String,
+    /// Its id, code or name in HR.
+    pub id: String,
     include: Option<Expression>,
     mapping: Mapping,
     zone: Option<Zone>,
@@ -61,6 +62,11 @@ pub(in crate::sync) struct Settled {
 }
 
 impl Settled {
+    /// The lines as people read them, of the connection or of one of its entities.
+    pub fn lines(&self, entity: Option<&Entity>) -> Vec<LineView> {
+        lines_shown(&self.mapping, entity, self.user_names.as_ref())
+    }
+
     /// The same where these fields could be read and nobody chose to.
     pub fn without(mut self, unread: &[String]) -> Self {
         self.mapping = self.mapping.without(unread);
@@ -105,6 +111,32 @@ pub(in crate::sync) fn mapping_of<'m>(
         .map_or(base, |entity| &entity.mapping)
 }
 
+/// The lines as people read them, of the connection or of one of its entities: with the pattern where it gives the
+/// userName.
+pub(in crate::sync) fn lines_shown(
+    base: &Mapping,
+    entity: Option<&Entity>,
+    user_names: Option<&UserNames>,
+) -> Vec<LineView> {
+    let mut shown: Vec<LineView> = base.lines().collect();
+    if let Some(entity) = entity {
+        let differs = |line: LineView| LineView {
+            set_in: if shown.contains(&line) {
+                line.set_in
+            } else {
+                SetIn::Entity
+            },
+            ..line
+        };
+        shown = entity.mapping.lines().map(differs).collect();
+    }
+    if let Some(names) = user_names {
+        shown.retain(|line| line.path != "userName");
+        shown.insert(0, names.line());
+    }
+    shown
+}
+
 /// Whether an employee is in: by the connection's filter and by that of the entity. What is unclear is never out.
 pub(in crate::sync) fn includes(
     filter: Option<&Expression>,
@@ -141,7 +173,10 @@ pub(in crate::sync) fn zoned(entities: &[Entity], employees: &[Employee]) -> Vec
 ///
 /// # Errors
 /// All that is wrong, each with its place.
-pub(super) fn settle(kind: &Arc<ResourceType>, file: &ConnectionFile) -> Result<Settled, Vec<FileProblem>> {
+pub(in crate::sync) fn settle(
+    kind: &Arc<ResourceType>,
+    file: &ConnectionFile,
+) -> Result<Settled, Vec<FileProblem>> {
     let mut problems = Vec::new();
     let user_names = match file.user_name.as_ref().map(UserNames::compile).transpose() {
         Ok(names) => names,

@@ -21,6 +21,7 @@ pub use authority::AuthorityFile;
 pub(in crate::sync) use compile::Compiled;
 pub use cut::CutAccounts;
 pub use entity::{EntityFile, EntityLifecycle};
+pub(super) use entity::{Settled, settle};
 pub use file::{ConnectionFile, FileProblem, FilterFile, ReadFile};
 pub use position::{line_and_column, position_of};
 pub use revise::{Applied, SettingDifference};

@@ -18,6 +18,7 @@ use super::{Error, FilterFile};
 use crate::base::TenantId;
 use crate::connector::{Attributes, CheckStep, FieldView, Manifest};
 use crate::db::Conn;
+use crate::translate::LineView;
 
 /// So many runs are looked through for the last preview and the last run.
 const RUNS: i64 = 20;
@@ -176,8 +177,11 @@ impl Engine {
             fields: desk.fields(),
             mapping: ready
                 .as_ref()
-                .map(|ready| ready.mapping.sheet())
-                .unwrap_or_default(),
+                .map(Compiled::lines)
+                .unwrap_or_default()
+                .iter()
+                .map(sheet)
+                .collect(),
             page: file.as_ref().and_then(|file| manifest.page(&file.settings)),
             connection: connection.clone(),
             preview,
@@ -327,7 +331,7 @@ impl Desk<'_> {
     fn mapping_said(&self) -> String {
         let lines = self
             .ready
-            .map(|ready| ready.mapping.sheet().len())
+            .map(|ready| ready.mapping.lines().count())
             .unwrap_or_default();
         format!("{lines} attributes are written")
     }
@@ -389,4 +393,11 @@ fn failed(steps: &Value) -> String {
             .unwrap_or_default()
     };
     format!("{}: {}", part("name"), part("message"))
+}
+
+/// What a line writes, for people: attribute, expression and policy.
+fn sheet(line: &LineView) -> Value {
+    json!({
+        "attribute": line.name, "from": line.from, "policy": line.policy, "clear_when_empty": line.clear_when_empty,
+    })
 }

@@ -394,7 +394,7 @@ impl<'a> Deciding<'a> {
             .manager(reference)
             .or_else(|| self.view.around.managers.get(reference).copied());
         match found {
-            Some(person) if person == self.person => None,
+            Some(person) if person == self.person || mapping.leaves_managers() => None,
             Some(person) => match self.view.around.manager_users.get(&person) {
                 Some(ManagerUser { user, active }) => {
                     if !active {
