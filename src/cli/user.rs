@@ -103,6 +103,9 @@ pub(super) struct Terminate {
     /// Call off what was ended by hand
     #[arg(long)]
     cancel: bool,
+    /// Go on although an app has something against it; needs a reason
+    #[arg(long, requires = "reason", conflicts_with = "cancel")]
+    force: bool,
     /// Why; kept in the audit trail
     #[arg(long, default_value = "")]
     reason: String,
@@ -200,7 +203,10 @@ async fn terminate(client: &Client, order: &Terminate, output: Output) -> Result
         return Ok(Exit::Done);
     }
     let body = client
-        .post(&path, &json!({ "on": order.on, "reason": order.reason }))
+        .post(
+            &path,
+            &json!({ "on": order.on, "reason": order.reason, "force": order.force }),
+        )
         .await?;
     output.show(&body, || {
         format!("the access of user {id} ends at {}", text(&body, "ends_at"))

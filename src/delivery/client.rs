@@ -243,23 +243,7 @@ impl Client {
         if !self.fits() {
             return None;
         }
-        let Ok(url) = Url::parse(url) else {
-            return Some(ended(Ending::Impossible, "the hook's address cannot be used"));
-        };
-        let mut request = self
-            .0
-            .net
-            .request(Method::POST, url)
-            .header("accept", "application/json")
-            .time_out(CALL_TIME)
-            .cap(HOOK_CAP);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        Some(match request.body("application/json", body).send().await {
-            Ok(answer) => answered(answer),
-            Err(error) => ended(Ending::NotSent, &error.to_string()),
-        })
+        Some(call_hook(&self.0.net, url, headers, body).await)
     }
 
     async fn keep_pace(&self) {
@@ -287,6 +271,30 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
+    }
+}
+
+/// Calls an address of the customer's, which is no app's: without a token.
+pub(super) async fn call_hook(
+    net: &Net,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: String,
+) -> Ended {
+    let Ok(url) = Url::parse(url) else {
+        return ended(Ending::Impossible, "the hook's address cannot be used");
+    };
+    let mut request = net
+        .request(Method::POST, url)
+        .header("accept", "application/json")
+        .time_out(CALL_TIME)
+        .cap(HOOK_CAP);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    match request.body("application/json", body).send().await {
+        Ok(answer) => answered(answer),
+        Err(error) => ended(Ending::NotSent, &error.to_string()),
     }
 }
 

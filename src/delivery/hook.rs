@@ -39,12 +39,7 @@ impl Hook {
         (place, step): (usize, &Step),
         (cause, since): (Cause, DateTime<Utc>),
     ) -> Self {
-        let user = user.or(row.known.as_ref());
-        let of = |key: &str| user.and_then(|user| user.get(key)).cloned().unwrap_or_default();
-        let number = user
-            .and_then(|user| user.get(crate::scim::ENTERPRISE)?.get("employeeNumber"))
-            .cloned()
-            .unwrap_or_default();
+        let told = told(user.or(row.known.as_ref()));
         let key = format!("{}.{place}", cause.word());
         Self {
             id: format!("{app}.{}.{key}.{}", row.resource, since.timestamp()),
@@ -59,14 +54,36 @@ impl Hook {
                     "step": place,
                     "user": row.resource,
                     "remote_id": row.remote_id,
-                    "userName": of("userName"),
-                    "displayName": of("displayName"),
-                    "emails": of("emails"),
-                    "employeeNumber": number,
+                    "userName": told.user_name,
+                    "displayName": told.display_name,
+                    "emails": told.emails,
+                    "employeeNumber": told.employee_number,
                 },
             }),
             key,
         }
+    }
+}
+
+/// What a hook is told of a user.
+pub(super) struct Told {
+    pub user_name: Value,
+    pub display_name: Value,
+    pub emails: Value,
+    pub employee_number: Value,
+}
+
+/// What a hook is told of a user; null for what is not known.
+pub(super) fn told(user: Option<&Object>) -> Told {
+    let of = |key: &str| user.and_then(|user| user.get(key)).cloned().unwrap_or_default();
+    Told {
+        user_name: of("userName"),
+        display_name: of("displayName"),
+        emails: of("emails"),
+        employee_number: user
+            .and_then(|user| user.get(crate::scim::ENTERPRISE)?.get("employeeNumber"))
+            .cloned()
+            .unwrap_or_default(),
     }
 }
 

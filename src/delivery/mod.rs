@@ -28,6 +28,7 @@ mod invite;
 mod links;
 mod members;
 mod patch;
+mod precondition;
 mod predict;
 mod prepare;
 mod preview;
@@ -53,6 +54,7 @@ pub use engine::{Engine, Worked};
 pub use error::Error;
 pub use invite::invite_by_hand;
 pub use links::{link, unlink};
+pub use precondition::{Objection, objections};
 pub use predict::{
     AppInForce, Call, CallToCome, DueAccount, DueCursor, Predicted, Timeline, UserAfter, accounts_to_come,
     calls_to_come, predict,

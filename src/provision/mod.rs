@@ -33,7 +33,7 @@ pub use policy::FieldPolicy;
 pub use settings::{
     Ambiguous, Approve, ApproveRule, Caps, Deprovision, Do, EntityInvite, Groups, Guard, Invite, InviteOn,
     Invited, Inviter, Lifecycle, Line, MatchBy, Matching, Mode, Pace, Policy, Protect, Reconcile, Scope,
-    Settings, Step, duration,
+    Settings, Step, Termination, duration,
 };
 pub use standing::{Employments, Standing};
 pub use store::{

@@ -329,7 +329,7 @@ fn seal(
     let token = settings.token.take();
     let hook = settings.hook_secret.take().filter(|secret| secret != SEALED);
     let has_hook = hook.is_some() || before.is_some_and(|before| before.settings.hook_secret.is_some());
-    if settings.deprovision.has_hooks() && !has_hook {
+    if settings.has_hooks() && !has_hook {
         return Err(Error::Settings(vec![Problem::at(
             "hook_secret",
             "is missing: the calls of hooks are signed with it",

@@ -20,6 +20,8 @@ pub struct EndOrder {
     pub on: Option<NaiveDate>,
     /// Kept with the person and in the audit trail.
     pub reason: String,
+    /// What apps had against it, when somebody insisted; kept in the audit trail.
+    pub overruled: Vec<Value>,
 }
 
 /// What an order came to.
@@ -63,7 +65,10 @@ impl Engine {
                     self.hold_disabled(conn, tenant, stored, &Cause::admin(token, now))
                         .await?;
                 }
-                let detail = json!({ "reason": order.reason, "last_day": ending.last_day, "at": ending.at });
+                let mut detail = json!({ "reason": order.reason, "last_day": ending.last_day, "at": ending.at });
+                if let Some(detail) = detail.as_object_mut().filter(|_| !order.overruled.is_empty()) {
+                    detail.insert("overruled".to_owned(), json!(order.overruled));
+                }
                 let subject = format!("user:{id}");
                 audit::note(conn, Some(tenant), now, actor, "user.terminate", &subject, detail).await?;
                 Ok::<_, Error>(Ended {

@@ -102,7 +102,8 @@ impl Step {
     }
 }
 
-fn is_address(text: &str) -> bool {
+/// Whether a hook may have this address.
+pub(super) fn is_address(text: &str) -> bool {
     text.len() <= 2_000
         && url::Url::parse(text).is_ok_and(|url| {
             matches!(url.scheme(), "http" | "https")

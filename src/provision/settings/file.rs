@@ -20,6 +20,7 @@ use super::pace::Pace;
 use super::protect::Protect;
 use super::reconcile::Reconcile;
 use super::scope::Scope;
+use super::termination::Termination;
 
 /// An app file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +81,9 @@ pub struct Settings {
     /// The steps per cause.
     #[serde(default)]
     pub deprovision: Deprovision,
+    /// What is asked before somebody's access is ended by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
     /// What a plan may do without an approval.
     #[serde(default)]
     pub guard: Guard,
@@ -177,10 +181,19 @@ impl Settings {
         self.deprovision.problems(&mut found);
         guard::problems("guard", &self.guard.named(), &mut found);
         guard::problems("caps", &self.caps.named(), &mut found);
+        if let Some(termination) = &self.termination {
+            termination.problems(&mut found);
+        }
         if let Some(reconcile) = &self.reconcile {
             reconcile.problems(&mut found);
         }
         found
+    }
+
+    /// Whether an address of the customer's is called, for which calls have to be signed.
+    #[must_use]
+    pub fn has_hooks(&self) -> bool {
+        self.deprovision.has_hooks() || self.termination.is_some()
     }
 }
 
@@ -241,6 +254,8 @@ do = "delete"
 after = "14d"
 [[deprovision.out_of_scope]]
 do = "disable"
+[termination]
+ask = "https://vouchers.acme.example/may-end"
 "#;
 
     #[test]
@@ -288,6 +303,8 @@ do = "disable"
             ),
             ("\"emails.work\"]", "\"emails.work+\"]", "match.by"),
             ("member_batch = 100", "member_batch = 0", "groups.member_batch"),
+            ("https://vouchers.acme.example", "ftp://x", "termination"),
+            ("ask = ", "aks = ", ""),
             ("leave = \"end_of_month\"", "leave = \"soon\"", ""),
             ("leave = \"end_of_month\"", "pre_hire = \"14\"", ""),
         ] {

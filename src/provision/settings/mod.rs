@@ -20,6 +20,7 @@ mod pace;
 mod protect;
 mod reconcile;
 mod scope;
+mod termination;
 
 pub use approve::{Approve, ApproveRule};
 pub use caps::Caps;
@@ -37,3 +38,4 @@ pub use pace::Pace;
 pub use protect::Protect;
 pub use reconcile::Reconcile;
 pub use scope::Scope;
+pub use termination::Termination;

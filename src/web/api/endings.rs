@@ -4,11 +4,13 @@ use actix_web::web::{Data, Json, Path, ServiceConfig};
 use actix_web::{delete, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
 use super::{Admin, ApiCaller};
 use crate::base::ResourceId;
+use crate::delivery::{Objection, objections};
 use crate::lifecycle::Period;
 use crate::sync::EndOrder;
 
@@ -44,6 +46,27 @@ struct TerminateOrder {
     on: Option<NaiveDate>,
     /// Kept with the person and in the audit trail; at most 500 characters.
     reason: String,
+    /// Goes on although apps have something against it, or do not answer; needs a reason.
+    force: bool,
+}
+
+/// What apps have against it, unless somebody insists.
+fn check_objections(found: &[Objection]) -> Result<(), Problem> {
+    let said: Vec<String> = found
+        .iter()
+        .map(|objection| {
+            let verb = if objection.vetoed { "says no" } else { "cannot be asked" };
+            format!("app {} {verb}: {}", objection.app, objection.reason)
+        })
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "nothing was ended. {}. Settle it there and order it again, or insist with `force` and a reason",
+        said.join("; ")
+    );
+    Err(Problem::conflict("precondition", detail).with("objections", json!(found)))
 }
 
 /// What an order came to.
@@ -56,13 +79,14 @@ struct TerminateBody {
 }
 
 /// Ends the access of a person from HR by hand, on a day or at once; no policy of an app lengthens it. DELETE, or a
-/// release, calls it off.
+/// release, calls it off. Apps whose file has `[termination]` are asked first, before anything is done.
 #[utoipa::path(
     post, path = "/api/v1/users/{id}/terminate", tag = "users", request_body = TerminateOrder,
     params(("id" = String, Path)),
     responses(
         (status = 200, body = TerminateBody), (status = 404, description = "no such user"),
-        (status = 422, description = "no HR system knows this user"),
+        (status = 409, description = "an app says no, or does not answer: see objections"),
+        (status = 422, description = "no HR system knows this user, or force without a reason"),
     ),
     security(("token" = ["admin"])),
 )]
@@ -74,15 +98,21 @@ async fn terminate(
     order: Json<TerminateOrder>,
 ) -> Result<Json<TerminateBody>, Problem> {
     check_reason(&order.reason)?;
-    let by = (caller.token, &*caller.actor());
+    if order.force && order.reason.trim().is_empty() {
+        return Err(Problem::unprocessable("invalid", "force needs a reason"));
+    }
+    let (id, by) = (id_of(&id)?, (caller.token, &*caller.actor()));
+    let asked = (&state.db, &state.net, &state.sealer, &state.clock);
+    let found = objections(asked, caller.tenant, id, order.on).await?;
+    if !order.force {
+        check_objections(&found)?;
+    }
     let order = EndOrder {
         on: order.on,
         reason: order.reason.clone(),
+        overruled: found.iter().map(|objection| json!(objection)).collect(),
     };
-    let ended = state
-        .sync
-        .terminate_user(caller.tenant, id_of(&id)?, by, &order)
-        .await?;
+    let ended = state.sync.terminate_user(caller.tenant, id, by, &order).await?;
     Ok(Json(TerminateBody {
         ends_at: ended.at,
         last_day: ended.last_day,
