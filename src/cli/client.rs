@@ -46,7 +46,7 @@ impl Client {
         Ok(Self { net, url, token })
     }
 
-    /// Gets a path such as `/connections`, below `/api/v1`.
+    /// Gets a path such as `/connections`, below `/api/v1`. A path may end with a query of its own.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.
@@ -149,7 +149,10 @@ impl Client {
         body: Option<(&str, Bytes)>,
     ) -> Result<Value, Error> {
         let mut url = self.url.clone();
+        // A path may bring its own query; set as a path it would be one that no server knows.
+        let (path, own) = path.split_once('?').map_or((path, None), |(path, own)| (path, Some(own)));
         url.set_path(&format!("{}/api/v1{path}", self.url.path().trim_end_matches('/')));
+        url.set_query(own);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }

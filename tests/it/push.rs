@@ -25,6 +25,7 @@ mod policies;
 mod predict;
 mod publication;
 mod reconcile;
+mod removals;
 mod second_tenant;
 mod settings;
 mod users;
