@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use serde_json::{Value, json};
 
 use super::Authorities;
-use crate::base::{ClientId, ConnectionId, RunId, TokenId};
+use crate::base::{ClientId, ConnectionId, PlanId, RunId, TokenId};
 
 /// Who writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,15 @@ impl Cause {
             authorities: Arc::default(),
             leaves_out_unknown: false,
         }
+    }
+
+    /// The same, by a plan that a human approved: what it leads to in apps is not counted in their caps once more.
+    #[must_use]
+    pub fn approved(mut self, plan: Option<PlanId>) -> Self {
+        if let (Some(plan), Some(origin)) = (plan, self.origin.as_object_mut()) {
+            origin.insert("approved".to_owned(), json!(plan));
+        }
+        self
     }
 
     /// The same, heeding whose word counts.

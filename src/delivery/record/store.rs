@@ -23,6 +23,7 @@ statement!(
          state = s.state, reason = s.reason,
          since = CASE WHEN x.state = s.state THEN x.since ELSE $3 END,
          look = s.look, priority = s.priority, due_at = s.due_at,
+         allowed = x.allowed AND (s.look OR s.state IN ('pending', 'held')),
          depends = CASE WHEN s.manager IS NULL THEN '{}'::uuid[] ELSE ARRAY[s.manager] END,
          cause = s.cause, cause_since = s.cause_since, steps_done = s.steps_done, grouped = s.grouped,
          no_grants = s.no_grants

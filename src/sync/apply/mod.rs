@@ -16,4 +16,4 @@ mod told;
 
 pub(in crate::sync) use batch::refusal;
 pub(in crate::sync) use overlay::overlay;
-pub(in crate::sync) use steps::apply;
+pub(in crate::sync) use steps::{apply, approved};

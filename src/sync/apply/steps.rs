@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::batch::{Batch, MANAGER_WAITS, Work};
+use crate::base::{PlanId, TenantId};
 use crate::db::{Conn, Transactional as _};
 use crate::directory::Cause;
 use crate::guard;
@@ -29,6 +30,7 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result
             problem: "has no plan".to_owned(),
         });
     };
+    let approved = approved(&mut *job.conn().await?, job.run.tenant, plan).await?;
     let counts = guard::item_counts(&mut *job.conn().await?, job.run.tenant, plan).await?;
     let total: i64 = counts.iter().map(|(_, _, count)| count).sum();
     let mut after = 0_i32;
@@ -39,7 +41,7 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result
         after = last.ordinal;
         let work = items.into_iter().map(Work::of).collect::<Result<Vec<_>, _>>()?;
         {
-            let batch = batch(job, live);
+            let batch = batch(job, live, approved);
             conn.transaction(async |conn| {
                 job.hold(conn).await?;
                 batch.apply(conn, work).await
@@ -51,16 +53,28 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>, live: &Compiled) -> Result
         job.beat(json!({ "step": "applying", "done": after, "of": total }))
             .await?;
     }
-    late_managers(job, live).await?;
+    late_managers(job, live, approved).await?;
     if after >= MANY {
         people::take_stock(&mut *job.conn().await?).await?;
     }
     end(job).await
 }
 
-fn batch<'a>(job: &'a Job<'a>, live: &'a Compiled) -> Batch<'a> {
+/// The plan, if a human approved it.
+pub(in crate::sync) async fn approved(
+    conn: &mut Conn,
+    tenant: TenantId,
+    plan: PlanId,
+) -> Result<Option<PlanId>, Error> {
+    let found = guard::plan(conn, tenant, plan).await?;
+    Ok(found
+        .filter(|found| found.decided_by.is_some())
+        .map(|found| found.id))
+}
+
+fn batch<'a>(job: &'a Job<'a>, live: &'a Compiled, approved: Option<PlanId>) -> Batch<'a> {
     let now = job.engine.clock.now();
-    let mut cause = Cause::run(job.run.connection, job.run.id, job.run.revision, now);
+    let mut cause = Cause::run(job.run.connection, job.run.id, job.run.revision, now).approved(approved);
     if job.run.cause == RunCause::Due
         && let Some(origin) = cause.origin.as_object_mut()
     {
@@ -69,7 +83,11 @@ fn batch<'a>(job: &'a Job<'a>, live: &'a Compiled) -> Batch<'a> {
     Batch { job, live, cause }
 }
 
-async fn late_managers(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> {
+async fn late_managers(
+    job: &mut Job<'_>,
+    live: &Compiled,
+    approved: Option<PlanId>,
+) -> Result<(), Error> {
     let Some(plan) = job.run.plan else { return Ok(()) };
     let mut after = 0_i32;
     loop {
@@ -78,7 +96,7 @@ async fn late_managers(job: &mut Job<'_>, live: &Compiled) -> Result<(), Error> 
         let Some(last) = items.last() else { return Ok(()) };
         after = last.ordinal;
         let work = items.into_iter().map(Work::of).collect::<Result<Vec<_>, _>>()?;
-        let batch = batch(job, live);
+        let batch = batch(job, live, approved);
         conn.transaction(async |conn| {
             job.hold(conn).await?;
             batch.late_managers(conn, &work).await
@@ -151,11 +169,10 @@ async fn remember(conn: &mut Conn, job: &Job<'_>) -> Result<(), Error> {
     else {
         return Ok(());
     };
-    let plan = match run.plan {
-        Some(plan) => guard::plan(conn, run.tenant, plan).await?,
-        None => None,
+    let approved_by_hand = match run.plan {
+        Some(plan) => approved(conn, run.tenant, plan).await?.is_some(),
+        None => false,
     };
-    let approved_by_hand = plan.is_some_and(|plan| plan.decided_by.is_some());
     let count = |word: &str| {
         run.counts
             .get(word)

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::compensate::{Compensation, get};
 use super::order::Undoing;
 use crate::audit;
-use crate::base::{ResourceId, TokenId};
+use crate::base::{PlanId, ResourceId, TokenId};
 use crate::db::{Conn, Transactional as _};
 use crate::directory::{Actor, Cause, Error as DirectoryError, Expected, Put, Stored};
 use crate::guard::{self, Action, ItemState, Kept, KeptWhy, Mark, StoredItem};
 use crate::sync::Error;
+use crate::sync::apply::approved;
 use crate::sync::engine::Job;
 use crate::sync::run::RunState;
 
@@ -32,7 +33,8 @@ pub(in crate::sync) async fn apply(job: &mut Job<'_>) -> Result<(), Error> {
             problem: "has no plan".to_owned(),
         });
     };
-    let causes = Causes::of(job, &undoing);
+    let approved = approved(&mut *job.conn().await?, job.run.tenant, plan).await?;
+    let causes = Causes::of(job, &undoing, approved);
     let mut after = 0_i32;
     loop {
         let mut conn = job.conn().await?;
@@ -83,7 +85,7 @@ struct Causes {
 }
 
 impl Causes {
-    fn of(job: &Job<'_>, undoing: &Undoing) -> Self {
+    fn of(job: &Job<'_>, undoing: &Undoing, approved: Option<PlanId>) -> Self {
         let mut hr = Cause::run(
             job.run.connection,
             job.run.id,
@@ -94,6 +96,7 @@ impl Causes {
             "by": "undo", "connection": job.run.connection, "run": undoing.run, "undo": job.run.id,
             "actor": job.run.actor,
         });
+        let hr = hr.approved(approved);
         let token = job
             .run
             .actor

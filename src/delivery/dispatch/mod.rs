@@ -1,11 +1,16 @@
 //! From the log of changes to looks at accounts.
 
+mod store;
+
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::Error;
 use super::fresh::look_at_fresh;
+use super::store::look_at_dependents;
 use super::waiting::look_at_untold;
-use super::{Error, store};
 use crate::base::{AppId, ResourceId, TenantId};
 use crate::db::{Conn, Db, Transactional as _};
 use crate::provision;
@@ -49,19 +54,20 @@ async fn one(conn: &mut Conn, tenant: TenantId, app: AppId, now: DateTime<Utc>) 
         return Ok(false);
     };
     let last = *last;
-    let mut touched: Vec<ResourceId> = changes.iter().map(|(_, id, _)| *id).collect();
-    touched.sort_unstable();
-    touched.dedup();
-    store::look_at(conn, (tenant, app), &touched, kinds, now).await?;
+    // The last word about a resource tells whether it was a human's.
+    let touched: BTreeMap<ResourceId, bool> = changes.iter().map(|(_, id, _, by)| (*id, *by)).collect();
+    let approved: Vec<ResourceId> = touched.iter().filter(|(_, by)| **by).map(|(id, _)| *id).collect();
+    let touched: Vec<ResourceId> = touched.into_keys().collect();
+    store::look_at(conn, (tenant, app), (&touched, &approved), kinds, now).await?;
     if revision.settings.reads_manager() {
         let mut users: Vec<ResourceId> = changes
             .into_iter()
-            .filter(|(_, _, kind)| kind == "User")
-            .map(|(_, id, _)| id)
+            .filter(|(_, _, kind, _)| kind == "User")
+            .map(|(_, id, ..)| id)
             .collect();
         users.sort_unstable();
         users.dedup();
-        store::look_at_dependents(conn, (tenant, app), &users).await?;
+        look_at_dependents(conn, (tenant, app), &users).await?;
     }
     store::set_dispatched(conn, (tenant, app), last, reached.planned).await?;
     Ok(true)
