@@ -150,7 +150,9 @@ impl Client {
     ) -> Result<Value, Error> {
         let mut url = self.url.clone();
         // A path may bring its own query; set as a path it would be one that no server knows.
-        let (path, own) = path.split_once('?').map_or((path, None), |(path, own)| (path, Some(own)));
+        let (path, own) = path
+            .split_once('?')
+            .map_or((path, None), |(path, own)| (path, Some(own)));
         url.set_path(&format!("{}/api/v1{path}", self.url.path().trim_end_matches('/')));
         url.set_query(own);
         if !query.is_empty() {

@@ -65,7 +65,8 @@ impl Engine {
                     self.hold_disabled(conn, tenant, stored, &Cause::admin(token, now))
                         .await?;
                 }
-                let mut detail = json!({ "reason": order.reason, "last_day": ending.last_day, "at": ending.at });
+                let mut detail =
+                    json!({ "reason": order.reason, "last_day": ending.last_day, "at": ending.at });
                 if let Some(detail) = detail.as_object_mut().filter(|_| !order.overruled.is_empty()) {
                     detail.insert("overruled".to_owned(), json!(order.overruled));
                 }

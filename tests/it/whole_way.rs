@@ -155,7 +155,9 @@ async fn two_hundred_last_days_on_one_date_stop_as_a_plan_without_a_call() {
     for n in 1..=70 {
         let user = person(&bridge, n).await;
         let id = user["id"].as_str().unwrap();
-        bridge.post(&format!("/api/v1/users/{id}/suspend"), &json!({})).await;
+        bridge
+            .post(&format!("/api/v1/users/{id}/suspend"), &json!({}))
+            .await;
     }
     bridge.drain().await;
     assert_eq!(app.mutations().len(), 60, "a fifth of the 300 accounts");

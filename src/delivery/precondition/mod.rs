@@ -89,7 +89,11 @@ async fn questions(
             url: termination.ask.clone(),
             id: id_of(there.app, user, now),
             secret: revision.hook_secret(sealer, tenant, there.app)?,
-            body: body((&there.name, user, &there.remote_id), there.known.as_ref(), (on, now)),
+            body: body(
+                (&there.name, user, &there.remote_id),
+                there.known.as_ref(),
+                (on, now),
+            ),
             name: there.name,
         });
     }
@@ -213,7 +217,10 @@ mod tests {
             (403, r#"{"allow": true}"#),
             (500, r#"{"allow": true}"#),
         ] {
-            assert!(matches!(said(status, body), Verdict::Unclear(_)), "{status} {body}");
+            assert!(
+                matches!(said(status, body), Verdict::Unclear(_)),
+                "{status} {body}"
+            );
         }
         let long = format!(r#"{{"allow": false, "reason": "{}"}}"#, "x".repeat(9_000));
         assert_eq!(said(200, &long), Verdict::Vetoed("x".repeat(LONGEST_REASON)));

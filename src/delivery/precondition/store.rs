@@ -35,7 +35,9 @@ pub(super) async fn live_accounts(
     user: ResourceId,
 ) -> Result<Vec<There>, Error> {
     let rows: Vec<(Uuid, String, i32, String, Option<Value>)> =
-        LiveAccounts::with((tenant.uuid(), user.uuid())).get_results(conn).await?;
+        LiveAccounts::with((tenant.uuid(), user.uuid()))
+            .get_results(conn)
+            .await?;
     let read = |(app, name, revision, remote_id, known): (Uuid, String, i32, String, Option<Value>)| There {
         app: app.into(),
         name,

@@ -83,11 +83,7 @@ fn batch<'a>(job: &'a Job<'a>, live: &'a Compiled, approved: Option<PlanId>) -> 
     Batch { job, live, cause }
 }
 
-async fn late_managers(
-    job: &mut Job<'_>,
-    live: &Compiled,
-    approved: Option<PlanId>,
-) -> Result<(), Error> {
+async fn late_managers(job: &mut Job<'_>, live: &Compiled, approved: Option<PlanId>) -> Result<(), Error> {
     let Some(plan) = job.run.plan else { return Ok(()) };
     let mut after = 0_i32;
     loop {

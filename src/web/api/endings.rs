@@ -55,7 +55,11 @@ fn check_objections(found: &[Objection]) -> Result<(), Problem> {
     let said: Vec<String> = found
         .iter()
         .map(|objection| {
-            let verb = if objection.vetoed { "says no" } else { "cannot be asked" };
+            let verb = if objection.vetoed {
+                "says no"
+            } else {
+                "cannot be asked"
+            };
             format!("app {} {verb}: {}", objection.app, objection.reason)
         })
         .collect();

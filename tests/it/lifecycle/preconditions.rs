@@ -267,7 +267,8 @@ async fn hooks_never_reach_a_private_address() {
     let reason = body["objections"][0]["reason"].as_str().unwrap().to_lowercase();
     assert!(reason.contains("private"), "{reason}");
     bridge.drain().await;
-    let refused = "SELECT count(*) FROM account WHERE reason LIKE 'the hook of step leaver.0 failed%private%'";
+    let refused =
+        "SELECT count(*) FROM account WHERE reason LIKE 'the hook of step leaver.0 failed%private%'";
     assert_eq!(bridge.count(refused).await, 1);
     assert!(inside.received().is_empty());
 }

@@ -92,7 +92,17 @@ async fn external_accounts_are_removed_by_hand_one_or_many_and_never_by_themselv
     assert_eq!(external(&bridge).await.len(), 20);
 
     // Many: a plan, and no call before it is approved.
-    let order = ["bulk", "remove", "--app", "app", "--state", "unmatched", "--reason", "old", "--json"];
+    let order = [
+        "bulk",
+        "remove",
+        "--app",
+        "app",
+        "--state",
+        "unmatched",
+        "--reason",
+        "old",
+        "--json",
+    ];
     let waiting = run(&bridge, &order).await;
     assert_eq!(waiting.status.code(), Some(3));
     let plan: Value = serde_json::from_slice(&waiting.stdout).unwrap();
@@ -115,10 +125,17 @@ async fn external_accounts_are_removed_by_hand_one_or_many_and_never_by_themselv
     assert_eq!(sent.len(), 18, "each once: {sent:?}");
     assert!(sent.iter().all(|line| line.starts_with("DELETE /Users/")));
     assert_eq!(
-        (audited(&bridge, "bulk.order").await, audited(&bridge, "plan.approve").await),
+        (
+            audited(&bridge, "bulk.order").await,
+            audited(&bridge, "plan.approve").await
+        ),
         (1, 1)
     );
-    let left: Vec<String> = external(&bridge).await.into_iter().map(|(name, _)| name).collect();
+    let left: Vec<String> = external(&bridge)
+        .await
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(left, ["glass@x", "root@x"]);
     assert_eq!(app.all("Users").len(), 12);
 
@@ -181,7 +198,12 @@ async fn who_was_there_before_us_and_was_never_written_is_left_alone_out_of_scop
         ids.push(user(&bridge, name, &json!({ "title": title })).await);
     }
     // The last one bears our id already: it is ours from an earlier life.
-    for (name, id) in [("a@x", None), ("b@x", None), ("c@x", None), ("d@x", Some(&ids[3]))] {
+    for (name, id) in [
+        ("a@x", None),
+        ("b@x", None),
+        ("c@x", None),
+        ("d@x", Some(&ids[3])),
+    ] {
         let mut there = json!({ "userName": name, "title": "theirs", "active": true });
         if let Some(id) = id {
             there["externalId"] = json!(id);
@@ -197,10 +219,7 @@ async fn who_was_there_before_us_and_was_never_written_is_left_alone_out_of_scop
     // c never belonged there and was never written: it is known as c's, and left as it is.
     assert_eq!(
         account(&bridge, &ids[2]).await,
-        (
-            "out_of_scope".to_owned(),
-            "outside the app's scope".to_owned()
-        )
+        ("out_of_scope".to_owned(), "outside the app's scope".to_owned())
     );
     let mut sent = app.mutations();
     sent.sort();
