@@ -38,7 +38,7 @@ pub use plan::{
     Action, Cause, Item, ItemFilter, ItemState, Mark, Plan, PlanFilter, PlanState, StoredItem, Writer, hex,
 };
 pub use store::{
-    close_holds, decide, decide_hold, decline, end, found_items, hold, holds, item_counts, items, keep_back,
-    kept_back, kept_of, mark, noted_items, open_holds, plan, planned_items, plans, rejected_values,
-    release_kept, supersede,
+    close_holds, decide, decide_hold, decline, end, end_kept, found_items, hold, holds, item_counts, items,
+    keep_back, kept_back, kept_of, mark, noted_items, open_holds, plan, planned_items, plans,
+    rejected_values, release_kept, supersede, withdraw,
 };

@@ -5,7 +5,7 @@ mod kept;
 mod look;
 
 pub use choose::decline;
-pub use kept::{keep_back, kept_back, kept_of, release_kept};
+pub use kept::{end_kept, keep_back, kept_back, kept_of, release_kept};
 pub use look::{found_items, item_counts, plans};
 
 use chrono::{DateTime, Utc};
@@ -377,6 +377,30 @@ pub async fn supersede(
     Ok(SupersedePlans::with((tenant.uuid(), owners, newer.uuid(), now))
         .execute(conn)
         .await?)
+}
+
+statement!(
+    WithdrawPlans: (SqlUuid, Array<SqlUuid>, Timestamptz) -> () =
+    "UPDATE plan SET state = 'superseded', decided_at = $3, decided_by = 'run:' || owner_id::text
+     WHERE tenant_id = $1 AND owner_id = ANY($2) AND state IN ('open', 'awaiting_approval')"
+);
+
+/// Ends the plans of runs that were stopped, or that plan anew: nobody applies them any more.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn withdraw(
+    conn: &mut Conn,
+    tenant: TenantId,
+    runs: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if !runs.is_empty() {
+        WithdrawPlans::with((tenant.uuid(), runs, now))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
 }
 
 type HoldRow = (

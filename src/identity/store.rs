@@ -20,4 +20,6 @@ pub use records::{
     KnownKeys, NewRecord, Seen, Stored, absent, known, managers, mark_missing, mark_returned, of_people,
     save, seen, set_outcomes, source_ids, stored, take_stock, unlink,
 };
-pub use reviews::{Opened, ReviewRow, decide, decided, open_reviews, reopen, reviews, set_reviews};
+pub use reviews::{
+    Opened, ReviewRow, decide, decided, open_reviews, read_again, reopen, reviews, set_reviews,
+};

@@ -263,6 +263,13 @@ impl Job<'_> {
                 return self.enter(&mut conn, state).await;
             }
             self.enter(&mut conn, state).await?;
+            guard::withdraw(
+                &mut conn,
+                self.run.tenant,
+                &[self.run.id.uuid()],
+                self.engine.clock.now(),
+            )
+            .await?;
             Ok::<(), Error>(read::store::clear(&mut conn, &self.run).await?)
         };
         if let Err(error) = saved.await {

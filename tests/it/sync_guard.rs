@@ -342,3 +342,89 @@ async fn limits_can_be_set_and_a_changed_guard_counts_nothing_as_changed() {
     assert_eq!(run["counts"]["disable"], 10, "{run}");
     assert_eq!(run["counts"]["unchanged"], 10, "{run}");
 }
+
+#[tokio::test]
+async fn who_leaves_is_disabled_though_another_change_of_theirs_is_refused() {
+    let bridge = connected(&connection_file()).await;
+    let mut company = Company::of(20);
+    done(&bridge, &company).await;
+    for n in (2..=20).step_by(2) {
+        company.row(&n.to_string()).status = String::new();
+        company.row(&n.to_string()).last_day = "2026-11-30".to_owned();
+    }
+    for id in ["2", "3"] {
+        company.row(id).email = format!("renamed{id}@acme.example");
+    }
+    let waiting = run(&bridge, &company).await;
+    assert_eq!(waiting["state"], "awaiting_approval", "{waiting}");
+    // While it waits, a client takes both new names.
+    for id in ["2", "3"] {
+        let name = format!("renamed{id}@acme.example");
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name,
+        });
+        let (status, body) = bridge
+            .scim_as(&bridge.token, Method::POST, "/Users", Some(&body))
+            .await;
+        assert_eq!(status, 201, "{body}");
+    }
+    let path = format!("/api/v1/runs/{}/approve", waiting["id"].as_str().unwrap());
+    bridge.post(&path, &json!({})).await;
+    bridge.drain().await;
+    let applied = show(&bridge, &waiting).await;
+    assert_eq!(applied["counts"]["refused"], 1, "{applied}");
+    let left = crate::sync_kit::user(&bridge, "person2@acme.example").await;
+    assert_eq!(left["active"], false, "{left}");
+    let plan = waiting["plan"].as_str().unwrap();
+    let items = bridge
+        .get(&format!("/api/v1/plans/{plan}/items?action=disable&limit=100"))
+        .await;
+    let notes: Vec<&str> = items["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|item| item["note"].as_str())
+        .collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].starts_with("only disabled"), "{notes:?}");
+
+    // The names are free again: the next read carries over what was refused, though HR says nothing new.
+    for id in ["2", "3"] {
+        let user = crate::sync_kit::user(&bridge, &format!("renamed{id}@acme.example")).await;
+        let path = format!("/Users/{}", user["id"].as_str().unwrap());
+        let (status, _) = bridge.scim_as(&bridge.token, Method::DELETE, &path, None).await;
+        assert_eq!(status, 204);
+    }
+    run_again(&bridge, false).await;
+    for (id, active) in [("2", false), ("3", true)] {
+        let user = crate::sync_kit::user(&bridge, &format!("renamed{id}@acme.example")).await;
+        assert_eq!(user["active"], active, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn the_plan_of_a_run_that_was_stopped_is_nobodys_to_approve() {
+    let (bridge, _, waiting) = mass_leave().await;
+    let run = waiting["id"].as_str().unwrap();
+    let plan = waiting["plan"].as_str().unwrap();
+    bridge
+        .post(&format!("/api/v1/runs/{run}/cancel"), &json!({}))
+        .await;
+    let state = async || bridge.get(&format!("/api/v1/plans/{plan}")).await["state"].clone();
+    assert_eq!(state().await, "superseded");
+    bridge
+        .post(&format!("/api/v1/runs/{run}/resume"), &json!({}))
+        .await;
+    let (status, _) = refused(&bridge, &format!("/api/v1/plans/{plan}/approve"), &json!({})).await;
+    assert_eq!(status, 409);
+    bridge.drain().await;
+    let again = show(&bridge, &waiting).await;
+    assert_eq!(again["state"], "awaiting_approval", "{again}");
+    assert_ne!(again["plan"], waiting["plan"]);
+    // A connection that is paused waits for nobody.
+    bridge.post("/api/v1/connections/people/pause", &json!({})).await;
+    assert_eq!(show(&bridge, &waiting).await["state"], "cancelled");
+    let waits = bridge.get("/api/v1/plans?state=awaiting_approval").await;
+    assert_eq!(waits["items"], json!([]), "{waits}");
+    assert_eq!(active_users(&bridge).await, 20);
+}

@@ -93,7 +93,51 @@ async fn what_was_declined_is_not_done_later_until_hr_says_something_else_or_it_
     bridge.drain().await;
     done(&bridge, &company).await;
     assert_eq!(active_users(&bridge).await, 10);
-    assert!(kept(&bridge).await.iter().all(|one| one["path"] == "title"));
+    assert!(
+        kept(&bridge).await.is_empty(),
+        "HR said something else of the title"
+    );
+    // What was declined once is not declined for ever: HR came back to it from something else.
+    company.row("5").title = "Architect".to_owned();
+    done(&bridge, &company).await;
+    assert_eq!(person(&bridge, 5).await["title"], "Architect");
+}
+
+/// Runs over complete reads until who is missing counts as gone.
+async fn days(bridge: &Bridge, company: &Company, days: &[&str]) {
+    for day in days {
+        bridge.clock.set(day);
+        done(bridge, company).await;
+    }
+}
+
+#[tokio::test]
+async fn who_was_kept_and_came_back_leaves_when_hr_loses_them_again() {
+    let bridge = connected(&connection_file()).await;
+    let whole = Company::of(20);
+    days(&bridge, &whole, &["2026-11-20T08:00:00Z"]).await;
+    let mut short = Company::of(20);
+    short.0.remove("5");
+    days(&bridge, &short, &["2026-11-21T08:00:00Z"]).await;
+    bridge.clock.set("2026-11-22T09:00:00Z");
+    let run = done(&bridge, &short).await;
+    assert_eq!(person(&bridge, 5).await["active"], false, "{run}");
+    undo(&bridge, &run, &json!({ "yes": true })).await;
+    assert_eq!(person(&bridge, 5).await["active"], true);
+
+    // Still missing: it stays undone, however many reads say the same.
+    days(&bridge, &short, &["2026-11-23T10:00:00Z", "2026-11-24T11:00:00Z"]).await;
+    assert_eq!(person(&bridge, 5).await["active"], true);
+    let is_leaving = |one: &Value| one["path"] == "disable";
+    assert!(kept(&bridge).await.iter().any(is_leaving));
+    days(&bridge, &whole, &["2026-11-25T12:00:00Z"]).await;
+    assert!(kept(&bridge).await.is_empty());
+    days(&bridge, &short, &["2027-11-26T08:00:00Z", "2027-11-27T09:00:00Z"]).await;
+    assert_eq!(
+        person(&bridge, 5).await["active"],
+        false,
+        "another leaving than the one that was undone"
+    );
 }
 
 /// A company with an app, a run that changed it, and who changed something since. The run.
@@ -294,4 +338,28 @@ async fn an_undo_that_is_killed_in_the_middle_is_applied_exactly_once() {
         false,
         "the app's own steps say what becomes of the account"
     );
+}
+
+#[tokio::test]
+async fn an_undo_that_was_stopped_before_it_began_goes_on_where_it_was() {
+    let bridge = connected(&connection_file()).await;
+    let mut company = Company::of(20);
+    done(&bridge, &company).await;
+    leave(&mut company, 5);
+    let run = done(&bridge, &company).await;
+    let path = format!("/api/v1/runs/{}/undo", run["id"].as_str().unwrap());
+    let undoing = bridge.post(&path, &json!({})).await;
+    let id = undoing["id"].as_str().unwrap();
+    bridge
+        .post(&format!("/api/v1/runs/{id}/cancel"), &json!({}))
+        .await;
+    bridge
+        .post(&format!("/api/v1/runs/{id}/resume"), &json!({}))
+        .await;
+    bridge.drain().await;
+    let waits = show(&bridge, &undoing).await;
+    assert_eq!(waits["state"], "awaiting_approval", "{waits}");
+    assert_eq!(approve(&bridge, &waits, &json!({})).await.0, 202);
+    bridge.drain().await;
+    assert_eq!(person(&bridge, 5).await["active"], true);
 }

@@ -102,6 +102,31 @@ statement!(
      RETURNING person_id"
 );
 
+statement!(
+    EndKept: (SqlUuid, SqlUuid, Array<Text>, Array<Text>) -> () =
+    "DELETE FROM kept_back kept USING UNNEST($3::text[], $4::text[]) AS part (subject, path)
+     WHERE kept.tenant_id = $1 AND kept.owner_id = $2 AND kept.subject = part.subject AND kept.path = part.path"
+);
+
+/// Keeps single parts, each subject and path, back no longer.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn end_kept(
+    conn: &mut Conn,
+    (tenant, owner): (TenantId, Uuid),
+    parts: &[(&str, &str)],
+) -> Result<(), Error> {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let (subjects, paths): (Vec<&str>, Vec<&str>) = parts.iter().copied().unzip();
+    EndKept::with((tenant.uuid(), owner, subjects, paths))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What is kept back of these subjects.
 ///
 /// # Errors

@@ -177,6 +177,22 @@ statement!(
      WHERE tenant_id = $1 AND connection_id = $2 AND state = 'decided' AND decision IS NOT NULL ORDER BY decided_at, id"
 );
 
+/// Lets the next read look at records of a connection again, whatever they say.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn read_again(
+    conn: &mut Conn,
+    tenant: TenantId,
+    connection: ConnectionId,
+    source_ids: &[&str],
+) -> Result<(), Error> {
+    ReadAgain::with((tenant.uuid(), connection.uuid(), source_ids))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 fn row(row: Row) -> ReviewRow {
     let (
         id,

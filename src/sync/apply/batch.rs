@@ -32,6 +32,8 @@ pub(super) struct Work {
     pub effect: Effect,
     pub(super) user: Option<ResourceId>,
     pub(super) refused: Option<String>,
+    /// What is said of an item that was applied in part.
+    pub(super) noted: Option<String>,
     manager_waits: bool,
     /// HR held the user meanwhile, and this item does not lift it: the person is looked at again.
     held_meanwhile: bool,
@@ -45,6 +47,7 @@ impl Work {
             item,
             effect,
             refused: None,
+            noted: None,
             manager_waits: false,
             held_meanwhile: false,
         })
@@ -70,6 +73,7 @@ impl Batch<'_> {
     pub async fn apply(&self, conn: &mut Conn, mut work: Vec<Work>) -> Result<(), Error> {
         self.people_and_records(conn, &work).await?;
         self.users(conn, &mut work).await?;
+        self.disable_alone(conn, &mut work).await?;
         self.names(conn, &work).await?;
         self.managers_of_this_batch(conn, &mut work).await?;
         let changes: Vec<(ResourceId, &Effect)> = work
@@ -82,6 +86,8 @@ impl Batch<'_> {
         self.removals(conn, &mut work).await?;
         self.standings(conn, &work).await?;
         self.questions(conn, &work).await?;
+        self.kept_back(conn, &work).await?;
+        self.look_again(conn, &work).await?;
         self.tell(conn, &work).await?;
         self.mark(conn, &work).await
     }
@@ -482,6 +488,19 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Keeps back no longer what HR does not say any more.
+    async fn kept_back(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+        let over: Vec<(&str, &str)> = work
+            .iter()
+            .filter(|one| one.refused.is_none())
+            .flat_map(|one| &one.effect.releases)
+            .map(|release| (release.subject.as_str(), release.path.as_str()))
+            .collect();
+        let owner = self.job.run.connection.uuid();
+        guard::end_kept(conn, (self.job.run.tenant, owner), &over).await?;
+        Ok(())
+    }
+
     /// Opens what waits for a human, and ends the reviews that are settled.
     async fn questions(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
         let run = &self.job.run;
@@ -572,6 +591,7 @@ impl Batch<'_> {
                 note: one
                     .refused
                     .clone()
+                    .or_else(|| one.noted.clone())
                     .or_else(|| one.manager_waits.then(|| MANAGER_WAITS.to_owned())),
             })
             .collect();

@@ -8,6 +8,7 @@
 //! marked. An item whose user moved since it was planned is computed again on the user as it is now: what HR says of
 //! the attributes that the plan names, and nothing else. A disable never depends on a version.
 
+mod again;
 mod batch;
 mod groups;
 mod overlay;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::batch::{Batch, MANAGER_WAITS, Work};
-use crate::base::{PlanId, TenantId};
+use crate::base::{PersonId, PlanId, TenantId};
 use crate::db::{Conn, Transactional as _};
 use crate::directory::Cause;
 use crate::guard;
@@ -131,8 +131,13 @@ async fn end(job: &mut Job<'_>) -> Result<(), Error> {
                 people::mark_missing(conn, tenant, connection, &missing, now).await?;
             }
         }
-        let returned = store::returned(conn, &job.run).await?;
+        let (returned, people) = store::returned(conn, &job.run).await?;
         if !returned.is_empty() {
+            // Whose leaving was kept back is there again: that leaving is over, and the next is another.
+            let subjects: Vec<String> = people.iter().map(PersonId::to_string).collect();
+            let leaving = |subject| ["disable", "remove"].map(|path| (subject, path));
+            let over: Vec<(&str, &str)> = subjects.iter().flat_map(|one| leaving(one.as_str())).collect();
+            guard::end_kept(conn, (tenant, connection.uuid()), &over).await?;
             people::mark_returned(conn, tenant, connection, &returned).await?;
         }
         if let Some(plan) = job.run.plan {

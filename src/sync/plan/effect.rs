@@ -61,6 +61,18 @@ pub(in crate::sync) struct Effect {
     /// A review to open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewAt>,
+    /// What was kept back of whom and is no longer, because HR says something else, as path and digest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
+}
+
+/// A part that is kept back no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sync) struct Release {
+    /// Of whom.
+    pub subject: String,
+    /// Which.
+    pub path: String,
 }
 
 /// A userName that a pattern gives.

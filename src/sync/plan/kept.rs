@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::effect::Effect;
+use super::effect::{Effect, Release};
 use super::person::Draft;
 use super::surroundings::Surroundings;
 use crate::base::PersonId;
@@ -79,16 +79,17 @@ pub(in crate::sync) fn of_item(item: &Item) -> Vec<Kept> {
         .collect()
 }
 
-/// Takes what is kept back out of drafts. A draft of which nothing is left is declined as a whole.
+/// Takes what is kept back out of drafts. A draft of which nothing is left is declined as a whole. What HR no longer says
+/// is kept back no longer once the plan is applied.
 pub(super) async fn keep_back(
     conn: &mut Conn,
     job: &Job<'_>,
     (kind, around): (&ResourceType, &Surroundings),
-    drafts: &mut [Draft],
+    drafts: &mut Vec<Draft>,
 ) -> Result<(), Error> {
     let subjects: Vec<String> = drafts
         .iter()
-        .filter(|draft| draft.action != Action::Skip)
+        .filter(|draft| draft.action != Action::Skip || is_news(&draft.effect))
         .filter_map(|draft| subject(Some(draft.person), &draft.effect))
         .collect();
     let owner = job.run.connection.uuid();
@@ -99,11 +100,13 @@ pub(super) async fn keep_back(
     if kept.is_empty() {
         return Ok(());
     }
-    for draft in drafts {
+    let mut more = Vec::new();
+    for draft in drafts.iter_mut() {
         let Some(subject) = subject(Some(draft.person), &draft.effect) else {
             continue;
         };
         let parts = parts(draft.action, &draft.effect, &draft.reason);
+        draft.effect.releases = over(draft, &subject, &parts, &kept);
         let mut last: Option<&KeptBack> = None;
         let mut hit: Vec<String> = Vec::new();
         for (path, value) in &parts {
@@ -117,11 +120,54 @@ pub(super) async fn keep_back(
         say(draft, around, last, &hit);
         if hit.len() == parts.len() {
             draft.declined = Some(words(last));
+            let releases = std::mem::take(&mut draft.effect.releases);
+            if !releases.is_empty() {
+                more.push(draft.releasing(releases));
+            }
         } else {
             reduce(kind, around, draft, &hit);
         }
     }
+    drafts.extend(more);
     Ok(())
+}
+
+/// Whether the records were read anew and can be judged: HR's word of today.
+fn is_news(effect: &Effect) -> bool {
+    let is_judged = |outcome: &str| matches!(outcome, "linked" | "filtered");
+    effect.records.iter().any(|record| record.staged)
+        && effect.records.iter().all(|record| is_judged(&record.outcome))
+}
+
+/// What is kept back of a subject and HR does not say any more. Of who leaves only whether they leave is judged.
+fn over(
+    draft: &Draft,
+    subject: &str,
+    parts: &[(String, Value)],
+    kept: &HashMap<(String, String), KeptBack>,
+) -> Vec<Release> {
+    let is_asked = |path: &str| match draft.action {
+        Action::Disable | Action::Remove => matches!(path, "disable" | "remove"),
+        Action::Hold | Action::Conflict => false,
+        Action::Create | Action::Link | Action::Update | Action::Skip => true,
+    };
+    let says = |one: &Kept| {
+        parts
+            .iter()
+            .any(|(path, value)| *path == one.path && one.is(value))
+    };
+    let mut over: Vec<Release> = kept
+        .values()
+        .map(|one| &one.kept)
+        .filter(|one| one.subject == subject && is_news(&draft.effect))
+        .filter(|one| is_asked(&one.path) && !says(one))
+        .map(|one| Release {
+            subject: one.subject.clone(),
+            path: one.path.clone(),
+        })
+        .collect();
+    over.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    over
 }
 
 fn words(kept: &KeptBack) -> String {

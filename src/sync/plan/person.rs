@@ -9,7 +9,7 @@ use serde_json::Value;
 use self::standing::Standing;
 use super::assign::Assigned;
 use super::compare::Compared;
-use super::effect::{Effect, GroupAt, Groups, HoldAt, NameAt, RecordEffect};
+use super::effect::{Effect, GroupAt, Groups, HoldAt, NameAt, RecordEffect, Release};
 use super::naming::{GivenNames, named};
 use super::remark::{Message, news};
 use super::ruled::by_rule;
@@ -98,6 +98,29 @@ impl Draft {
                 .any(|delta| delta.get("path").and_then(Value::as_str) == Some("userName"));
         let name = self.effect.object.as_ref()?.get("userName")?.as_str()?;
         takes.then(|| scim::fold(name))
+    }
+}
+
+impl Draft {
+    /// An item beside one that is declined: what is kept back no longer.
+    pub fn releasing(&self, releases: Vec<Release>) -> Self {
+        Self {
+            person: self.person,
+            user: self.user,
+            version: None,
+            action: Action::Skip,
+            reason: "HR says something else than what was kept back".to_owned(),
+            effect: Effect {
+                releases,
+                ..Effect::default()
+            },
+            said: Vec::new(),
+            compared: Compared::default(),
+            unusable: false,
+            back: false,
+            declined: None,
+            base: None,
+        }
     }
 }
 

@@ -149,6 +149,7 @@ async fn begin(job: &mut Job<'_>, assigned: &Assigned, absence: &Absence) -> Res
     let writer = conn
         .transaction(async |conn| {
             job.hold(conn).await?;
+            guard::withdraw(conn, job.run.tenant, &[job.run.id.uuid()], now).await?;
             let mut writer = Writer::open(conn, job.run.tenant, cause, job.run.id.uuid(), now).await?;
             writer.add(conn, &items).await?;
             runs::add_outcomes(conn, &job.run, &said).await?;

@@ -386,6 +386,29 @@ statement!(
 );
 
 statement!(
+    LookTomorrow: (SqlUuid, Array<SqlUuid>, Timestamptz, Timestamptz) -> () =
+    "UPDATE person SET next_look_at = $4
+     WHERE tenant_id = $1 AND id = ANY($2) AND (next_look_at IS NULL OR next_look_at <= $3 OR next_look_at > $4)"
+);
+
+/// Looks at people again in a day at the latest, and not at once.
+pub(in crate::sync) async fn look_tomorrow(
+    conn: &mut Conn,
+    tenant: TenantId,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> Result<(), QueryError> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let people: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    LookTomorrow::with((tenant.uuid(), people, now, now + Duration::days(1)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+statement!(
     LookAtDeclinedLater: (SqlUuid, SqlUuid, Timestamptz) -> () =
     "UPDATE person SET next_look_at = $3
      FROM plan_item item
@@ -479,19 +502,27 @@ pub(in crate::sync) async fn mark_gone(
 }
 
 statement!(
-    Returned: (SqlUuid, SqlUuid, SqlUuid) -> (Text,) =
-    "SELECT record.source_id FROM source_record record
+    Returned: (SqlUuid, SqlUuid, SqlUuid) -> (Text, Nullable<SqlUuid>) =
+    "SELECT record.source_id, record.person_id FROM source_record record
      WHERE record.tenant_id = $1 AND record.connection_id = $2 AND record.missing_reads > 0
        AND EXISTS (SELECT FROM staging_page page
          WHERE page.tenant_id = $1 AND page.run_id = $3 AND record.source_id = ANY(page.seen))"
 );
 
-/// Records that were missing from the read before and are there again.
-pub(in crate::sync) async fn returned(conn: &mut Conn, run: &Run) -> Result<Vec<String>, QueryError> {
-    let rows: Vec<(String,)> = Returned::with((run.tenant.uuid(), run.connection.uuid(), run.id.uuid()))
-        .get_results(conn)
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// Records that were missing from the read before and are there again, and whose they are.
+pub(in crate::sync) async fn returned(
+    conn: &mut Conn,
+    run: &Run,
+) -> Result<(Vec<String>, Vec<PersonId>), QueryError> {
+    let rows: Vec<(String, Option<Uuid>)> =
+        Returned::with((run.tenant.uuid(), run.connection.uuid(), run.id.uuid()))
+            .get_results(conn)
+            .await?;
+    let (records, people): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    Ok((
+        records,
+        people.into_iter().flatten().map(PersonId::from).collect(),
+    ))
 }
 
 statement!(

@@ -8,7 +8,7 @@ use super::find::{Found, Move, New, Old, find};
 use super::store;
 use crate::base::{ConnectionId, PersonId};
 use crate::db::Transactional as _;
-use crate::guard::{Action, Cause, Item, PlanState, Reason, Verdict, Writer};
+use crate::guard::{self, Action, Cause, Item, PlanState, Reason, Verdict, Writer};
 use crate::identity::{Traits, store as people};
 use crate::sync::Error;
 use crate::sync::connection::store as connections;
@@ -45,6 +45,7 @@ pub(in crate::sync) async fn plan(job: &mut Job<'_>) -> Result<(), Error> {
     let mut writer = conn
         .transaction(async |conn| {
             job.hold(conn).await?;
+            guard::withdraw(conn, job.run.tenant, &[job.run.id.uuid()], now).await?;
             let writer = Writer::open(conn, job.run.tenant, Cause::Decision, job.run.id.uuid(), now).await?;
             for part in said.chunks(ITEMS) {
                 runs::add_outcomes(conn, &job.run, part).await?;

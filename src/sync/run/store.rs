@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{Outcome, Run, RunCause, RunState, Severity};
 use crate::base::{ConnectionId, PersonId, PlanId, RunId, TenantId};
 use crate::db::{Conn, QueryError, Statement as _};
+use crate::guard;
 use crate::statement;
 
 /// For how long a run is one process's alone, in seconds, unless it renews.
@@ -347,11 +348,12 @@ statement!(
      RETURNING state"
 );
 statement!(
-    CancelAll: (SqlUuid, SqlUuid, Timestamptz) -> () =
+    CancelAll: (SqlUuid, SqlUuid, Timestamptz) -> (SqlUuid, Text) =
     "UPDATE run SET cancel_asked = true,
-       state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
-       finished_at = CASE WHEN state = 'queued' THEN $3 ELSE finished_at END
-     WHERE tenant_id = $1 AND connection_id = $2 AND state IN ('queued', 'reading', 'planning')"
+       state = CASE WHEN state IN ('queued', 'awaiting_approval') THEN 'cancelled' ELSE state END,
+       finished_at = CASE WHEN state IN ('queued', 'awaiting_approval') THEN $3 ELSE finished_at END
+     WHERE tenant_id = $1 AND connection_id = $2 AND state IN ('queued', 'reading', 'planning', 'awaiting_approval')
+     RETURNING id, state"
 );
 
 /// Asks a run to stop. One that is not under way stops at once. Returns its state; `None` when it had ended.
@@ -360,25 +362,33 @@ pub(in crate::sync) async fn cancel(
     tenant: TenantId,
     id: RunId,
     now: DateTime<Utc>,
-) -> Result<Option<RunState>, QueryError> {
+) -> Result<Option<RunState>, guard::Error> {
     let row: Option<(String,)> = AskToCancel::with((tenant.uuid(), id.uuid(), now))
         .get_result(conn)
         .await
         .optional()?;
-    Ok(row.map(|(state,)| RunState::read(&state)))
+    let state = row.map(|(state,)| RunState::read(&state));
+    if state == Some(RunState::Cancelled) {
+        guard::withdraw(conn, tenant, &[id.uuid()], now).await?;
+    }
+    Ok(state)
 }
 
-/// Asks every run of a connection to stop that has not begun to apply.
+/// Asks every run of a connection to stop that has not begun to apply. Those that wait end at once, with their plans.
 pub(in crate::sync) async fn cancel_all(
     conn: &mut Conn,
     tenant: TenantId,
     connection: ConnectionId,
     now: DateTime<Utc>,
-) -> Result<(), QueryError> {
-    CancelAll::with((tenant.uuid(), connection.uuid(), now))
-        .execute(conn)
+) -> Result<(), guard::Error> {
+    let rows: Vec<(Uuid, String)> = CancelAll::with((tenant.uuid(), connection.uuid(), now))
+        .get_results(conn)
         .await?;
-    Ok(())
+    let ended = rows
+        .into_iter()
+        .filter(|(_, state)| RunState::read(state) == RunState::Cancelled);
+    let ended: Vec<Uuid> = ended.map(|(id, _)| id).collect();
+    guard::withdraw(conn, tenant, &ended, now).await
 }
 
 statement!(
@@ -386,7 +396,7 @@ statement!(
     "UPDATE run SET state = $4, cancel_asked = false, finished_at = NULL, error = NULL, lease_owner = NULL,
        lease_until = NULL,
        plan_id = CASE WHEN $4 = 'queued' THEN NULL ELSE plan_id END,
-       coverage = CASE WHEN $4 = 'queued' THEN NULL ELSE coverage END,
+       coverage = CASE WHEN $4 = 'queued' AND cause <> 'undo' THEN NULL ELSE coverage END,
        started_at = CASE WHEN $4 = 'queued' THEN NULL ELSE started_at END
      WHERE tenant_id = $1 AND id = $3 AND state IN ('cancelled', 'failed')
        AND NOT EXISTS (

@@ -42,6 +42,7 @@ pub(in crate::sync) async fn plan(job: &mut Job<'_>, live: &Compiled) -> Result<
         });
     };
     let tenant = job.run.tenant;
+    guard::withdraw(&mut conn, tenant, &[job.run.id.uuid()], now).await?;
     let mut writer = Writer::open(&mut conn, tenant, Cause::Undo, job.run.id.uuid(), now).await?;
     drop(conn);
     let under = Under { live, run, undoing };
