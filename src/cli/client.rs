@@ -1,5 +1,6 @@
 //! The client of the management API that most commands are.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -141,13 +142,36 @@ impl Client {
         }
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: Option<(&str, Bytes)>,
-    ) -> Result<Value, Error> {
+    /// Gets a path and writes what comes to stdout as it comes, whatever its size.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses, or stdout is gone.
+    pub async fn pour(&self, path: &str) -> Result<(), Error> {
+        let mut out = std::io::stdout();
+        let request = self
+            .net
+            .request(Method::GET, self.address(path, &[]))
+            .bearer(&self.token)
+            .time_out(PATIENCE);
+        let answer = request.stream(|piece| out.write_all(piece)).await;
+        let answer = answer.map_err(|source| self.unreachable(source))?;
+        if !answer.is_success() {
+            self.read(&answer)?;
+        }
+        Ok(std::io::stdout().flush()?)
+    }
+
+    fn unreachable(&self, source: crate::net::Error) -> Error {
+        match source {
+            crate::net::Error::NotTaken { source } => source.into(),
+            source => Error::Unreachable {
+                url: self.url.to_string(),
+                source,
+            },
+        }
+    }
+
+    fn address(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();
         // A path may bring its own query; set as a path it would be one that no server knows.
         let (path, own) = path
@@ -158,18 +182,25 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        url
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Value, Error> {
         let mut request = self
             .net
-            .request(method, url)
+            .request(method, self.address(path, query))
             .bearer(&self.token)
             .time_out(PATIENCE);
         if let Some((content_type, body)) = body {
             request = request.body(content_type, body);
         }
-        let answer = request.send().await.map_err(|source| Error::Unreachable {
-            url: self.url.to_string(),
-            source,
-        })?;
+        let answer = request.send().await.map_err(|source| self.unreachable(source))?;
         self.read(&answer)
     }
 

@@ -225,12 +225,12 @@ async fn ended(client: &Client, id: &str, what: &str, output: Output) -> Result<
 
 async fn errors(client: &Client, id: &str, csv: bool, warnings: bool, output: Output) -> Result<Exit, Error> {
     let what = if warnings { "warnings" } else { "errors" };
+    if csv {
+        client.pour(&format!("/runs/{id}/{what}?format=csv")).await?;
+        return Ok(Exit::Done);
+    }
     let list = client.get(&format!("/runs/{id}/{what}"), &[]).await?;
-    let items = list
-        .get("items")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let items = list.get("items").and_then(Value::as_array);
     let head = [
         "source_id",
         "employee_number",
@@ -240,18 +240,10 @@ async fn errors(client: &Client, id: &str, csv: bool, warnings: bool, output: Ou
         "advice",
     ];
     let rows: Vec<Vec<String>> = items
-        .iter()
+        .into_iter()
+        .flatten()
         .map(|item| head.map(|member| text(item, member)).to_vec())
         .collect();
-    if !csv {
-        output.table(&list, &head, &rows)?;
-        return Ok(Exit::Done);
-    }
-    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
-    let written = writer
-        .write_record(head)
-        .and_then(|()| rows.iter().try_for_each(|row| writer.write_record(row)))
-        .and_then(|()| Ok(writer.flush()?));
-    written.map_err(std::io::Error::from)?;
+    output.table(&list, &head, &rows)?;
     Ok(Exit::Done)
 }

@@ -251,6 +251,23 @@ impl Request<'_> {
     /// When there is no whole answer; an answer with an error status is an answer.
     #[tracing::instrument(name = "net.request.send", skip_all, fields(method = %self.method, status, duration_ms))]
     pub async fn send(self) -> Result<Answer, Error> {
+        self.run(None).await
+    }
+
+    /// Sends it and hands each piece of a successful answer on as it comes, whatever its size; the answer then has no
+    /// body. One with an error status is read whole.
+    ///
+    /// # Errors
+    /// When there is no whole answer, or a piece is not taken.
+    #[tracing::instrument(name = "net.request.stream", skip_all, fields(method = %self.method, status, duration_ms))]
+    pub async fn stream(
+        self,
+        mut take: impl FnMut(&[u8]) -> std::io::Result<()> + Send,
+    ) -> Result<Answer, Error> {
+        self.run(Some(&mut take)).await
+    }
+
+    async fn run(self, mut take: Option<Sink<'_>>) -> Result<Answer, Error> {
         if let Some(name) = self.bad_header {
             return Err(Error::BadHeader { name });
         }
@@ -269,8 +286,13 @@ impl Request<'_> {
         request = request.timeout(self.time_out.map_or(longest, |time| time.min(longest)));
         let mut response = request.send().await.map_err(|error| sort(error, &host))?;
         let status = response.status().as_u16();
+        let mut take = take.take().filter(|_| response.status().is_success());
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| sort(error, &host))? {
+            if let Some(take) = take.as_mut() {
+                take(&chunk).map_err(|source| Error::NotTaken { source })?;
+                continue;
+            }
             if body.len().saturating_add(chunk.len()) > self.cap {
                 return Err(Error::TooLarge { host, cap: self.cap });
             }
@@ -294,6 +316,9 @@ impl Request<'_> {
         })
     }
 }
+
+/// Who takes the pieces of an answer.
+type Sink<'a> = &'a mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send);
 
 /// Sorts what the client reports into what our callers can act on. The address goes, since it may carry a key.
 fn sort(error: reqwest::Error, host: &str) -> Error {

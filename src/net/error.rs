@@ -63,6 +63,13 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A piece of the answer could not be handed on.
+    #[error("a piece of the answer could not be handed on")]
+    NotTaken {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -101,7 +108,7 @@ impl Error {
             | Self::Redirected { host }
             | Self::TooLarge { host, .. }
             | Self::Broken { host, .. } => Some(host),
-            Self::Build(_) | Self::BadAddress | Self::BadHeader { .. } => None,
+            Self::Build(_) | Self::BadAddress | Self::BadHeader { .. } | Self::NotTaken { .. } => None,
         }
     }
 
@@ -110,7 +117,11 @@ impl Error {
     pub const fn may_have_arrived(&self) -> bool {
         matches!(
             self,
-            Self::TimedOut { .. } | Self::Broken { .. } | Self::TooLarge { .. } | Self::Redirected { .. }
+            Self::TimedOut { .. }
+                | Self::Broken { .. }
+                | Self::TooLarge { .. }
+                | Self::Redirected { .. }
+                | Self::NotTaken { .. }
         )
     }
 }

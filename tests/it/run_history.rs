@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 
 use crate::kit::{Answer, Bridge, Stub, answer, good, with_json};
 use crate::sync_kit::{
@@ -265,6 +266,33 @@ async fn rg_20_a_file_of_very_many_errors_streams_in_flat_memory() {
         grown.push(most - before);
     }
     assert!(grown.iter().all(|grown| *grown < 32 * 1024 * 1024), "{grown:?}");
+
+    // The command hands the file on as it comes.
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_scim-bridge"))
+        .args(["run", "errors", id(&run), "--csv"])
+        .env("SCIM_BRIDGE_URL", &bridge.base_url)
+        .env("SCIM_BRIDGE_TOKEN", &bridge.token)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", program.id().unwrap());
+    let (mut out, mut lines, mut most) = (program.stdout.take().unwrap(), 0, 0);
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let read = out.read(&mut piece).await.unwrap();
+        if read == 0 {
+            break;
+        }
+        lines += piece[..read].iter().filter(|byte| **byte == b'\n').count();
+        let said = std::fs::read_to_string(&status).unwrap_or_default();
+        let held = said.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let held = held.and_then(|held| held.split_whitespace().next()?.parse::<usize>().ok());
+        most = most.max(held.unwrap_or_default());
+    }
+    assert!(program.wait().await.unwrap().success());
+    assert!(lines > rows, "{lines} lines of {rows} rows and a head");
+    eprintln!("run errors --csv: {lines} lines, {most} kB at most");
+    assert!((1..64 * 1024).contains(&most), "{most} kB");
 }
 
 /// One event of a stream.
