@@ -78,6 +78,7 @@ mod sync_people;
 mod sync_process;
 mod sync_runs;
 mod undo;
+mod undo_killed;
 mod user_names;
 mod webhooks;
 mod whole_way;

@@ -11,7 +11,8 @@ use tokio::process::{Child, Command};
 use crate::kit::{TestDatabase, client, http_client};
 use crate::sync_kit::Company;
 
-const FILE: &str = r#"
+/// A connection to a file of people.
+pub(crate) const FILE: &str = r#"
 name = "people"
 connector = "csv"
 [settings]

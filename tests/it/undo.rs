@@ -293,7 +293,7 @@ async fn a_run_is_taken_back_where_nobody_changed_anything_since_and_the_next_ru
 }
 
 #[tokio::test]
-async fn an_undo_that_is_killed_in_the_middle_is_applied_exactly_once() {
+async fn an_undo_whose_batch_the_database_refuses_is_applied_exactly_once() {
     let bridge = connected(&connection_file()).await;
     let app = StubApp::start().await;
     let (_, run) = changed(&bridge, &app).await;
