@@ -30,6 +30,9 @@ pub struct Sizes {
     pub returns: u64,
     /// Per field: people who had a value and would have none.
     pub emptied: Vec<(String, u64)>,
+    /// Per field and department: people who had a value and would have none.
+    #[serde(default)]
+    pub emptied_in: Vec<EmptiedIn>,
     /// Per identifying field: people whose value is another one.
     pub changed: Vec<(String, u64)>,
     /// People one of whose fields holds what another field held before.
@@ -71,6 +74,19 @@ pub struct Unit {
     pub lost: u64,
     /// Those of the lost whose records are missing from the read: nobody says that they left.
     pub unseen: u64,
+}
+
+/// A field that people of one department lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmptiedIn {
+    /// The field.
+    pub field: String,
+    /// The department's name, or its key when it has none.
+    pub department: String,
+    /// People of it who had a value before.
+    pub had: u64,
+    /// Those of them who have none now.
+    pub lost: u64,
 }
 
 /// A field that fewer records have than in earlier reads.
@@ -351,6 +367,24 @@ impl Bench<'_> {
                 );
             }
         }
+        for one in &sizes.emptied_in {
+            let told = |(field, count): &(String, u64)| {
+                *field == one.field && limits.emptied.is_over(*count, of, SMALLEST_SHARE)
+            };
+            if !sizes.emptied.iter().any(told) && limits.emptied.is_over(one.lost, one.had, SMALLEST_CHANGE) {
+                let what = format!(
+                    "people of the department {} who had a value in the field {} have none now",
+                    one.department, one.field
+                );
+                self.over(
+                    "emptied",
+                    ("emptied", limits.emptied),
+                    (one.lost, one.had),
+                    &what,
+                    repair,
+                );
+            }
+        }
         for (field, count) in &sizes.changed {
             if limits.changed.is_over(*count, of, SMALLEST_CHANGE) {
                 let what = format!("people have another value in the field {field}");
@@ -435,6 +469,21 @@ mod tests {
         let verdict = judge(&plan, &Limits::default());
         assert_eq!(verdict.reasons.len(), 1);
         assert!(verdict.reasons[0].message.contains("work_email"));
+        let department = |had, lost| Sizes {
+            population: 1_000,
+            emptied: vec![("title".to_owned(), lost)],
+            emptied_in: vec![EmptiedIn {
+                field: "title".to_owned(),
+                department: "Tool Design".to_owned(),
+                had,
+                lost,
+            }],
+            ..Sizes::default()
+        };
+        for (had, lost, stops) in [(30, 30, 1), (30, 10, 1), (30, 9, 0), (4, 4, 0), (900, 600, 1)] {
+            let verdict = judge(&department(had, lost), &Limits::default());
+            assert_eq!(verdict.reasons.len(), stops, "{lost} of {had}: {verdict:?}");
+        }
     }
 
     #[test]

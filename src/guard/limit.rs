@@ -74,8 +74,8 @@ pub struct Limits {
     /// People of one department or entity who would leave or are missing. Default: 50 %, from four people on. A unit
     /// of three people or more that is lost as a whole stops always.
     pub units: Limit,
-    /// People with one and the same field emptied, and records of the whole read or of one entity that lack a field
-    /// which they had in earlier reads. Default: 30 %.
+    /// People with one and the same field emptied, in all or of one department (from five on; not the manager), and
+    /// records of the whole read or of one entity that lack a field which they had in earlier reads. Default: 30 %.
     pub emptied: Limit,
     /// Records that earlier complete reads had and this one has not. Default: 5 % or 500.
     pub shrink: Limit,

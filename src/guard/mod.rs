@@ -31,7 +31,7 @@ pub use effects::{EffectLimits, Effects, weigh};
 pub use error::Error;
 pub use freeze::{CapAction, CapUse, Frozen, all_frozen, cap_uses, forget_uses, freeze, frozen, over, thaw};
 pub use hold::{Decision, Hold, NewHold};
-pub use judge::{Reason, Sizes, Thinned, Unit, Verdict, judge};
+pub use judge::{EmptiedIn, Reason, Sizes, Thinned, Unit, Verdict, judge};
 pub use kept::{Kept, KeptBack, KeptWhy};
 pub use limit::{Limit, Limits, SMALLEST_SHARE};
 pub use plan::{

@@ -14,6 +14,8 @@ const IDENTIFYING: &[&str] = &["given_name", "family_name", "work_email", "emplo
 pub(super) struct Compared {
     /// Fields that had a value and have none.
     pub emptied: Vec<String>,
+    /// The key of the department that the record was in, when a field was emptied.
+    pub department: Option<String>,
     /// Identifying fields that have another value.
     pub changed: Vec<&'static str>,
     /// A field holds what another field held before.
@@ -29,6 +31,9 @@ impl Compared {
             if is_empty(now.get(field)) && !self.emptied.contains(field) {
                 self.emptied.push(field.clone());
             }
+        }
+        if !self.emptied.is_empty() && self.department.is_none() {
+            self.department = key(before.get("department")).map(str::to_owned);
         }
         for field in IDENTIFYING {
             let (old, new) = (text(before.get(field)), text(now.get(field)));
@@ -60,6 +65,14 @@ fn texts(record: &Value) -> BTreeMap<String, String> {
             Some((field.clone(), value.to_owned()))
         })
         .collect()
+}
+
+/// What tells a unit from others: its id, or else its code, or else its name.
+fn key(unit: Option<&Value>) -> Option<&str> {
+    let unit = unit?;
+    ["id", "code", "name"]
+        .into_iter()
+        .find_map(|member| text(unit.get(member)))
 }
 
 fn text(value: Option<&Value>) -> Option<&str> {
@@ -108,7 +121,9 @@ mod tests {
     #[test]
     fn emptied_changed_and_swapped_fields_are_told_apart() {
         assert_eq!(compared(|_| ()), Compared::default());
-        assert_eq!(compared(|ada| ada.title = None).emptied, ["title"]);
+        let emptied = compared(|ada| ada.title = None);
+        assert_eq!(emptied.emptied, ["title"]);
+        assert_eq!(emptied.department.as_deref(), Some("Engines"));
         let married = compared(|ada| ada.family_name = Some("Lovelace".to_owned()));
         assert_eq!((married.changed, married.swapped), (vec!["family_name"], false));
         let names = compared(|ada| std::mem::swap(&mut ada.given_name, &mut ada.family_name));

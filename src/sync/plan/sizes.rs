@@ -8,7 +8,7 @@ use super::person::Draft;
 use super::{health, store};
 use crate::base::PersonId;
 use crate::db::Conn;
-use crate::guard::{Action, Sizes};
+use crate::guard::{Action, EmptiedIn, Sizes};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
@@ -17,6 +17,16 @@ use crate::sync::read::store::base;
 
 /// Leavers are added up over so long, so that a loss which comes in small parts is seen too.
 const LATELY: chrono::Duration = chrono::Duration::days(7);
+
+/// A field that fewer people of a department lost is not looked at: one team's reorganisation is daily life.
+const SMALLEST_LOSS: u64 = 5;
+/// So many fields of departments are looked at at most; a read with more of them is over other limits too.
+const MOST_LOSSES: usize = 1_000;
+
+/// Whether a whole department loses this field when one person goes: nobody reports to whoever led it.
+fn of_a_person(field: &str) -> bool {
+    field == "manager"
+}
 
 /// Numbers by word, and what the guard needs.
 #[derive(Debug, Default)]
@@ -28,6 +38,8 @@ pub(super) struct Tally {
     unusable: u64,
     swapped: u64,
     emptied: BTreeMap<String, u64>,
+    /// By field and department.
+    emptied_in: BTreeMap<(String, String), u64>,
     changed: BTreeMap<&'static str, u64>,
 }
 
@@ -80,6 +92,9 @@ impl Tally {
         self.swapped = self.swapped.saturating_add(u64::from(draft.compared.swapped));
         for field in &draft.compared.emptied {
             *self.emptied.entry(field.clone()).or_default() += 1;
+            if let Some(department) = draft.compared.department.clone().filter(|_| !of_a_person(field)) {
+                *self.emptied_in.entry((field.clone(), department)).or_default() += 1;
+            }
         }
         for field in &draft.compared.changed {
             *self.changed.entry(field).or_default() += 1;
@@ -119,6 +134,19 @@ impl Tally {
         Value::Object(counts)
     }
 
+    /// The departments in which enough people lost a field, each with how many had it.
+    async fn emptied_in(&self, conn: &mut Conn, job: &Job<'_>) -> Result<Vec<EmptiedIn>, Error> {
+        let many = self.emptied_in.iter().filter(|(_, lost)| **lost >= SMALLEST_LOSS);
+        let many: Vec<(&str, &str, u64)> = many
+            .map(|((field, department), lost)| (field.as_str(), department.as_str(), *lost))
+            .take(MOST_LOSSES)
+            .collect();
+        if many.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(store::emptied_in(conn, &job.run, &many).await?)
+    }
+
     /// What the guard judges. The tables are asked only when there is something to compare.
     pub async fn sizes(&self, job: &Job<'_>, live: &Compiled, missing: &[String]) -> Result<Sizes, Error> {
         let mut conn = job.conn().await?;
@@ -153,6 +181,7 @@ impl Tally {
         sizes.changed = changed
             .map(|(field, count)| ((*field).to_owned(), *count))
             .collect();
+        sizes.emptied_in = self.emptied_in(&mut conn, job).await?;
         sizes.records = records;
         sizes.missing = absent;
         sizes.new = read("new");

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::base::{ConnectionId, PersonId, ResourceId, TenantId};
 use crate::db::{Conn, QueryError, Statement as _};
-use crate::guard::Unit;
+use crate::guard::{EmptiedIn, Unit};
 use crate::statement;
 use crate::sync::run::Run;
 
@@ -373,6 +373,49 @@ pub(in crate::sync) async fn losing_units(
             before: u64::try_from(before).unwrap_or_default(),
             lost: u64::try_from(lost).unwrap_or_default(),
             unseen: u64::try_from(unseen).unwrap_or_default(),
+        })
+        .collect())
+}
+
+statement!(
+    EmptiedInDepartments: (SqlUuid, SqlUuid, Array<Text>, Array<Text>, Array<BigInt>) -> (Text, Text, BigInt, BigInt) =
+    "SELECT lost.field, coalesce(max(had.body ->> 'name'), lost.department), count(DISTINCT had.person_id), lost.people
+     FROM UNNEST($3::text[], $4::text[], $5::bigint[]) AS lost(field, department, people)
+     JOIN (SELECT record.person_id, record.employee, department.body,
+             coalesce(department.body ->> 'id', department.body ->> 'code', department.body ->> 'name') AS key
+           FROM source_record record
+           JOIN person ON person.tenant_id = record.tenant_id AND person.id = record.person_id
+           JOIN resource ON resource.tenant_id = person.tenant_id AND resource.id = person.user_id
+           CROSS JOIN LATERAL (SELECT record.employee -> 'department' AS body) department
+           WHERE record.tenant_id = $1 AND record.connection_id = $2 AND record.outcome <> 'gone' AND resource.active) had
+       ON had.key = lost.department
+     WHERE had.employee -> lost.field NOT IN ('null', '[]', '{}')
+     GROUP BY lost.field, lost.department, lost.people ORDER BY 1, 2"
+);
+
+/// Of fields that people of a department lost: how many of the department had a value in it before. `lost` is field, key
+/// of the department, and how many lost it.
+pub(in crate::sync) async fn emptied_in(
+    conn: &mut Conn,
+    run: &Run,
+    lost: &[(&str, &str, u64)],
+) -> Result<Vec<EmptiedIn>, QueryError> {
+    let fields: Vec<&str> = lost.iter().map(|(field, ..)| *field).collect();
+    let departments: Vec<&str> = lost.iter().map(|(_, department, _)| *department).collect();
+    let people = lost.iter().map(|(.., people)| i64::try_from(*people).unwrap_or(i64::MAX));
+    let (tenant, connection) = (run.tenant.uuid(), run.connection.uuid());
+    let people: Vec<i64> = people.collect();
+    let rows: Vec<(String, String, i64, i64)> =
+        EmptiedInDepartments::with((tenant, connection, fields, departments, people))
+            .get_results(conn)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(field, department, had, lost)| EmptiedIn {
+            field,
+            department,
+            had: u64::try_from(had).unwrap_or_default(),
+            lost: u64::try_from(lost).unwrap_or_default(),
         })
         .collect())
 }

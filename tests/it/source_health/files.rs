@@ -241,6 +241,28 @@ fn table() -> Vec<(&'static str, Expected, Bad)> {
             }),
         ),
         (
+            "no sites in one department, which nothing is made of",
+            Stops("emptied"),
+            People(|all| {
+                each(all, |_, one| {
+                    if one.department == "Dept 5" {
+                        one.site.clear();
+                    }
+                })
+            }),
+        ),
+        (
+            "no titles in half a department",
+            Stops("emptied"),
+            People(|all| {
+                each(all, |n, one| {
+                    if one.department == "Dept 5" && (n / 12).is_multiple_of(2) {
+                        one.title.clear();
+                    }
+                })
+            }),
+        ),
+        (
             "no employee numbers",
             Stops("emptied"),
             People(|all| each(all, |_, one| one.number.clear())),

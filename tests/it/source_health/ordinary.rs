@@ -106,6 +106,13 @@ impl Life {
         if (day.month(), day.day()) == (3, 15) {
             self.reorganise();
         }
+        if matches!((day.month(), day.day()), (6, 10) | (7, 8)) {
+            // The head of a department goes, and four weeks later there is another one.
+            let head = if day.month() == 6 { String::new() } else { self.people[0].id.clone() };
+            for one in self.people.iter_mut().filter(|one| one.department == "Dept 9") {
+                one.manager.clone_from(&head);
+            }
+        }
         if (day.month(), day.day()) == (5, 2) {
             // The phones of a department are handed out.
             for one in self.people.iter_mut().filter(|one| one.department == "Dept 4") {
