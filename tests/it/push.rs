@@ -1,6 +1,6 @@
 //! Push: what apps are sent. A stub is the app; what it was sent is what is asserted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use reqwest::Method;
@@ -41,7 +41,14 @@ struct Held {
     next: u32,
     /// `/Users/7` → resource.
     resources: BTreeMap<String, Value>,
+    /// By endpoint and folded name: the path of who was last called so.
+    names: HashMap<String, String>,
     no_patch: bool,
+}
+
+fn key_of(endpoint: &str, resource: &Value) -> String {
+    let name = resource["userName"].as_str().or(resource["displayName"].as_str());
+    format!("{endpoint} {}", name.unwrap_or_default().to_lowercase())
 }
 
 impl StubApp {
@@ -124,8 +131,9 @@ impl Held {
         self.next += 1;
         let id = format!("a{}", self.next);
         resource["id"] = json!(id);
-        self.resources
-            .insert(format!("/{endpoint}/{id}"), resource.clone());
+        let path = format!("/{endpoint}/{id}");
+        self.names.insert(key_of(endpoint, &resource), path.clone());
+        self.resources.insert(path, resource.clone());
         resource
     }
 
@@ -140,18 +148,9 @@ impl Held {
             ("GET", true) => self.list(&endpoint, request),
             ("POST", true) => {
                 let new = request.json();
-                let name = |value: &Value| {
-                    value["userName"]
-                        .as_str()
-                        .or(value["displayName"].as_str())
-                        .map(str::to_lowercase)
-                };
-                let prefix = format!("/{endpoint}/");
-                if self
-                    .resources
-                    .iter()
-                    .any(|(path, old)| path.starts_with(&prefix) && name(old) == name(&new))
-                {
+                let key = key_of(&endpoint, &new);
+                let holder = self.names.get(&key).and_then(|path| self.resources.get(path));
+                if holder.is_some_and(|holder| key_of(&endpoint, holder) == key) {
                     return Answer::json(409, &json!({"detail": "taken", "scimType": "uniqueness"}));
                 }
                 Answer::json(201, &self.create(&endpoint, new))
@@ -198,6 +197,16 @@ impl Held {
     }
 
     fn one(&mut self, method: &str, request: &Received) -> Answer {
+        let answer = self.changed(method, request);
+        if let (Some(resource), Some(endpoint)) =
+            (self.resources.get(&request.path), request.path.split('/').nth(1))
+        {
+            self.names.insert(key_of(endpoint, resource), request.path.clone());
+        }
+        answer
+    }
+
+    fn changed(&mut self, method: &str, request: &Received) -> Answer {
         let no_patch = self.no_patch;
         let Some(resource) = self.resources.get_mut(&request.path) else {
             return Answer::json(404, &json!({"detail": "no such resource"}));

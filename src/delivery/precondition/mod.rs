@@ -62,14 +62,12 @@ pub async fn objections(
 ) -> Result<Vec<Objection>, Error> {
     let now = clock.now();
     let questions = questions((db, sealer), tenant, user, (on, now)).await?;
-    let mut found: Vec<Objection> = stream::iter(questions)
+    let answered: Vec<Option<Objection>> = stream::iter(questions)
         .map(|question| question.ask(net, now))
-        .buffer_unordered(AT_ONCE)
-        .filter_map(async |objection| objection)
+        .buffered(AT_ONCE)
         .collect()
         .await;
-    found.sort_by(|a, b| a.app.cmp(&b.app));
-    Ok(found)
+    Ok(answered.into_iter().flatten().collect())
 }
 
 async fn questions(
