@@ -201,7 +201,8 @@ impl Held {
         if let (Some(resource), Some(endpoint)) =
             (self.resources.get(&request.path), request.path.split('/').nth(1))
         {
-            self.names.insert(key_of(endpoint, resource), request.path.clone());
+            self.names
+                .insert(key_of(endpoint, resource), request.path.clone());
         }
         answer
     }

@@ -60,7 +60,11 @@ async fn a_server_killed_while_it_undoes_a_run_loses_nothing_and_doubles_nothing
     assert_eq!(applied.code, 0, "{}", applied.err);
     synced(&program, &company).await;
     let app = StubApp::start().await;
-    let settings = file("app", &app.stub.base_url, &json!({ "pace": { "concurrency": 16 } }));
+    let settings = file(
+        "app",
+        &app.stub.base_url,
+        &json!({ "pace": { "concurrency": 16 } }),
+    );
     call(&program, Method::PUT, "/api/v1/apps/app", &settings).await;
     call(&program, Method::POST, "/api/v1/apps/app/publish", &json!({})).await;
     settled(&program).await;
@@ -69,12 +73,23 @@ async fn a_server_killed_while_it_undoes_a_run_loses_nothing_and_doubles_nothing
     }
     let run = synced(&program, &company).await;
     settled(&program).await;
-    let titled = |title: &str| app.all("Users").iter().filter(|user| user["title"] == title).count();
+    let titled = |title: &str| {
+        app.all("Users")
+            .iter()
+            .filter(|user| user["title"] == title)
+            .count()
+    };
     assert_eq!(titled("Architect"), PEOPLE);
     app.stub.take_received();
 
     // The last user of the plan is in somebody else's hands: the batch that comes to it cannot end.
-    let undoing = call(&program, Method::POST, &format!("/api/v1/runs/{run}/undo"), &json!({})).await;
+    let undoing = call(
+        &program,
+        Method::POST,
+        &format!("/api/v1/runs/{run}/undo"),
+        &json!({}),
+    )
+    .await;
     let id = undoing["id"].as_str().unwrap().to_owned();
     let waiting = format!("SELECT count(*) FROM run WHERE id = '{id}' AND state = 'awaiting_approval'");
     program.until(&waiting, 1).await;
@@ -131,7 +146,10 @@ async fn a_server_killed_while_it_undoes_a_run_loses_nothing_and_doubles_nothing
     assert_eq!((titled("Engineer"), titled("Architect")), (PEOPLE, 0));
     let sent = titles_sent(&app);
     assert_eq!(sent.len(), PEOPLE);
-    assert!(sent.values().all(|times| *times == 1), "the app was told once of each");
+    assert!(
+        sent.values().all(|times| *times == 1),
+        "the app was told once of each"
+    );
     tokio::time::timeout(Duration::from_secs(30), server.kill())
         .await
         .unwrap()

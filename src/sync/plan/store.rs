@@ -402,7 +402,9 @@ pub(in crate::sync) async fn emptied_in(
 ) -> Result<Vec<EmptiedIn>, QueryError> {
     let fields: Vec<&str> = lost.iter().map(|(field, ..)| *field).collect();
     let departments: Vec<&str> = lost.iter().map(|(_, department, _)| *department).collect();
-    let people = lost.iter().map(|(.., people)| i64::try_from(*people).unwrap_or(i64::MAX));
+    let people = lost
+        .iter()
+        .map(|(.., people)| i64::try_from(*people).unwrap_or(i64::MAX));
     let (tenant, connection) = (run.tenant.uuid(), run.connection.uuid());
     let people: Vec<i64> = people.collect();
     let rows: Vec<(String, String, i64, i64)> =

@@ -288,7 +288,11 @@ async fn a_move_of_5000_addresses_to_a_new_domain_is_one_decision_and_each_is_pu
     bridge.drain().await;
     let sent = app.mutations();
     let targets: BTreeSet<&str> = sent.iter().filter_map(|line| line.split(' ').nth(1)).collect();
-    assert_eq!((sent.len(), targets.len()), (MANY - 1, MANY - 1), "each exactly once");
+    assert_eq!(
+        (sent.len(), targets.len()),
+        (MANY - 1, MANY - 1),
+        "each exactly once"
+    );
     assert!(sent.iter().all(|line| line.contains("@neu.example")));
     assert!(
         app.all("Users")

@@ -108,7 +108,11 @@ impl Life {
         }
         if matches!((day.month(), day.day()), (6, 10) | (7, 8)) {
             // The head of a department goes, and four weeks later there is another one.
-            let head = if day.month() == 6 { String::new() } else { self.people[0].id.clone() };
+            let head = if day.month() == 6 {
+                String::new()
+            } else {
+                self.people[0].id.clone()
+            };
             for one in self.people.iter_mut().filter(|one| one.department == "Dept 9") {
                 one.manager.clone_from(&head);
             }
