@@ -55,7 +55,8 @@ pub struct Config {
     pub files_dir: Option<PathBuf>,
     /// `SCIM_BRIDGE_CONNECTORS_DIR`: further manifests.
     pub connectors_dir: Option<PathBuf>,
-    /// `SCIM_BRIDGE_SMTP_URL`: where mail goes, in the name of `SCIM_BRIDGE_MAIL_FROM`; without it no mail is sent.
+    /// `SCIM_BRIDGE_SMTP_URL`: where mail goes, in the name of `SCIM_BRIDGE_MAIL_FROM`, trusting `SCIM_BRIDGE_SMTP_CA` too;
+    /// without it no mail is sent.
     pub mail: Option<MailServer>,
     /// `SCIM_BRIDGE_CLOCK`: a file with the current instant, for tests.
     pub clock: Option<PathBuf>,
@@ -128,7 +129,8 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
     }
 }
 
-/// The mail server. Who sends is `SCIM_BRIDGE_MAIL_FROM`, else `scim-bridge` at the host of the public address.
+/// The mail server. Who sends is `SCIM_BRIDGE_MAIL_FROM`, else `scim-bridge` at the host of the public address. Certificates in
+/// the file `SCIM_BRIDGE_SMTP_CA` are trusted beside those of this machine.
 fn mail<F: Fn(&str) -> Option<OsString>>(env: &Variables<F>) -> Result<Option<MailServer>, Error> {
     let Some(url) = env.secret("SCIM_BRIDGE_SMTP_URL")? else {
         return Ok(None);
@@ -145,9 +147,14 @@ fn mail<F: Fn(&str) -> Option<OsString>>(env: &Variables<F>) -> Result<Option<Ma
         let reason = "it must be an address such as bridge@acme.example or Bridge <bridge@acme.example>";
         refused("SCIM_BRIDGE_MAIL_FROM", reason)
     })?;
-    MailServer::parse(url.expose(), from)
-        .map(Some)
-        .map_err(|error| refused("SCIM_BRIDGE_SMTP_URL", error))
+    let server =
+        MailServer::parse(url.expose(), from).map_err(|error| refused("SCIM_BRIDGE_SMTP_URL", error))?;
+    let Some(path) = env.folder("SCIM_BRIDGE_SMTP_CA") else {
+        return Ok(Some(server));
+    };
+    let unusable = |error: &dyn std::fmt::Display| refused("SCIM_BRIDGE_SMTP_CA", error);
+    let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
+    server.trusting(&pem).map(Some).map_err(|error| unusable(&error))
 }
 
 impl Config {
@@ -327,8 +334,12 @@ mod tests {
             ("SCIM_BRIDGE_LOG", "xml"),
             ("SCIM_BRIDGE_ALLOW_PRIVATE_TARGETS", "maybe"),
             ("SCIM_BRIDGE_SMTP_URL", "http://mail"),
+            ("SCIM_BRIDGE_SMTP_CA", "/nowhere"),
+            ("SCIM_BRIDGE_SMTP_CA", "/dev/null"),
         ] {
-            let text = read(&[(name, value)]).unwrap_err().to_string();
+            let text = read(&[(name, value), ("SCIM_BRIDGE_SMTP_URL", "smtp://mail")])
+                .unwrap_err()
+                .to_string();
             assert!(text.starts_with(name), "{text}");
         }
     }

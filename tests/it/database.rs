@@ -5,7 +5,7 @@
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use reqwest::Method;
@@ -15,7 +15,7 @@ use scim_bridge::base::Chain;
 use scim_bridge::db::{self, Db, Error};
 use serde_json::json;
 
-use crate::kit::{Bridge, Settings, TestDatabase, answer, good, left_out, with_json};
+use crate::kit::{Bridge, Settings, TestDatabase, answer, certificates, good, left_out, with_json};
 
 struct Pooler {
     folder: PathBuf,
@@ -23,15 +23,6 @@ struct Pooler {
     child: Child,
     /// Major and minor version, such as (1, 18).
     version: (u32, u32),
-}
-
-/// Runs a program to its end; whether that was a good one.
-fn ran(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 fn pgbouncer() -> PathBuf {
@@ -43,20 +34,6 @@ fn version() -> Option<(u32, u32)> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut numbers = text.lines().next()?.split(' ').nth(1)?.split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
-/// A certificate for `localhost` by an authority of our own, as `ca.pem`, `server.pem` and `server.key`.
-fn certificates(folder: &Path) {
-    let script = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=tests -keyout ca.key -out ca.pem \
-                  -addext basicConstraints=critical,CA:TRUE && \
-                  openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr && \
-                  printf 'subjectAltName=DNS:localhost' > names && \
-                  openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names \
-                  -out server.pem";
-    assert!(
-        ran(Command::new("sh").args(["-c", script]).current_dir(folder)),
-        "openssl makes certificates"
-    );
 }
 
 impl Pooler {
@@ -88,7 +65,7 @@ impl Pooler {
             config.push_str("max_prepared_statements = 100\n");
         }
         if tls {
-            certificates(&folder);
+            certificates(&folder, "DNS:localhost");
             let at = folder.display();
             config.push_str(&format!(
                 "client_tls_sslmode = require\nclient_tls_key_file = {at}/server.key\nclient_tls_cert_file = {at}/server.pem\n"

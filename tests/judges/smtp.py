@@ -1,5 +1,6 @@
 """A mail server for tests: real SMTP by aiosmtpd, which keeps what it took as one JSON file a mail, parsed by Python's own
-`email`. Prints its port. What the local part of a recipient's address is decides how it behaves:
+`email`. Prints its port. With the files of a certificate and its key it wants STARTTLS and a password, with `wrapped` after
+them TLS from the first byte. What the local part of a recipient's address is decides how it behaves:
 
     busy-…      refuses the recipient for now, the first time (451)
     unknown-…   refuses the recipient for good (550)
@@ -20,6 +21,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 folder = sys.argv[1]
 certificate = sys.argv[2:4]
+wrapped = sys.argv[4:] == ["wrapped"]
 number = 0
 seen = set()
 
@@ -44,7 +46,7 @@ class Handler:
         to = envelope.rcpt_tos[0]
         if to.startswith("full-"):
             return "552 5.2.2 the mailbox is full"
-        keep(session, envelope)
+        keep(server, session, envelope)
         if to.startswith("stall-"):
             await asyncio.sleep(3600)
         if to.startswith("drop-") and first(to):
@@ -53,7 +55,7 @@ class Handler:
         return "250 OK"
 
 
-def keep(session, envelope):
+def keep(server, session, envelope):
     global number
     number += 1
     message = email.message_from_bytes(envelope.content, policy=policy.default)
@@ -66,8 +68,8 @@ def keep(session, envelope):
         "text": part("plain"),
         "html": part("html"),
         "defects": [str(defect) for defect in message.defects],
-        "tls": session.ssl is not None,
-        "user": session.login_data.decode() if isinstance(session.login_data, bytes) else session.auth_data and session.auth_data.login.decode(),
+        "tls": server.transport.get_extra_info("ssl_object") is not None,
+        "user": session.auth_data and session.auth_data.login.decode(),
     }
     path = os.path.join(folder, f"{number:05}.json")
     with open(path + ".new", "w") as file:
@@ -77,23 +79,28 @@ def keep(session, envelope):
 
 def authenticate(server, session, envelope, mechanism, data):
     good = data.login == b"bridge" and data.password == b"p@ss+w"
-    return AuthResult(success=good, auth_data=data)
+    return AuthResult(success=good, handled=False, auth_data=data)
+
+
+context = None
+if certificate:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
 
 
 def server():
     if not certificate:
         return SMTP(Handler(), enable_SMTPUTF8=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
+    by_command = {} if wrapped else {"tls_context": context, "require_starttls": True}
     return SMTP(
-        Handler(), enable_SMTPUTF8=True, tls_context=context, require_starttls=True,
-        authenticator=authenticate, auth_required=True,
+        Handler(), enable_SMTPUTF8=True, authenticator=authenticate, auth_required=True, auth_require_tls=not wrapped,
+        **by_command,
     )
 
 
 async def main():
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(server, "127.0.0.1", 0)
+    listening = await loop.create_server(server, "127.0.0.1", 0, ssl=context if wrapped else None)
     print(listening.sockets[0].getsockname()[1], flush=True)
     await listening.serve_forever()
 

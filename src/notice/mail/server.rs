@@ -7,7 +7,7 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use url::Url;
@@ -28,12 +28,11 @@ pub enum BadMailServer {
          smtp:// shall differ from: required with a password, else opportunistic"
     )]
     Url,
-    /// The certificates of this machine cannot be used.
-    #[error("TLS cannot be set up for {host}")]
-    Tls {
-        /// The mail server.
-        host: String,
-    },
+    /// The certificates that are to be trusted are none.
+    #[error(
+        "it must be a file with certificates as PEM, of which the mail server's or its authority's is one"
+    )]
+    Authorities,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +55,7 @@ pub struct MailServer {
     tls: Tls,
     credentials: Option<Credentials>,
     from: Mailbox,
+    authorities: Option<Certificate>,
 }
 
 impl std::fmt::Debug for MailServer {
@@ -116,7 +116,21 @@ impl MailServer {
             tls,
             credentials,
             from,
+            authorities: None,
         })
+    }
+
+    /// The same, trusting further certificates (PEM, RFC 7468) beside those of this machine.
+    ///
+    /// # Errors
+    /// When there is no certificate in it.
+    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, BadMailServer> {
+        let authorities = Certificate::from_pem(pem).map_err(|_| BadMailServer::Authorities)?;
+        if !String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----") {
+            return Err(BadMailServer::Authorities);
+        }
+        self.authorities = Some(authorities);
+        Ok(self)
     }
 
     /// Who sends.
@@ -130,8 +144,11 @@ impl MailServer {
     }
 
     fn tls_of(&self) -> Result<TlsParameters, Failure> {
-        TlsParameters::builder(self.host.clone())
-            .build_rustls()
+        let mut tls = TlsParameters::builder(self.host.clone());
+        if let Some(authority) = &self.authorities {
+            tls = tls.add_root_certificate(authority.clone());
+        }
+        tls.build_rustls()
             .map_err(|_| Failure::Later("TLS cannot be set up on this machine".to_owned()))
     }
 

@@ -12,6 +12,7 @@ use super::left_out;
 pub struct MailServer {
     /// Where it listens.
     pub url: String,
+    pub port: u16,
     folder: PathBuf,
     child: Child,
 }
@@ -59,7 +60,8 @@ impl MailServer {
         Self::start_with(&[])
     }
 
-    /// With STARTTLS by a certificate (files of certificate and key), and a password: `bridge`, `p@ss+w`.
+    /// With STARTTLS by a certificate (files of certificate and key), or with `wrapped` after them with TLS from the first
+    /// byte, and a password: `bridge`, `p@ss+w`.
     pub fn start_with(certificate: &[&str]) -> Option<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let python = root.join("target/judges/python/bin/python");
@@ -89,6 +91,7 @@ impl MailServer {
         let port: u16 = port.trim().parse().unwrap();
         Some(Self {
             url: format!("smtp://127.0.0.1:{port}"),
+            port,
             folder,
             child,
         })

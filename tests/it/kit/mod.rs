@@ -9,6 +9,7 @@
 mod auth_server;
 mod bridge;
 mod browser;
+mod certificates;
 mod clock;
 mod counter;
 mod database;
@@ -19,6 +20,7 @@ mod stub;
 pub use auth_server::{AuthServer, CLIENT};
 pub use bridge::{Bridge, Settings, answer, good, http_client, with_json};
 pub use browser::Browser;
+pub use certificates::certificates;
 pub use clock::TestClock;
 pub use counter::StatementCounter;
 pub use database::{TestDatabase, client};

@@ -11,7 +11,7 @@ use crate::kit::{Bridge, MailServer};
 use crate::sync_process::Program;
 
 /// Raises a welcome for an address, as a delivery does.
-async fn welcome(bridge: &Bridge, to: &str) {
+pub(super) async fn welcome(bridge: &Bridge, to: &str) {
     let detail = json!({ "to": to, "name": "Ada", "user_name": "ada", "language": "nl" });
     let sql = "INSERT INTO event (tenant_id, id, kind, key, at, ready_at, detail)
                SELECT id, $1, 'welcome', $2, $3, $3, $4 FROM tenant";
@@ -22,7 +22,7 @@ async fn welcome(bridge: &Bridge, to: &str) {
         .unwrap();
 }
 
-async fn states(bridge: &Bridge) -> Vec<(String, String, String)> {
+pub(super) async fn states(bridge: &Bridge) -> Vec<(String, String, String)> {
     let rows = bridge.rows().await;
     rows.query("SELECT address, state, detail FROM message ORDER BY address", &[])
         .await
