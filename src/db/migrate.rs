@@ -60,6 +60,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-210000_keep_events",
     "2026-11-22-211000_tell_people",
     "2026-11-22-212000_find_late_leavers",
+    "2026-11-22-213000_tell_before_a_removal",
     "2026-11-22-220000_remember_states_of_accounts",
     "2026-11-22-221000_let_people_go",
     "2026-11-22-230000_remember_checks",

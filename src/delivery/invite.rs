@@ -1,25 +1,21 @@
 //! Who is invited when an account was created: only accounts that we created, each once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::Error;
+use super::first_day::first_day;
+use super::prepare::{Plan, Read};
 use super::send::{Finding, Report, Task};
-use super::store::Leased;
+use super::store::{Leased, Row};
 use crate::base::{AppId, ConnectionId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{self, Directory, Stored};
-use crate::notice::{self, Invitation, Invitee, Language};
-use crate::provision::{Invite, InviteOn, Inviter, Settings};
-use crate::scim::{HR, Object};
-
-/// The hour of the first day at which somebody is invited, in UTC: morning in Europe.
-const MORNING: NaiveTime = match NaiveTime::from_hms_opt(6, 0, 0) {
-    Some(time) => time,
-    None => NaiveTime::MIN,
-};
+use crate::notice::{self, Invitation, Invitee};
+use crate::provision::{Invite, InviteOn, Inviter, Settings, addressee};
+use crate::scim::HR;
 
 /// Keeps which accounts were created, and invites whom the settings invite. In the transaction that keeps what the calls
 /// taught, so that a repeated report invites nobody twice.
@@ -59,7 +55,7 @@ pub(super) async fn invite_created(
 fn is_created(report: &Report) -> bool {
     let is_user = report.job.kind == "User";
     let asked = match &report.job.task {
-        Task::Create(_) => true,
+        Task::Create { .. } => true,
         Task::Resolve { action, .. } => action == "create",
         _ => false,
     };
@@ -71,12 +67,47 @@ fn is_created(report: &Report) -> bool {
         )
 }
 
+/// What the connections say that the users of these accounts come from, where there is no account in the app yet.
+pub(super) async fn invites_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    rows: &[Row],
+) -> Result<HashMap<ResourceId, Invite>, Error> {
+    let new = rows
+        .iter()
+        .filter(|row| row.remote_id.is_none() && row.kind == "User");
+    let new: Vec<ResourceId> = new.map(|row| row.resource).collect();
+    connections(conn, tenant, &new).await
+}
+
+impl Plan<'_> {
+    /// The attributes of a creation by which the app is told that it is to invite.
+    pub(super) fn tells(self, row: &Row, read: &Read) -> BTreeMap<String, Value> {
+        let Some(user) = read.stored.get(&row.resource).filter(|_| row.kind == "User") else {
+            return BTreeMap::new();
+        };
+        let own = self.rules.settings().invite.as_ref();
+        let decided = Invite::decide(own, read.invites.get(&row.resource), entity_of(user));
+        match (decided.now, decided.by) {
+            (true, Inviter::App) => decided.tell,
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+fn entity_of(user: &Stored) -> Option<&str> {
+    user.object.get(HR)?.pointer("/entity/id")?.as_str()
+}
+
 /// What the connections say that these users come from.
 async fn connections(
     conn: &mut Conn,
     tenant: TenantId,
     users: &[ResourceId],
 ) -> Result<HashMap<ResourceId, Invite>, Error> {
+    if users.is_empty() {
+        return Ok(HashMap::new());
+    }
     let said: HashMap<ConnectionId, Invite> = notice::invites_of_connections(conn, tenant)
         .await?
         .into_iter()
@@ -100,15 +131,9 @@ fn invitee(
     connection: Option<&Invite>,
     now: DateTime<Utc>,
 ) -> Invitee {
-    let facts = user.object.get(HR);
-    let text = |pointer: &str| {
-        facts
-            .and_then(|facts| facts.pointer(pointer))
-            .and_then(Value::as_str)
-    };
-    let entity = text("/entity/id").map(str::to_owned);
+    let entity = entity_of(user).map(str::to_owned);
     let decided = Invite::decide(settings.invite.as_ref(), connection, entity.as_deref());
-    let mut detail = known_of(&user.object);
+    let mut detail = addressee(&user.object, false);
     let remote = match &report.finding {
         Finding::Done(Some(id)) | Finding::Found(id, ..) => id.as_str(),
         _ => "",
@@ -126,9 +151,6 @@ fn invitee(
     if let Some(link) = link {
         detail.insert("link".to_owned(), link.into());
     }
-    let first_day = text("/firstDay")
-        .and_then(|day| day.parse::<NaiveDate>().ok())
-        .map(|day| day.and_time(MORNING).and_utc());
     let (how, reason) = match (decided.now, decided.by) {
         (false, _) => (Invitation::Pending, decided.reason),
         (true, Inviter::App) => (Invitation::ByApp, decided.reason),
@@ -136,8 +158,9 @@ fn invitee(
             (Invitation::Pending, "the user has no mail address".to_owned())
         }
         (true, Inviter::Us) => {
-            let ready = first_day.filter(|day| decided.when == InviteOn::FirstDay && *day > now);
-            (Invitation::Mail(ready.unwrap_or(now)), decided.reason)
+            let later =
+                first_day(&user.object).filter(|day| decided.when == InviteOn::FirstDay && *day > now);
+            (later.map_or(Invitation::Mail, Invitation::Later), decided.reason)
         }
     };
     Invitee {
@@ -148,50 +171,6 @@ fn invitee(
         how,
         reason,
     }
-}
-
-/// What a mail to a user needs: `to`, `name`, `given_name`, `user_name`, `language`, as far as it is known.
-fn known_of(user: &Object) -> Map<String, Value> {
-    let text = |pointer: &str| {
-        let (first, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
-        let value = user.get(first)?;
-        let value = if rest.is_empty() { value } else { value.get(rest)? };
-        value.as_str().map(str::to_owned).filter(|text| !text.is_empty())
-    };
-    let mails = || user.get("emails").and_then(Value::as_array).into_iter().flatten();
-    let value_of = |mail: &Value| mail.get("value").and_then(Value::as_str).map(str::to_owned);
-    let work = mails().find(|mail| mail.get("type").and_then(Value::as_str) == Some("work"));
-    let user_name = text("userName");
-    let to = work
-        .or_else(|| mails().next())
-        .and_then(value_of)
-        .or_else(|| user_name.clone())
-        .filter(|to| notice::is_address(to));
-    let language = text("preferredLanguage")
-        .or_else(|| text("locale"))
-        .as_deref()
-        .and_then(Language::of);
-    let name = text("displayName")
-        .or_else(|| text("name/formatted"))
-        .or_else(|| {
-            Some(format!(
-                "{} {}",
-                text("name/givenName")?,
-                text("name/familyName")?
-            ))
-        })
-        .or_else(|| user_name.clone());
-    let parts = [
-        ("to", to),
-        ("name", name),
-        ("given_name", text("name/givenName")),
-        ("user_name", user_name),
-        ("language", language.map(|language| language.code().to_owned())),
-    ];
-    parts
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))))
-        .collect()
 }
 
 /// The link with its places filled, each percent-encoded.
@@ -220,14 +199,13 @@ pub async fn invite_by_hand(
         .iter()
         .filter_map(|id| {
             let user = known.get(id)?;
-            let detail = known_of(&user.object);
-            let entity = user.object.get(HR).and_then(|facts| facts.pointer("/entity/id"));
+            let detail = addressee(&user.object, false);
             detail.contains_key("to").then(|| Invitee {
                 resource: *id,
                 person: user.person,
-                entity: entity.and_then(Value::as_str).map(str::to_owned),
+                entity: entity_of(user).map(str::to_owned),
                 detail: Value::Object(detail),
-                how: Invitation::Mail(now),
+                how: Invitation::Mail,
                 reason: "by hand".to_owned(),
             })
         })
@@ -241,31 +219,14 @@ mod tests {
 
     use super::*;
 
-    fn object(value: Value) -> Object {
-        serde_json::from_value(value).unwrap()
-    }
-
     #[test]
-    fn a_mail_goes_to_the_work_address_in_the_users_language() {
-        let user = object(json!({
-            "userName": "ada", "preferredLanguage": "nl-BE", "name": { "givenName": "Ada", "familyName": "Brook" },
-            "emails": [{ "value": "ada@home.example", "type": "home" }, { "value": "ada@acme.example", "type": "work" }],
-        }));
-        let known = known_of(&user);
-        assert_eq!(
-            Value::Object(known.clone()),
-            json!({
-                "to": "ada@acme.example", "name": "Ada Brook", "given_name": "Ada", "user_name": "ada", "language": "nl",
-            })
-        );
+    fn the_places_of_a_link_are_filled_and_encoded() {
+        let known = json!({ "to": "ada@acme.example", "user_name": "ada" });
         let link = filled(
             "https://x.example/{remote_id}?u={user_name}&m={email}",
-            &known,
+            known.as_object().unwrap(),
             "a b/7",
         );
         assert_eq!(link, "https://x.example/a%20b%2F7?u=ada&m=ada%40acme.example");
-        let by_name = known_of(&object(json!({ "userName": "ada@acme.example" })));
-        assert_eq!(by_name["to"], "ada@acme.example");
-        assert!(!known_of(&object(json!({ "userName": "ada" }))).contains_key("to"));
     }
 }

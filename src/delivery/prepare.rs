@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::caps;
 use super::client::{endpoint, whole};
+use super::farewell::farewell;
 use super::hook::Hook;
+use super::invite::invites_of;
 use super::members::{self, MemberRow};
 use super::patch::{member_changes, patch_body};
 use super::record::{Intent, Settled, intend, resolve_under, settle};
@@ -22,8 +24,8 @@ use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
 use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{
-    Account, Cause, Decision, Employments, HeldValue, Mode, Next, Rules, Standing, State, Subject, UserView,
-    decide, employments, manager_of, ours_of,
+    Account, Cause, Decision, Employments, HeldValue, Invite, Mode, Next, Rules, Standing, State, Subject,
+    UserView, decide, employments, manager_of, ours_of, with_attributes,
 };
 use crate::scim::{Object, Registry};
 
@@ -62,6 +64,8 @@ pub(super) struct Read {
     waiting: HashMap<ResourceId, Vec<(Value, Value)>>,
     reports: HashMap<ResourceId, i64>,
     employments: Employments,
+    /// What the connections of those without an account say of invitations.
+    pub invites: HashMap<ResourceId, Invite>,
     to_add: HashMap<ResourceId, Vec<MemberRow>>,
     to_remove: HashMap<ResourceId, Vec<MemberRow>>,
 }
@@ -120,6 +124,7 @@ pub(super) async fn prepare(
         guard::rule_holds(conn, leased.tenant, &out.ruled, now).await?;
         notice::raise_all(conn, leased.tenant, &out.events, now).await?;
         told::held(conn, leased, &out.holds, &read.stored, now).await?;
+        farewell(conn, leased, (&rows, &out.settled), &read.stored, now).await?;
     }
     if plan.rules.reads_reports() {
         look_at_managers(conn, at, &recounted(&rows, &out.settled)).await?;
@@ -173,6 +178,7 @@ impl Plan<'_> {
         } else {
             HashMap::new()
         };
+        let invites = invites_of(conn, self.at.0, rows).await?;
         let (to_add, to_remove) = self.read_members(conn, rows).await?;
         let gone = rows
             .iter()
@@ -188,6 +194,7 @@ impl Plan<'_> {
             references,
             decided,
             employments,
+            invites,
             to_add,
             to_remove,
         })
@@ -324,6 +331,7 @@ impl Plan<'_> {
                 unverified: Vec::new(),
                 no_grants: false,
                 again_at: None,
+                told: None,
             };
         }
         // What was only read, and never acknowledged by the app as ours, is judged only where we have something to say.
@@ -346,6 +354,7 @@ impl Plan<'_> {
             steps_done: usize::try_from(row.steps_done).unwrap_or(0),
             adopted: row.adopted,
             untouched: row.is_read,
+            told: row.told,
         };
         decide(self.rules, account, subject, now, |held| {
             decided(read, row.resource, held)
@@ -389,6 +398,10 @@ impl Plan<'_> {
             steps_done: i16::try_from(decision.steps_done).unwrap_or(i16::MAX),
             grouped: decision.grouped,
             no_grants: decision.no_grants,
+            told: match self.mode {
+                Mode::Live => decision.told,
+                _ => row.told,
+            },
             // Who has left reports to nobody.
             ..Settled::pending(row, manager.filter(|_| !decision.is_leaver()))
         };
@@ -421,7 +434,10 @@ impl Plan<'_> {
                 });
                 return;
             }
-            Next::Create(object) => Task::Create(object),
+            Next::Create(object) => Task::Create {
+                once: self.tells(row, read),
+                object,
+            },
             Next::Change(before, after) => Task::Change { before, after },
             Next::Disable => {
                 let before = row.known.clone().unwrap_or_default();
@@ -491,7 +507,7 @@ impl Plan<'_> {
     ) {
         let operation = OperationId::new();
         let (action, method) = match &task {
-            Task::Create(_) => ("create", "POST"),
+            Task::Create { .. } => ("create", "POST"),
             Task::Delete => ("delete", "DELETE"),
             Task::Hook(_) => ("hook", "POST"),
             Task::Members { .. } => ("members", if self.can_patch { "PATCH" } else { "PUT" }),
@@ -507,7 +523,7 @@ impl Plan<'_> {
         };
         let path = match (&task, &row.remote_id) {
             (Task::Hook(hook), _) => hook.url.clone(),
-            (Task::Create(_), _) | (_, None) => format!("/{}", endpoint(&row.kind)),
+            (Task::Create { .. }, _) | (_, None) => format!("/{}", endpoint(&row.kind)),
             (_, Some(remote)) => format!("/{}/{remote}", endpoint(&row.kind)),
         };
         out.intents.push(Intent {
@@ -537,7 +553,7 @@ impl Plan<'_> {
 
     fn body(self, row: &Row, task: &Task) -> Option<Value> {
         match task {
-            Task::Create(object) => Some(whole(&row.kind, object)),
+            Task::Create { object, once } => Some(whole(&row.kind, &with_attributes(object, once))),
             Task::Change { before, after } if self.can_patch => {
                 Some(patch_body(self.registry, &row.kind, before, after))
             }
@@ -645,7 +661,7 @@ fn expected(after: Option<&Value>, body: Option<&Value>, row: &Row) -> Object {
 /// What would be done if the app were live: attribute names, never values.
 fn would(mode: Mode, task: &Task) -> String {
     let deed = match task {
-        Task::Create(_) => "would be created".to_owned(),
+        Task::Create { .. } => "would be created".to_owned(),
         Task::Delete => "would be removed".to_owned(),
         Task::Hook(_) => "a hook would be called".to_owned(),
         Task::Change { before, after }

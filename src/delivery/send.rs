@@ -1,5 +1,6 @@
 //! Carries out one intent: the call, and the look-ups that its answer asks for. No transaction is open meanwhile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,9 @@ use super::hook::{Hook, answer, headers};
 use super::patch::{member_changes, members_merged, patch_body};
 use crate::base::{Clock, OperationId, ResourceId, Secret};
 use crate::net::Method;
-use crate::provision::{Candidate, Deed, Ending, MatchBy, Remote, Sense, agrees, merged, sense};
+use crate::provision::{
+    Candidate, Deed, Ending, MatchBy, Remote, Sense, agrees, merged, sense, with_attributes,
+};
 use crate::scim::{Object, Registry};
 
 /// A member and its id in the app.
@@ -20,8 +23,11 @@ pub(super) type MemberRef = (ResourceId, String);
 /// What is to be done about one account.
 #[derive(Debug, Clone)]
 pub(super) enum Task {
-    /// POST.
-    Create(Object),
+    /// POST: what is wanted, and attributes for this one call, which are not looked at again.
+    Create {
+        object: Object,
+        once: BTreeMap<String, Value>,
+    },
     /// PATCH or PUT.
     Change { before: Object, after: Object },
     /// DELETE.
@@ -156,7 +162,7 @@ impl Desk {
         let at = self.clock.now();
         let started = Instant::now();
         let end = match &job.task {
-            Task::Create(object) => self.create(&job, object).await,
+            Task::Create { object, once } => self.create(&job, object, once).await,
             Task::Change { before, after } => self.change(&job, before, after).await,
             Task::Delete => self.delete(&job).await,
             Task::Members { add, remove } => self.members(&job, add, remove).await,
@@ -190,11 +196,11 @@ impl Desk {
         }
     }
 
-    async fn create(&self, job: &Job, object: &Object) -> End {
+    async fn create(&self, job: &Job, object: &Object, once: &BTreeMap<String, Value>) -> End {
         if let Some(end) = self.look_before(job, object).await {
             return end;
         }
-        let body = whole(&job.kind, object);
+        let body = whole(&job.kind, &with_attributes(object, once));
         let Some(ended) = self
             .client
             .call(Method::POST, &[endpoint(&job.kind)], &[], Some(&body))
@@ -578,7 +584,7 @@ fn put_body(kind: &str, theirs: &Object, before: &Object, after: &Object) -> Obj
 /// What an operation's `after` column says.
 pub(super) fn after_of(task: &Task) -> Option<Value> {
     match task {
-        Task::Create(object) => Some(json!({ "object": object })),
+        Task::Create { object, .. } => Some(json!({ "object": object })),
         Task::Change { after, .. } => Some(json!({ "object": after })),
         Task::Members { add, remove } => Some(json!({ "add": add, "remove": remove })),
         Task::Delete | Task::Hook(_) | Task::Resolve { .. } => None,

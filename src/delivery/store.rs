@@ -290,6 +290,8 @@ pub(super) struct Row {
     pub allowed: bool,
     /// Somebody asked that it be deleted.
     pub removing: bool,
+    /// The person was told that it is removed then.
+    pub told: Option<DateTime<Utc>>,
     /// An operation with an unknown outcome: id, action, body, what would be there after it.
     pub unknown: Option<(OperationId, String, Option<Value>, Option<Value>)>,
 }
@@ -299,8 +301,8 @@ statement!(
         (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text, Nullable<Jsonb>) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
             x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason,
-            CASE WHEN x.no_grants OR x.waits IS NOT NULL OR x.allowed OR x.removing IS NOT NULL
-                 THEN jsonb_build_object('no_grants', x.no_grants, 'waits', x.waits, 'allowed', x.allowed, 'removing', x.removing IS NOT NULL) END
+            CASE WHEN x.no_grants OR x.waits IS NOT NULL OR x.allowed OR x.removing IS NOT NULL OR x.told_removal IS NOT NULL
+                 THEN jsonb_build_object('no_grants', x.no_grants, 'waits', x.waits, 'allowed', x.allowed, 'removing', x.removing IS NOT NULL, 'told', x.told_removal) END
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.look AND (x.state <> 'unmatched' OR x.removing IS NOT NULL)
        AND (x.due_at IS NULL OR x.due_at <= $3) AND x.priority <= $5
@@ -385,6 +387,7 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         waits,
         allowed,
         removing,
+        told,
     } = Apart::read(apart);
     Row {
         resource: resource.into(),
@@ -405,6 +408,7 @@ pub(super) fn read_row(row: AccountRow) -> Row {
         waits,
         allowed,
         removing,
+        told,
         unknown: None,
     }
 }

@@ -32,7 +32,7 @@ pub use event::{EventKind, NewEvent, impersonal, shown};
 pub use language::Language;
 pub use mail::{BadMailServer, MailServer};
 pub use notify::{Also, Notify, Summary, is_address};
-pub use store::event::{Unsettled, raise, raise_all, raise_at, settle, unsettled};
+pub use store::event::{Unsettled, raise, raise_all, settle, unsettled, withdraw};
 pub use store::invitation::{
     Invitation, InvitationFilter, InvitationView, Invitee, invitations, invite_by_hand, invite_new,
     invites_of_connections,
@@ -45,5 +45,6 @@ pub use store::subscription::{
     NewSubscription, Preset, Replay, Subscription, add_subscription, drop_subscription, replay, set_state,
     subscriptions,
 };
+pub use store::welcome::{Waiting, Welcome, settle_welcomes, waiting_welcomes};
 pub use store::words::{list_own_words, own_words, reset_words, set_words};
 pub use text::{Said, Words, WordsFault, built_in, sample};

@@ -5,4 +5,5 @@ pub(super) mod invitation;
 pub(super) mod outbox;
 pub(super) mod recipient;
 pub(super) mod subscription;
+pub(super) mod welcome;
 pub(super) mod words;

@@ -9,6 +9,7 @@
 //! Everything is level-triggered: [`decide`] sees only desired and known and is asked again after every answer, so
 //! there is no queue of edits that could get out of order.
 
+mod addressee;
 mod answer;
 mod approval;
 mod desired;
@@ -22,6 +23,7 @@ mod standing;
 mod store;
 mod target;
 
+pub use addressee::addressee;
 pub use answer::{Deed, Ending, QUARANTINE_AFTER, Sense, sense, words};
 pub use approval::{Approvals, HeldChange, folded, is_field};
 pub use desired::{Desired, HeldValue, Rules, UserView, manager_of};
@@ -33,7 +35,7 @@ pub use policy::FieldPolicy;
 pub use settings::{
     Ambiguous, Approve, ApproveRule, Caps, Deprovision, Do, EntityInvite, Groups, Guard, Invite, InviteOn,
     Invited, Inviter, Lifecycle, Line, MatchBy, Matching, Mode, Pace, Policy, Protect, Reconcile, Scope,
-    Settings, Step, Termination, duration,
+    Settings, Step, Termination, duration, with_attributes,
 };
 pub use standing::{Employments, Standing};
 pub use store::{

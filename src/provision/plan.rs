@@ -1,5 +1,7 @@
 //! Desired minus known: the one next thing to do about an account. Pure; called again after every answer.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
@@ -143,6 +145,8 @@ pub struct Account<'a> {
     pub adopted: bool,
     /// The app never acknowledged a change of ours.
     pub untouched: bool,
+    /// The person was told that the account is removed then.
+    pub told: Option<DateTime<Utc>>,
 }
 
 /// What an account is of.
@@ -202,6 +206,8 @@ pub struct Decision {
     pub no_grants: bool,
     /// When the decision may change by itself, whatever is done now.
     pub again_at: Option<DateTime<Utc>>,
+    /// When the account is removed, of which the person is told, or was.
+    pub told: Option<DateTime<Utc>>,
 }
 
 impl Decision {
@@ -222,6 +228,7 @@ impl Decision {
             unverified: Vec::new(),
             no_grants: false,
             again_at: None,
+            told: None,
         }
     }
 
@@ -390,20 +397,21 @@ fn deprovision(
         (Some(before), Some(since)) if before == cause => since,
         _ => began,
     };
-    let mut done = if account.cause == Some(cause) {
-        account.steps_done
+    let (mut done, mut told) = if account.cause == Some(cause) {
+        (account.steps_done, account.told)
     } else {
-        0
+        (0, None)
     };
     let mut grouped = cause == Cause::Leaver;
     let steps = cause.steps(&rules.settings().deprovision);
     for step in steps.iter().take(done) {
         grouped &= step.deed != Do::RemoveGroups;
     }
-    let decided = |next, steps_done, grouped| Decision {
+    let decided = |next, steps_done, grouped, told| Decision {
         cause: Some((cause, since)),
         steps_done,
         grouped,
+        told,
         ..Decision::wanted(next)
     };
     if account.remote_id.is_none() {
@@ -416,7 +424,7 @@ fn deprovision(
             Cause::OutOfScope => (State::OutOfScope, cause.said()),
             Cause::Missing => (State::Removed, cause.said()),
         };
-        return decided(Next::Rest(state, reason.to_owned()), done, grouped);
+        return decided(Next::Rest(state, reason.to_owned()), done, grouped, None);
     }
     let is_disabled = is_disabled(account);
     let resting = if is_disabled {
@@ -426,32 +434,56 @@ fn deprovision(
     };
     for step in steps.iter().skip(done) {
         let wait = TimeDelta::from_std(step.wait()).unwrap_or(TimeDelta::MAX);
-        let due = since.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let mut due = since.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        if let Some(notice) = step.notice() {
+            due = noticed(due, notice, &mut told, now);
+        }
         if due > now {
             let reason = format!(
                 "{}; the next step is due {}",
                 cause.said(),
                 due.format("%Y-%m-%d %H:%M UTC")
             );
-            return decided(Next::Wait(resting, reason, due), done, grouped);
+            return decided(Next::Wait(resting, reason, due), done, grouped, told);
         }
         match step.deed {
             Do::Disable if is_disabled => {}
-            Do::Disable => return decided(Next::Disable, done, grouped),
+            Do::Disable => return decided(Next::Disable, done, grouped, told),
             Do::RemoveGroups => grouped = false,
             Do::Set => {
                 let known = account.known.cloned().unwrap_or_default();
                 let after = step.applied(&known);
                 if after != known {
-                    return decided(Next::Change(known, after), done, grouped);
+                    return decided(Next::Change(known, after), done, grouped, told);
                 }
             }
-            Do::Delete => return decided(Next::Delete, done, grouped),
-            Do::Hook => return decided(Next::Hook(done), done, grouped),
+            Do::Delete => return decided(Next::Delete, done, grouped, told),
+            Do::Hook => return decided(Next::Hook(done), done, grouped, told),
         }
         done += 1;
     }
-    decided(Next::Rest(resting, cause.said().to_owned()), done, grouped)
+    decided(Next::Rest(resting, cause.said().to_owned()), done, grouped, told)
+}
+
+/// When a step that removes is due, of which the person is told before: not before the day that was told, and never
+/// sooner than the notice after it was given. Until it is given, the instant of giving it.
+fn noticed(
+    due: DateTime<Utc>,
+    notice: Duration,
+    told: &mut Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    if let Some(on) = *told {
+        return due.max(on);
+    }
+    let notice = TimeDelta::from_std(notice).unwrap_or(TimeDelta::MAX);
+    let give = due.checked_sub_signed(notice).unwrap_or(now);
+    if give > now {
+        return give;
+    }
+    let on = now.checked_add_signed(notice).map_or(due, |first| first.max(due));
+    *told = Some(on);
+    on
 }
 
 /// A group that is not to be in the app: ours is deleted, one that was there before us only loses our members.
@@ -493,6 +525,7 @@ mod tests {
         steps_done: 0,
         adopted: false,
         untouched: false,
+        told: None,
     };
 
     fn at(hour: i64) -> DateTime<Utc> {

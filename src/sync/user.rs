@@ -97,7 +97,7 @@ impl Engine {
         let released = conn
             .transaction(async |conn| {
                 let cause = Cause::admin(token, now);
-                let kept = removal::call_off(conn, tenant, id).await?;
+                let kept = removal::call_off(conn, tenant, id, now).await?;
                 let released = match self.deleted_person(conn, tenant, id).await? {
                     Some(person) => {
                         self.directory.lift_tombstones(conn, tenant, &[person]).await?;

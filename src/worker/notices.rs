@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Context, Task};
-use crate::{insight, notice};
+use crate::db::Transactional as _;
+use crate::{delivery, insight, notice};
 
 /// How often it is looked whether somebody is to be told.
 const LOOK: Duration = Duration::from_secs(2);
@@ -17,6 +18,7 @@ const BATCH: i64 = 500;
 pub(super) fn tasks(context: &Context) -> Vec<Task> {
     vec![
         settle(context),
+        welcome(context),
         watch(context),
         route(context),
         send_mails(context),
@@ -44,13 +46,33 @@ fn settle(context: &Context) -> Task {
     })
 }
 
+/// Who is welcomed on the first day, and has it come.
+fn welcome(context: &Context) -> Task {
+    let context = context.clone();
+    Task::every("notice.welcome.look", LOOK, move || {
+        let context = context.clone();
+        async move {
+            let now = context.clock.now();
+            let mut conn = context.db.conn().await?;
+            let waiting = notice::waiting_welcomes(&mut conn, now, BATCH).await?;
+            if waiting.is_empty() {
+                return Ok(false);
+            }
+            let settled = delivery::welcomes(&mut conn, &context.directory, waiting, now).await?;
+            conn.transaction(async |conn| notice::settle_welcomes(conn, &settled, now).await)
+                .await?;
+            Ok(true)
+        }
+    })
+}
+
 fn watch(context: &Context) -> Task {
     let context = context.clone();
     Task::every("notice.watch", WATCH, move || {
         let context = context.clone();
         async move {
             let now = context.clock.now();
-            crate::delivery::tell_late_leavers(&context.db, now).await?;
+            delivery::tell_late_leavers(&context.db, now).await?;
             Ok(false)
         }
     })

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("connector", &["base", "hr", "net"]),
     ("identity", &["base", "hr", "db"]),
     ("directory", &["base", "scim", "db", "audit", "guard"]),
+    ("notice", &["base", "expression", "net", "db"]),
     (
         "provision",
         &[
@@ -28,10 +29,10 @@ const FLOORS: &[(&str, &[&str])] = &[
             "db",
             "audit",
             "guard",
+            "notice",
         ],
     ),
     ("access", &["base", "net", "db", "audit"]),
-    ("notice", &["base", "expression", "net", "db"]),
     (
         "translate",
         &["base", "hr", "lifecycle", "scim", "expression", "identity"],

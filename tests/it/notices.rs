@@ -7,8 +7,11 @@ use crate::kit::{Bridge, MailServer, Settings};
 use crate::sync_kit::{Company, apply, connection_file, run};
 
 mod alarms;
+mod farewell;
+mod first_day;
 mod invite;
 mod mail;
+mod tls;
 mod words;
 
 /// A bridge that sends its mail to `server`.

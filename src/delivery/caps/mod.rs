@@ -99,7 +99,7 @@ const fn is_limit(limit: Limit) -> bool {
 
 fn action_of(task: &Task) -> Option<CapAction> {
     match task {
-        Task::Create(_) => Some(CapAction::Create),
+        Task::Create { .. } => Some(CapAction::Create),
         Task::Delete => Some(CapAction::Delete),
         Task::Change { before, after } => {
             let is_disable = before.get("active") != after.get("active")

@@ -106,8 +106,8 @@ statement!(
         (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>, Nullable<Text>, Nullable<Timestamptz>, SmallInt, Bool, Bool, Bool, Bool, Integer, SmallInt, Nullable<SqlUuid>, Text, Nullable<Jsonb>) =
     "SELECT x.resource_id, x.kind, x.remote_id, x.known, x.cause, x.cause_since, x.steps_done,
             x.adopted, x.grouped, x.doubtful, x.acknowledged_at IS NULL, x.attempts, x.priority, x.depends[1], x.reason,
-            CASE WHEN x.no_grants OR x.waits IS NOT NULL OR x.allowed OR x.removing IS NOT NULL
-                 THEN jsonb_build_object('no_grants', x.no_grants, 'waits', x.waits, 'allowed', x.allowed, 'removing', x.removing IS NOT NULL) END
+            CASE WHEN x.no_grants OR x.waits IS NOT NULL OR x.allowed OR x.removing IS NOT NULL OR x.told_removal IS NOT NULL
+                 THEN jsonb_build_object('no_grants', x.no_grants, 'waits', x.waits, 'allowed', x.allowed, 'removing', x.removing IS NOT NULL, 'told', x.told_removal) END
      FROM account x
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.kind = $3 AND x.remote_id = ANY($4) AND x.state <> 'unmatched'
        AND NOT EXISTS (SELECT 1 FROM operation p WHERE p.tenant_id = $1 AND p.app_id = $2

@@ -149,11 +149,12 @@ fn settle(
         row.steps_done = settled.steps_done;
         row.grouped = settled.grouped;
         row.no_grants = settled.no_grants;
+        row.told = settled.told;
         let Some(job) = out.jobs.pop() else {
             return settled.due_at.filter(|_| settled.look);
         };
         let (action, object) = match job.task {
-            Task::Create(object) => (Action::Create, Some(object)),
+            Task::Create { object, .. } => (Action::Create, Some(object)),
             Task::Change { before, after } => {
                 let is_disable = before.get("active") != after.get("active")
                     && after.get("active") == Some(&Value::Bool(false));

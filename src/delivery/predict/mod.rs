@@ -260,6 +260,7 @@ impl Plan<'_> {
                 row.steps_done = settled.steps_done;
                 row.grouped = settled.grouped;
                 row.no_grants = settled.no_grants;
+                row.told = settled.told;
             }
             let (Some(job), Some(intent)) = (out.jobs.pop(), out.intents.pop()) else {
                 break;
@@ -288,7 +289,7 @@ impl Plan<'_> {
     /// The account as it would be after the call. Whether another call may follow.
     fn follow(self, row: &mut Row, found: &mut Predicted, task: Task) -> bool {
         match task {
-            Task::Create(_) => {
+            Task::Create { .. } => {
                 found.action = Some(Action::Create);
                 found.state = State::InSync;
                 false
@@ -349,6 +350,7 @@ impl Row {
             waits: None,
             allowed: false,
             removing: false,
+            told: None,
             unknown: None,
         }
     }

@@ -1,5 +1,6 @@
 //! What keeps an account from being worked on although something is to be done.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -49,6 +50,8 @@ pub(in crate::delivery) struct Apart {
     pub allowed: bool,
     /// Somebody asked that it be deleted.
     pub removing: bool,
+    /// The person was told that it is removed then.
+    pub told: Option<DateTime<Utc>>,
 }
 
 impl Apart {

@@ -377,7 +377,7 @@ impl Batch {
         };
         let is_user = job.kind != "Group";
         match &job.task {
-            Task::Create(object) => {
+            Task::Create { object, .. } => {
                 self.moved.push(job.resource);
                 let learnt = Learnt {
                     remote_id: id.map(str::to_owned),
@@ -513,7 +513,7 @@ const fn hook_of(job: &Job) -> Option<&Hook> {
 /// What of an account as read is ours to compare.
 fn read_of(job: &Job, read: &Object) -> Object {
     match &job.task {
-        Task::Create(ours) => ours_of(read, ours, None),
+        Task::Create { object: ours, .. } => ours_of(read, ours, None),
         Task::Resolve { expected, known, .. } => ours_of(read, expected, known.as_ref()),
         Task::Change { before, after } => ours_of(read, after, Some(before)),
         Task::Delete | Task::Hook(_) | Task::Members { .. } => read.clone(),

@@ -18,7 +18,8 @@ use crate::statement;
 statement!(
     WriteSettled: (SqlUuid, SqlUuid, Timestamptz, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Bool>, Array<SmallInt>,
                    Array<Nullable<Timestamptz>>, Array<Nullable<SqlUuid>>, Array<Nullable<Text>>,
-                   Array<Nullable<Timestamptz>>, Array<SmallInt>, Array<Bool>, Array<Bool>) -> () =
+                   Array<Nullable<Timestamptz>>, Array<SmallInt>, Array<Bool>, Array<Bool>,
+                   Array<Nullable<Timestamptz>>) -> () =
     "UPDATE account x SET
          state = s.state, reason = s.reason,
          since = CASE WHEN x.state = s.state THEN x.since ELSE $3 END,
@@ -26,10 +27,10 @@ statement!(
          allowed = x.allowed AND (s.look OR s.state IN ('pending', 'held')),
          depends = CASE WHEN s.manager IS NULL THEN '{}'::uuid[] ELSE ARRAY[s.manager] END,
          cause = s.cause, cause_since = s.cause_since, steps_done = s.steps_done, grouped = s.grouped,
-         no_grants = s.no_grants
+         no_grants = s.no_grants, told_removal = s.told
      FROM UNNEST($4::uuid[], $5::text[], $6::text[], $7::bool[], $8::smallint[], $9::timestamptz[], $10::uuid[],
-                 $11::text[], $12::timestamptz[], $13::smallint[], $14::bool[], $15::bool[])
-          AS s(id, state, reason, look, priority, due_at, manager, cause, cause_since, steps_done, grouped, no_grants)
+                 $11::text[], $12::timestamptz[], $13::smallint[], $14::bool[], $15::bool[], $16::timestamptz[])
+          AS s(id, state, reason, look, priority, due_at, manager, cause, cause_since, steps_done, grouped, no_grants, told)
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = s.id"
 );
 
@@ -65,6 +66,7 @@ pub(in crate::delivery) async fn settle(
         rows.iter().map(|row| row.steps_done).collect::<Vec<_>>(),
         rows.iter().map(|row| row.grouped).collect::<Vec<_>>(),
         rows.iter().map(|row| row.no_grants).collect::<Vec<_>>(),
+        rows.iter().map(|row| row.told).collect::<Vec<_>>(),
     ))
     .execute(conn)
     .await?;

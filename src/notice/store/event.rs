@@ -12,11 +12,11 @@ use crate::db::{Conn, QueryResult, Statement as _};
 use crate::statement;
 
 statement!(
-    RaiseEvents: (SqlUuid, Timestamptz, Timestamptz, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Nullable<SqlUuid>>,
+    RaiseEvents: (SqlUuid, Timestamptz, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Nullable<SqlUuid>>,
                   Array<Nullable<SqlUuid>>, Array<Nullable<Text>>, Array<Nullable<SqlUuid>>, Array<Jsonb>) -> () =
     "INSERT INTO event (tenant_id, at, ready_at, id, kind, key, connection_id, app_id, entity, person_id, detail)
-     SELECT $1, $2, $3, e.*
-     FROM UNNEST($4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], $10::uuid[], $11::jsonb[]) AS e
+     SELECT $1, $2, $2, e.*
+     FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::uuid[], $10::jsonb[]) AS e
      ON CONFLICT (tenant_id, kind, key) DO NOTHING"
 );
 
@@ -30,7 +30,7 @@ pub async fn raise(
     event: &NewEvent,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    raise_at(conn, tenant, std::slice::from_ref(event), now, now).await
+    raise_all(conn, tenant, std::slice::from_ref(event), now).await
 }
 
 /// The same for many, by one statement.
@@ -43,27 +43,12 @@ pub async fn raise_all(
     events: &[NewEvent],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    raise_at(conn, tenant, events, now, now).await
-}
-
-/// The same; nobody is told before `ready`.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn raise_at(
-    conn: &mut Conn,
-    tenant: TenantId,
-    events: &[NewEvent],
-    ready: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
     if events.is_empty() {
         return Ok(());
     }
     RaiseEvents::with((
         tenant.uuid(),
         now,
-        ready,
         events.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>(),
         events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(),
         events.iter().map(|event| event.key.as_str()).collect::<Vec<_>>(),
@@ -90,6 +75,42 @@ pub async fn raise_at(
     Ok(())
 }
 
+statement!(
+    ForgetUntold: (SqlUuid, Text, Array<Text>) -> () =
+    "DELETE FROM event WHERE tenant_id = $1 AND kind = $2 AND key = ANY($3) AND routed_at IS NULL"
+);
+statement!(
+    WithdrawMessages: (SqlUuid, Text, Array<Text>, Timestamptz) -> () =
+    "UPDATE message m SET state = 'withdrawn', detail = 'it is no longer to come', finished_at = $4
+     FROM event e
+     WHERE e.tenant_id = $1 AND e.kind = $2 AND e.key = ANY($3)
+       AND m.tenant_id = $1 AND m.event_id = e.id AND m.state IN ('waiting', 'unsent')"
+);
+
+/// Takes back, in the caller's transaction, what was raised and is no longer to come: nobody is told who was not told yet.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn withdraw(
+    conn: &mut Conn,
+    tenant: TenantId,
+    kind: EventKind,
+    keys: &[String],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    // In this order: whoever is routing one of them meanwhile is waited for, and its messages are seen then.
+    ForgetUntold::with((tenant.uuid(), kind.as_str(), keys.to_vec()))
+        .execute(conn)
+        .await?;
+    WithdrawMessages::with((tenant.uuid(), kind.as_str(), keys.to_vec(), now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// An event as it is told.
 #[derive(Debug, Clone)]
 pub(in crate::notice) struct Event {
@@ -108,7 +129,7 @@ statement!(
     /// one can say how many they are.
     EventsToRoute: (Timestamptz, Timestamptz, BigInt) -> (SqlUuid, SqlUuid, Text, Text, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<Text>, Jsonb) =
     "SELECT tenant_id, id, kind, key, connection_id, app_id, entity, detail FROM event e
-     WHERE routed_at IS NULL AND ready_at <= $1
+     WHERE routed_at IS NULL AND ready_at <= $1 AND (kind <> 'welcome' OR detail -> 'waits' IS NULL)
        AND (kind <> 'person_deactivated' OR detail -> 'accounts' IS NOT NULL
             AND (detail -> 'run' IS NULL OR at < $2 OR EXISTS (
                    SELECT FROM event r WHERE r.tenant_id = e.tenant_id AND r.kind IN ('run_done', 'run_failed')
@@ -280,7 +301,7 @@ pub async fn settle(conn: &mut Conn, settled: &[(Unsettled, Value)]) -> Result<(
 
 statement!(
     ForgetOld: (Timestamptz, BigInt) -> () =
-    "DELETE FROM event WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM event WHERE at < $1 ORDER BY at LIMIT $2)"
+    "DELETE FROM event WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM event WHERE at < $1 AND routed_at IS NOT NULL ORDER BY at LIMIT $2)"
 );
 
 /// Forgets up to `limit` events before `before`, with what was sent of them. Returns how many.

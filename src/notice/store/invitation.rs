@@ -9,7 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::{Error, EventKind, NewEvent};
-use super::event::raise_at;
+use super::event::{raise_all, withdraw};
+use super::welcome::waits;
 use crate::base::{AppId, ConnectionId, PersonId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::statement;
@@ -19,8 +20,10 @@ use crate::statement;
 pub enum Invitation {
     /// Not by itself; a human may.
     Pending,
-    /// By a mail, not before that instant.
-    Mail(DateTime<Utc>),
+    /// By a mail at once.
+    Mail,
+    /// By a mail at that instant, if the person comes; what becomes of it is looked at meanwhile.
+    Later(DateTime<Utc>),
     /// By the app.
     ByApp,
 }
@@ -91,7 +94,7 @@ pub async fn invite_new(
     }
     let state = |one: &Invitee| match one.how {
         Invitation::Pending => "pending",
-        Invitation::Mail(_) => "invited",
+        Invitation::Mail | Invitation::Later(_) => "invited",
         Invitation::ByApp => "by_app",
     };
     let added: Vec<(Uuid,)> = AddInvitations::with((
@@ -110,20 +113,18 @@ pub async fn invite_new(
     .get_results(conn)
     .await?;
     let added: HashSet<Uuid> = added.into_iter().map(|(id,)| id).collect();
-    let (mut at_once, mut ids) = (Vec::new(), Vec::new());
+    let (mut events, mut ids) = (Vec::new(), Vec::new());
     for one in people.iter().filter(|one| added.contains(&one.resource.uuid())) {
-        let Invitation::Mail(ready) = one.how else {
-            continue;
-        };
-        ids.push(one.resource.uuid());
-        if ready > now {
-            // Few wait for their first day: each has a day of its own.
-            raise_at(conn, tenant, &[welcome(app, one, 1)], ready, now).await?;
-        } else {
-            at_once.push(welcome(app, one, 1));
+        let mut event = welcome(app, one, 1);
+        match one.how {
+            Invitation::Mail => {}
+            Invitation::Later(at) => waits(&mut event, at),
+            Invitation::Pending | Invitation::ByApp => continue,
         }
+        ids.push(one.resource.uuid());
+        events.push(event);
     }
-    raise_at(conn, tenant, &at_once, now, now).await?;
+    raise_all(conn, tenant, &events, now).await?;
     if !ids.is_empty() {
         LinkEvents::with((tenant.uuid(), app.uuid(), ids))
             .execute(conn)
@@ -186,7 +187,13 @@ pub async fn invite_by_hand(
             Some(welcome(app, &whole, *times))
         })
         .collect();
-    raise_at(conn, tenant, &events, now, now).await?;
+    // One that was not sent yet gives way.
+    let earlier: Vec<String> = done
+        .iter()
+        .map(|(id, times)| format!("{app}/{id}/{}", times - 1))
+        .collect();
+    withdraw(conn, tenant, EventKind::Welcome, &earlier, now).await?;
+    raise_all(conn, tenant, &events, now).await?;
     LinkEvents::with((tenant.uuid(), app.uuid(), ids.clone()))
         .execute(conn)
         .await?;

@@ -50,7 +50,13 @@ pub struct Step {
     /// next step waits.
     #[serde(default, skip_serializing_if = "is_false")]
     pub may_fail: bool,
+    /// `delete`: so long before, the person is told by mail; the account is not removed sooner after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
+
+/// The longest notice.
+const LONGEST_NOTICE: Duration = Duration::from_secs(366 * 86_400);
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 const fn is_false(value: &bool) -> bool {
@@ -64,17 +70,16 @@ impl Step {
         duration(&self.after).unwrap_or_default()
     }
 
+    /// How long before a removal the person is told; `None`: not at all.
+    #[must_use]
+    pub fn notice(&self) -> Option<Duration> {
+        self.notice.as_deref().and_then(duration)
+    }
+
     /// What the account holds after a step `set`.
     #[must_use]
     pub fn applied(&self, known: &Object) -> Object {
-        let mut after = known.clone();
-        for (key, value) in &self.attributes {
-            if let Some(target) = Target::parse(key) {
-                let is_empty = matches!(value, Value::String(text) if text.is_empty());
-                target.set(&mut after, (!is_empty).then(|| value.clone()));
-            }
-        }
-        after
+        with_attributes(known, &self.attributes)
     }
 
     fn problems(&self, at: &str, found: &mut Vec<Problem>) {
@@ -96,10 +101,33 @@ impl Step {
         if self.deed != Do::Hook && self.may_fail {
             found.push(Problem::at(at, "only a hook has `may_fail`"));
         }
+        if let Some(notice) = &self.notice {
+            if self.deed != Do::Delete {
+                found.push(Problem::at(at, "only `delete` has `notice`"));
+            } else if duration(notice).is_none_or(|wait| wait.is_zero() || wait > LONGEST_NOTICE) {
+                found.push(Problem::at(
+                    at,
+                    "`notice` is a number with s, m, h, d or w, such as 7d, and a year at most",
+                ));
+            }
+        }
         if (self.deed == Do::Set) == self.attributes.is_empty() {
             found.push(Problem::at(at, "`set` has `attributes`, and nothing else has"));
         }
     }
+}
+
+/// The object with these attributes, by their names; an empty text takes one away.
+#[must_use]
+pub fn with_attributes(object: &Object, attributes: &BTreeMap<String, Value>) -> Object {
+    let mut after = object.clone();
+    for (key, value) in attributes {
+        if let Some(target) = Target::parse(key) {
+            let is_empty = matches!(value, Value::String(text) if text.is_empty());
+            target.set(&mut after, (!is_empty).then(|| value.clone()));
+        }
+    }
+    after
 }
 
 /// Whether a hook may have this address.
@@ -124,6 +152,7 @@ fn disable() -> Vec<Step> {
         attributes: BTreeMap::new(),
         url: None,
         may_fail: false,
+        notice: None,
     }]
 }
 

@@ -301,6 +301,16 @@ ask = "https://vouchers.acme.example/may-end"
                 "do = \"delete\"\nmay_fail = true",
                 "deprovision.leaver",
             ),
+            (
+                "do = \"delete\"",
+                "do = \"delete\"\nnotice = \"soon\"",
+                "deprovision.leaver",
+            ),
+            (
+                "after = \"0d\"",
+                "after = \"0d\"\nnotice = \"7d\"",
+                "deprovision.leaver",
+            ),
             ("\"emails.work\"]", "\"emails.work+\"]", "match.by"),
             ("member_batch = 100", "member_batch = 0", "groups.member_batch"),
             ("https://vouchers.acme.example", "ftp://x", "termination"),

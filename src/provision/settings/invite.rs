@@ -1,10 +1,14 @@
 //! `[invite]`: who is invited into an app, by whom, and when. The same part in a connection file holds for every app that
 //! says nothing else; each line counts by itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use super::super::error::Problem;
+use super::super::target::Target;
 
 /// Who invites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +16,7 @@ use super::super::error::Problem;
 pub enum Inviter {
     /// We send a mail.
     Us,
-    /// The app invites by itself; we only tell it.
+    /// The app invites; we tell it, with the creation, whom.
     App,
 }
 
@@ -37,7 +41,7 @@ pub struct EntityInvite {
 }
 
 /// `[invite]`: who is invited.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Invite {
     /// Whether new people are invited. Not unless asked.
@@ -56,13 +60,17 @@ pub struct Invite {
     /// Where such an address stands in the app's answer to the creation, as a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_at: Option<String>,
+    /// `by = "app"`: attributes of the creation by which the app is told that it is to invite; none, for an app that invites
+    /// everybody whom it creates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tell: Option<BTreeMap<String, Value>>,
     /// Legal entities in which it is otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entity: Vec<EntityInvite>,
 }
 
 /// What holds for one new person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Invited {
     /// Whether the person is invited.
     pub now: bool,
@@ -76,6 +84,8 @@ pub struct Invited {
     pub link: Option<String>,
     /// Where that stands in the app's answer.
     pub link_at: Option<String>,
+    /// By which attributes of the creation the app is told.
+    pub tell: BTreeMap<String, Value>,
 }
 
 /// What may be filled in a link.
@@ -111,6 +121,7 @@ impl Invite {
                 "is no JSON pointer, such as /activationUrl",
             ));
         }
+        self.how_the_app_is_told(&mut found);
         for (place, entity) in self.entity.iter().enumerate() {
             if self.entity.iter().take(place).any(|other| other.id == entity.id) {
                 let message = format!("names the entity {} twice", entity.id);
@@ -118,6 +129,34 @@ impl Invite {
             }
         }
         found
+    }
+
+    /// Nobody goes without an invitation only because nobody told the app.
+    fn how_the_app_is_told(&self, found: &mut Vec<Problem>) {
+        let by_app = self.by == Some(Inviter::App);
+        match &self.tell {
+            None if by_app => found.push(Problem::at(
+                "invite.by",
+                "says that the app invites, and nothing says how it is told: name the attributes of the creation that make \
+                 it invite, such as tell = { sendInvite = true }, or tell = {} for an app that invites everybody whom it \
+                 creates; by = \"us\" sends our mail",
+            )),
+            Some(_) if !by_app => {
+                found.push(Problem::at("invite.tell", "is for by = \"app\" in the same part"));
+            }
+            _ => {}
+        }
+        for name in self.tell.iter().flat_map(BTreeMap::keys) {
+            if Target::parse(name).is_none() {
+                found.push(Problem::at("invite.tell", format!("`{name}` is no attribute")));
+            }
+        }
+        if by_app && self.when == Some(InviteOn::FirstDay) {
+            found.push(Problem::at(
+                "invite.when",
+                "an app is told with the creation: leave `when` out, or let us invite",
+            ));
+        }
     }
 
     fn says(&self, entity: Option<&str>) -> Option<(bool, String)> {
@@ -153,6 +192,7 @@ impl Invite {
                 .unwrap_or(InviteOn::FirstDay),
             link: both().find_map(|invite| invite.link.clone()),
             link_at: both().find_map(|invite| invite.link_at.clone()),
+            tell: both().find_map(|invite| invite.tell.clone()).unwrap_or_default(),
         }
     }
 }
@@ -197,6 +237,10 @@ mod tests {
             ("link = \"ftp://x\"", "invite.link"),
             ("link = \"https://x/{password}\"", "invite.link"),
             ("link_at = \"activationUrl\"", "invite.link_at"),
+            ("by = \"app\"", "invite.by"),
+            ("tell = { invite = true }", "invite.tell"),
+            ("by = \"app\"\ntell = { \"a b\" = true }", "invite.tell"),
+            ("by = \"app\"\ntell = {}\nwhen = \"first_day\"", "invite.when"),
             (
                 "[[entity]]\nid = \"1\"\nnew_people = true\n[[entity]]\nid = \"1\"\nnew_people = false",
                 "invite.entity[1]",
@@ -207,6 +251,7 @@ mod tests {
         let good =
             read("link = \"https://x.example/{remote_id}?u={user_name}&m={email}\"\nlink_at = \"/a/0\"");
         assert!(good.problems().is_empty());
+        assert!(read("by = \"app\"\ntell = {}").problems().is_empty());
         assert!(toml::from_str::<Invite>("by = \"hr\"").is_err());
     }
 }

@@ -24,7 +24,7 @@ mod termination;
 
 pub use approve::{Approve, ApproveRule};
 pub use caps::Caps;
-pub use deprovision::{Deprovision, Do, Step};
+pub use deprovision::{Deprovision, Do, Step, with_attributes};
 pub use duration::duration;
 pub use file::Settings;
 pub use groups::Groups;

@@ -14,6 +14,7 @@ use crate::base::{ResourceId, TenantId, TokenId};
 use crate::db::{Conn, Transactional as _};
 use crate::directory::{Cause, Error as DirectoryError, Expected};
 use crate::notice::{self, EventKind, NewEvent};
+use crate::provision::addressee;
 use crate::scim::Object;
 
 /// How many removals are carried out in one step.
@@ -60,13 +61,14 @@ impl Engine {
                     name: id.to_string(),
                 })?;
             if planned.at <= now {
-                store::forget(conn, tenant, id).await?;
+                call_off(conn, tenant, id, now).await?;
                 return self.carry_out(conn, &planned, now).await;
             }
+            call_off(conn, tenant, id, now).await?;
             store::plan(conn, &planned, now).await?;
             let event = NewEvent {
                 kind: EventKind::DeletionNotice,
-                key: format!("{id}:{}", planned.at),
+                key: key(id, planned.at),
                 connection: None,
                 app: None,
                 entity: None,
@@ -133,23 +135,26 @@ impl Engine {
 
 /// What the notice's text needs.
 fn told(user: &Object, planned: &Planned) -> serde_json::Value {
-    let emails = user.get("emails").and_then(serde_json::Value::as_array);
-    let of_kind = |kind: &str| {
-        let found = emails
-            .into_iter()
-            .flatten()
-            .find(|email| email.get("type").and_then(serde_json::Value::as_str) == Some(kind))?;
-        found.get("value").cloned()
-    };
-    json!({
-        "to": of_kind("work").or_else(|| user.get("userName").cloned()),
-        "name": user.get("displayName"),
-        "user_name": user.get("userName"),
-        "on": planned.at,
-    })
+    let mut detail = addressee(user, false);
+    detail.insert("user".to_owned(), json!(planned.user));
+    detail.insert("on".to_owned(), json!(planned.at.format("%Y-%m-%d").to_string()));
+    serde_json::Value::Object(detail)
 }
 
-/// Forgets a planned removal. Returns whether there was one.
-pub(super) async fn call_off(conn: &mut Conn, tenant: TenantId, id: ResourceId) -> Result<bool, Error> {
-    store::forget(conn, tenant, id).await
+fn key(id: ResourceId, at: DateTime<Utc>) -> String {
+    format!("{id}/{}", at.timestamp_micros())
+}
+
+/// Forgets a planned removal, and withdraws the notice of it that was not sent yet. Returns whether there was one.
+pub(super) async fn call_off(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: ResourceId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let planned = store::forget(conn, tenant, id).await?;
+    if let Some(at) = planned {
+        notice::withdraw(conn, tenant, EventKind::DeletionNotice, &[key(id, at)], now).await?;
+    }
+    Ok(planned.is_some())
 }

@@ -1,6 +1,7 @@
 //! The table of planned removals.
 
 use chrono::{DateTime, Utc};
+use diesel::OptionalExtension as _;
 use diesel::sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -35,7 +36,8 @@ statement!(
          actor = excluded.actor, token_id = excluded.token_id, created_at = excluded.created_at"
 );
 statement!(
-    Forget: (SqlUuid, SqlUuid) -> () = "DELETE FROM planned_removal WHERE tenant_id = $1 AND user_id = $2"
+    Forget: (SqlUuid, SqlUuid) -> (Timestamptz,) =
+    "DELETE FROM planned_removal WHERE tenant_id = $1 AND user_id = $2 RETURNING at"
 );
 statement!(
     TakeDue: (Timestamptz, BigInt) -> (SqlUuid, SqlUuid, Timestamptz, Text, Text, SqlUuid) =
@@ -61,9 +63,17 @@ pub(super) async fn plan(conn: &mut Conn, planned: &Planned, now: DateTime<Utc>)
     Ok(())
 }
 
-/// Drops an order. Returns whether there was one.
-pub(super) async fn forget(conn: &mut Conn, tenant: TenantId, user: ResourceId) -> Result<bool, Error> {
-    Ok(Forget::with((tenant.uuid(), user.uuid())).execute(conn).await? > 0)
+/// Drops an order. Returns when it was to be carried out; none when there was no order.
+pub(super) async fn forget(
+    conn: &mut Conn,
+    tenant: TenantId,
+    user: ResourceId,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let row: Option<(DateTime<Utc>,)> = Forget::with((tenant.uuid(), user.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(|(at,)| at))
 }
 
 /// Takes up to `limit` orders of all tenants whose time has come, the oldest first; gone with the caller's transaction.

@@ -10,7 +10,7 @@ use crate::push::{StubApp, file, publish};
 use crate::sync_kit::{Company, Row, person, run};
 
 /// A connection whose departments are legal entities, with more in its file.
-fn company_file(more: &Value) -> Value {
+pub(super) fn company_file(more: &Value) -> Value {
     let mut file = told(&json!({}));
     file["fields"]["entity"] = json!({ "id": "Department" });
     file.as_object_mut()
@@ -19,23 +19,23 @@ fn company_file(more: &Value) -> Value {
     file
 }
 
-fn welcomes(server: &MailServer) -> Vec<Mail> {
+pub(super) fn welcomes(server: &MailServer) -> Vec<Mail> {
     let mails = server.mails().into_iter();
     mails.filter(|mail| !mail.to().contains("owner")).collect()
 }
 
-fn addresses(mails: &[Mail]) -> Vec<String> {
+pub(super) fn addresses(mails: &[Mail]) -> Vec<String> {
     let mut to: Vec<String> = mails.iter().map(|mail| mail.to().to_owned()).collect();
     to.sort();
     to
 }
 
-async fn invitations(bridge: &Bridge, query: &str) -> Vec<Value> {
+pub(super) async fn invitations(bridge: &Bridge, query: &str) -> Vec<Value> {
     let list = bridge.get(&format!("/api/v1/invitations{query}")).await;
     list["items"].as_array().unwrap().clone()
 }
 
-fn newcomer(n: usize, department: &str) -> Row {
+pub(super) fn newcomer(n: usize, department: &str) -> Row {
     Row {
         id: n.to_string(),
         number: format!("E{n:04}"),
@@ -248,41 +248,5 @@ async fn payh_16_each_entity_and_app_says_who_is_invited() {
     assert_eq!(
         reasons[0]["reason"],
         "new people of entity Dept 1 are not invited"
-    );
-}
-
-#[tokio::test]
-async fn somebody_who_comes_later_is_invited_on_the_first_day_and_an_app_may_invite_itself() {
-    let Some(server) = MailServer::start() else { return };
-    let bridge = bridge_with(&server).await;
-    let (wiki, chat) = (StubApp::start().await, StubApp::start().await);
-    let more = json!({ "invite": { "new_people": true }, "lifecycle": { "pre_hire": "30d" } });
-    published(&bridge, &company_file(&more)).await;
-    publish(&bridge, &file("wiki", &wiki.stub.base_url, &json!({}))).await;
-    let own = json!({ "invite": { "by": "app" } });
-    publish(&bridge, &file("chat", &chat.stub.base_url, &own)).await;
-    let mut company = Company::of(1);
-    company.add(Row {
-        status: "Future".to_owned(),
-        first_day: "2026-12-10".to_owned(),
-        ..newcomer(2, "Dept 0")
-    });
-    run(&bridge, &company).await;
-    assert_eq!(
-        wiki.all("Users").len(),
-        2,
-        "the account is there before the first day"
-    );
-    assert_eq!(addresses(&welcomes(&server)), ["person1@acme.example"]);
-    let by_app = invitations(&bridge, "?app=chat").await;
-    assert!(by_app.iter().all(|one| one["state"] == "by_app"), "{by_app:?}");
-    bridge.clock.set("2026-12-09T23:00:00Z");
-    bridge.drain().await;
-    assert_eq!(welcomes(&server).len(), 1);
-    bridge.clock.set("2026-12-10T07:00:00Z");
-    bridge.drain().await;
-    assert_eq!(
-        addresses(&welcomes(&server)),
-        ["person1@acme.example", "person2@acme.example"]
     );
 }
