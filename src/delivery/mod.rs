@@ -1,7 +1,7 @@
 //! Brings apps up to date: looks at accounts, makes the calls, keeps what they taught.
 //!
 //! *Comes in:* numbered changes of the directory, published settings, time. *Goes out:* HTTP to apps, accounts with
-//! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`, `compare`, `drift`; leases rows of `app`; reads `resource`,
+//! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`, `compare`, `drift`, `drift_member`; leases rows of `app`; reads `resource`,
 //! `membership`, `change`, `hold` and `frozen`, and marks decided holds as heeded. *Must not know:* HR, connections.
 //!
 //! [`Engine::tick`] does three things, each safe to repeat and to kill at any instruction:

@@ -14,6 +14,7 @@ pub mod command_line;
 mod counterparts;
 mod externals;
 mod faults;
+mod group_drift;
 mod groups;
 mod holds;
 mod hooks;

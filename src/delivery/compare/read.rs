@@ -6,6 +6,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::members::{self, Differing};
 use super::order::schedule;
 use super::store::{self, Found, Kind, UnderWay};
 use super::{CompareId, repair};
@@ -88,6 +89,23 @@ pub(in crate::delivery) async fn compare(
     }
 }
 
+/// A resource as it was read, and the members it showed.
+struct Seen {
+    remote: String,
+    object: Object,
+    members: Option<Vec<String>>,
+}
+
+impl Found {
+    fn with_members(mut self, apart: Differing) -> Self {
+        if let Some(differences) = self.differences.as_array_mut() {
+            differences.push(apart.difference);
+        }
+        self.is_never_repaired &= apart.is_never_repaired;
+        self
+    }
+}
+
 /// Why reading stopped.
 enum Stop {
     Store(Error),
@@ -130,7 +148,7 @@ impl Desk<'_> {
                 _ => Pages::new(kind),
             };
             loop {
-                let page = match pages.next(self.client).await {
+                let mut page = match pages.next(self.client).await {
                     Ok(Some(page)) => page,
                     Ok(None) => break,
                     Err(None) => return Err(Stop::App(Sense::Later, String::new())),
@@ -138,12 +156,28 @@ impl Desk<'_> {
                         return Err(Stop::App(sense(Deed::Change, ended.ending), ended.words));
                     }
                 };
+                if *kind == "Group" {
+                    self.ask_for_members(&mut page).await?;
+                }
                 self.keep(kind, page, &pages.progress()).await?;
             }
             let next = kinds.get(place.saturating_add(1)).copied().unwrap_or("none");
             self.note(&json!({ "kind": next })).await?;
         }
         self.look_for_vanished().await
+    }
+
+    /// Groups may be listed without their members.
+    async fn ask_for_members(&self, page: &mut [Object]) -> Result<(), Stop> {
+        let (expected, shows) = {
+            let mut conn = self.db.conn().await?;
+            members::expected(&mut conn, self.at(), page).await?
+        };
+        match members::ask(self.client, page, (&expected, shows)).await {
+            Ok(()) => Ok(()),
+            Err(None) => Err(Stop::App(Sense::Later, String::new())),
+            Err(Some(ended)) => Err(Stop::App(sense(Deed::Change, ended.ending), ended.words)),
+        }
     }
 
     async fn note(&self, progress: &Value) -> Result<(), Error> {
@@ -153,12 +187,21 @@ impl Desk<'_> {
 
     /// Keeps a page: who was seen, who is unknown, what differs.
     async fn keep(&self, kind: &str, page: Vec<Object>, progress: &Value) -> Result<(), Error> {
-        let mut rows: Vec<(String, Object)> = Vec::with_capacity(page.len());
+        let mut rows: Vec<Seen> = Vec::with_capacity(page.len());
         for resource in page {
+            let members = if kind == "Group" {
+                members::shown(&resource)
+            } else {
+                None
+            };
             if let Some(remote) = Remote::of(&resource)
-                && let Some(found) = read(Value::Object(resource))
+                && let Some(object) = read(Value::Object(resource))
             {
-                rows.push((remote.id, found));
+                rows.push(Seen {
+                    remote: remote.id,
+                    object,
+                    members,
+                });
             }
         }
         let until = Instant::now() + LEASE_TIME;
@@ -168,7 +211,7 @@ impl Desk<'_> {
             renew(conn, self.leased, LEASE_TIME).await?;
             let seen: Vec<(String, Value)> = rows
                 .iter()
-                .map(|(id, found)| (id.clone(), Value::Object(found.clone())))
+                .map(|seen| (seen.remote.clone(), Value::Object(seen.object.clone())))
                 .collect();
             put_unmatched(conn, self.at(), kind, &seen, now).await?;
             self.differences(conn, kind, rows, now).await?;
@@ -184,10 +227,10 @@ impl Desk<'_> {
         &self,
         conn: &mut Conn,
         kind: &str,
-        read: Vec<(String, Object)>,
+        read: Vec<Seen>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let remotes: Vec<&str> = read.iter().map(|(remote, _)| remote.as_str()).collect();
+        let remotes: Vec<&str> = read.iter().map(|seen| seen.remote.as_str()).collect();
         let accounts = store::linked(conn, self.at(), kind, &remotes).await?;
         let unread: Vec<ResourceId> = accounts
             .values()
@@ -202,17 +245,24 @@ impl Desk<'_> {
         let people: Vec<PersonId> = stored.values().filter_map(|stored| stored.person).collect();
         let employments = employments(conn, self.at().0, &people).await?;
         let mut found = Vec::new();
-        for (remote, read) in read {
-            let Some(row) = accounts.get(&remote) else {
+        for seen in read {
+            let Some(row) = accounts.get(&seen.remote) else {
                 continue;
             };
             let guide = match stored.get(&row.resource) {
                 Some(stored) if row.is_read => self.wanted(kind, stored, &employments),
                 _ => row.known.clone(),
             };
-            if let Some(one) = self.difference(kind, row, guide.as_ref(), &read, now) {
-                found.push(one);
+            let mut one = self.difference(kind, row, guide.as_ref(), &seen.object, now);
+            if let Some(shown) = &seen.members {
+                let group = (row.resource, row.adopted);
+                let apart = members::differing(conn, self.at(), self.compare, group, shown).await?;
+                if let Some(apart) = apart {
+                    let alike = || Self::alike(row, guide.as_ref(), &seen.object, now);
+                    one = Some(one.unwrap_or_else(alike).with_members(apart));
+                }
             }
+            found.extend(one);
         }
         store::put(conn, self.at(), self.compare, &found).await
     }
@@ -235,6 +285,21 @@ impl Desk<'_> {
         match desired {
             Desired::Wanted(wanted) => Some(wanted),
             _ => None,
+        }
+    }
+
+    /// An account of which nothing differs yet.
+    fn alike(row: &Row, guide: Option<&Object>, read: &Object, now: DateTime<Utc>) -> Found {
+        let guide = guide.or(row.known.as_ref()).filter(|_| !row.is_read);
+        let holds = guide.map_or_else(|| read.clone(), |guide| ours_of(read, guide, None));
+        Found {
+            resource: row.resource,
+            kind: Kind::Changed,
+            remote: row.remote_id.clone().unwrap_or_default(),
+            differences: json!([]),
+            read: Some(Value::Object(holds)),
+            is_never_repaired: true,
+            at: now,
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::CompareId;
+use super::members::foresee_members;
 use super::store::{self, Counts};
 use crate::audit;
 use crate::base::{AppId, PlanId, ResourceId, TenantId};
@@ -97,6 +98,7 @@ async fn foreseen(
         .map(|row| Row { waits: None, ..row })
         .collect();
     let mut found = foresee(conn, plan, &rows, stored, now).await?;
+    foresee_members(conn, plan, compare, &mut found).await?;
     for one in &mut found {
         if one.reason.is_empty() {
             one.reason = match one.action {

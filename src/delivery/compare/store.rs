@@ -13,6 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::CompareId;
+use super::members::take_members;
 use super::repair::{AllRead, ReadByCompare};
 use crate::base::{AppId, PlanId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
@@ -388,7 +389,7 @@ pub(super) async fn take_known(
     ForgetMembers::with((tenant.uuid(), app.uuid(), compare, uuids(ids)))
         .execute(conn)
         .await?;
-    Ok(())
+    take_members(conn, (tenant, app), compare, ids).await
 }
 
 statement!(

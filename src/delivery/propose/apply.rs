@@ -124,7 +124,10 @@ async fn again(
             Row { waits: None, ..row }
         })
         .collect();
-    let found = foresee(conn, app.plan(tenant, directory), &rows, stored, now).await?;
+    let mut found = foresee(conn, app.plan(tenant, directory), &rows, stored, now).await?;
+    if let Some(compare) = compare {
+        compare::foresee_members(conn, app.plan(tenant, directory), compare, &mut found).await?;
+    }
     Ok(found.into_iter().map(|one| (one.resource, one)).collect())
 }
 

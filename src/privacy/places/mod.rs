@@ -24,6 +24,7 @@ pub const PLACES: &[Place] = &[
     place("attempts", "attempt"),
     place("operations", "operation"),
     place("memberships_in_apps", "account_member"),
+    place("drift_in_groups", "drift_member"),
     place("drift", "drift"),
     place("accounts", "account"),
     place("accounts_of_others", "account"),

@@ -69,6 +69,10 @@ places! {
         ReadMembersInApps: "SELECT to_jsonb(t) FROM account_member t WHERE tenant_id = $1 AND member_id = ANY($3)",
         EmptyMembersInApps: "DELETE FROM account_member WHERE tenant_id = $1 AND member_id = ANY($3)"
     }
+    "drift_in_groups" {
+        ReadDriftInGroups: "SELECT to_jsonb(t) FROM drift_member t WHERE tenant_id = $1 AND member_id = ANY($3)",
+        EmptyDriftInGroups: "DELETE FROM drift_member WHERE tenant_id = $1 AND member_id = ANY($3)"
+    }
     "drift" {
         ReadDrift: "SELECT to_jsonb(t) FROM drift t WHERE tenant_id = $1 AND resource_id = ANY($3)",
         EmptyDrift: "DELETE FROM drift WHERE tenant_id = $1 AND (resource_id = ANY($3)

@@ -110,7 +110,9 @@ struct DriftBody {
     remote_id: String,
     /// changed, vanished or unknown.
     kind: String,
-    /// Each with path, expected (what the app last acknowledged) and found.
+    /// Each with path, expected (what the app last acknowledged) and found. Of `members` of a group: users who are
+    /// missing there, and users of ours whom somebody else put there, up to 20 each, with how many there are; foreign ones
+    /// in a group that was there before us are left alone.
     differences: Value,
     /// no: only reported; never: a compare enables nobody; planned; released: handed to delivery; declined.
     repair: String,

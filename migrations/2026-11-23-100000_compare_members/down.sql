@@ -1,0 +1,2 @@
+ALTER TABLE app DROP COLUMN shows_members;
+DROP TABLE drift_member;
