@@ -75,7 +75,10 @@ fn set(app: &StubApp, name: &str, members: &[&str]) {
 
 fn of<'v>(found: &'v Value, name: &str) -> &'v Value {
     let items = found["items"].as_array().unwrap();
-    items.iter().find(|item| item["name"] == name).unwrap_or(&Value::Null)
+    items
+        .iter()
+        .find(|item| item["name"] == name)
+        .unwrap_or(&Value::Null)
 }
 
 /// What differs of what is ours.
@@ -95,7 +98,12 @@ fn sorted(ids: &[&String]) -> Vec<String> {
 async fn members_who_are_missing_come_back_and_ours_whom_somebody_else_put_there_go() {
     let (bridge, app, ids) = world(5).await;
     let stranger = app.has("Users", &json!({ "userName": "stranger@x", "active": true }));
-    group(&bridge, "Sales", &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    group(
+        &bridge,
+        "Sales",
+        &ids.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
+    .await;
     group(&bridge, "Ops", &[&ids[0], &ids[1]]).await;
     pushed(&bridge, &app, &json!({})).await;
     assert!(ours(&compare(&bridge).await).is_empty(), "as it was pushed");
@@ -150,7 +158,9 @@ async fn members_who_are_missing_come_back_and_ours_whom_somebody_else_put_there
 
     // Who was taken out in HR and in the app alike is no difference, and who was put in both neither.
     set(&app, "Ops", &[&all[0], &all[2]]);
-    let sales_or_ops = bridge.get("/scim/v2/Groups?filter=displayName%20eq%20%22Ops%22").await;
+    let sales_or_ops = bridge
+        .get("/scim/v2/Groups?filter=displayName%20eq%20%22Ops%22")
+        .await;
     let ops = sales_or_ops["Resources"][0]["id"].as_str().unwrap();
     let operations = json!([
         { "op": "remove", "path": format!("members[value eq \"{}\"]", ids[1]) },
@@ -204,7 +214,9 @@ async fn a_repair_of_members_is_judged_and_a_group_that_was_there_before_us_keep
     let items = items["items"].as_array().unwrap().clone();
     assert_eq!(items.len(), 3);
     // Approved for all but Ops.
-    let listed = bridge.get("/scim/v2/Groups?filter=displayName%20eq%20%22Ops%22").await;
+    let listed = bridge
+        .get("/scim/v2/Groups?filter=displayName%20eq%20%22Ops%22")
+        .await;
     let ops = &listed["Resources"][0]["id"];
     let chosen: Vec<&Value> = items
         .iter()
@@ -249,13 +261,22 @@ async fn a_list_without_members_is_asked_behind_and_silence_is_believed_only_of_
             };
             let held = held.lock().unwrap();
             if !is_list {
-                return Some(Answer::json(200, &without(held.resources.get(&request.path)?.clone())));
+                return Some(Answer::json(
+                    200,
+                    &without(held.resources.get(&request.path)?.clone()),
+                ));
             }
             let is_first = request.param("startIndex").is_none_or(|start| start == "1");
-            let groups = held.resources.iter().filter(|(path, _)| path.starts_with("/Groups/"));
+            let groups = held
+                .resources
+                .iter()
+                .filter(|(path, _)| path.starts_with("/Groups/"));
             let groups: Vec<Value> = groups.map(|(_, group)| without(group.clone())).collect();
             let page = if is_first { groups } else { Vec::new() };
-            Some(Answer::json(200, &json!({ "totalResults": 2, "Resources": page })))
+            Some(Answer::json(
+                200,
+                &json!({ "totalResults": 2, "Resources": page }),
+            ))
         });
         assert_eq!(compare(&bridge).await["items"], json!([]));
         let (zero, two) = (remote(&app, 0), remote(&app, 2));

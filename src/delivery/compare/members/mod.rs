@@ -135,9 +135,8 @@ pub(super) async fn differing(
     }
     let mut some = store::some(conn, at, compare, &[group], (false, NAMED)).await?;
     let some = some.remove(&group).unwrap_or_default();
-    let ids = |members: &[(ResourceId, String)]| -> Vec<ResourceId> {
-        members.iter().map(|(id, _)| *id).collect()
-    };
+    let ids =
+        |members: &[(ResourceId, String)]| -> Vec<ResourceId> { members.iter().map(|(id, _)| *id).collect() };
     Ok(Some(Differing {
         difference: json!({
             "path": "members", "expected": ids(&some.missing), "found": ids(&some.foreign),
