@@ -65,6 +65,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-221000_let_people_go",
     "2026-11-22-230000_remember_checks",
     "2026-11-23-100000_compare_members",
+    "2026-11-23-110000_find_due_accounts",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.

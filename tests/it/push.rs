@@ -25,6 +25,7 @@ mod own_attributes;
 mod policies;
 mod predict;
 mod publication;
+mod queue;
 mod reconcile;
 mod removals;
 mod second_tenant;
