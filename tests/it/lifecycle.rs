@@ -4,6 +4,7 @@ mod apps;
 mod calendar;
 mod effects;
 mod endings;
+mod page;
 mod preconditions;
 
 use std::collections::BTreeMap;
