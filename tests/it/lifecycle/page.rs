@@ -45,7 +45,10 @@ async fn the_page_about_coming_and_going_holds_line_by_line() {
     world.app("expenses", &table(app)).await;
 
     // The connection keeps the leaver to the end of the month, the app to the last day, and removes 30 days later.
-    assert!(!world.user(5).await.is_null(), "fourteen days before the first day");
+    assert!(
+        !world.user(5).await.is_null(),
+        "fourteen days before the first day"
+    );
     let said = run(&world.bridge, &["calendar", "--days", "90", "--json"]).await;
     let said: Value = serde_json::from_slice(&said.stdout).unwrap();
     let of_four: Vec<(&str, &str)> = said["items"]

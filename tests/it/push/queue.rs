@@ -29,7 +29,9 @@ async fn accounts_that_are_due_later_are_not_walked_through_to_find_those_that_a
     rows.batch_execute(later).await.unwrap();
     rows.batch_execute("VACUUM ANALYZE account").await.unwrap();
     // As the statements that lease an app and take accounts ask for them.
-    let row = rows.query_one("SELECT tenant_id::text, id::text FROM app", &[]).await;
+    let row = rows
+        .query_one("SELECT tenant_id::text, id::text FROM app", &[])
+        .await;
     let row = row.unwrap();
     let (tenant, id): (String, String) = (row.get(0), row.get(1));
     let due = format!(
