@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{Client, Error, Exit, Output, app_look, counterparts};
@@ -32,6 +32,28 @@ impl Mode {
     }
 }
 
+/// Whose accounts are at another address.
+#[derive(Debug, Default, Args)]
+#[group(multiple = false)]
+pub(super) struct Whose {
+    /// The new base_url leads to the same accounts: links are kept
+    #[arg(long)]
+    same_accounts: bool,
+    /// It is another server, or another tenant of it: links are dropped and accounts matched anew
+    #[arg(long)]
+    new_target: bool,
+}
+
+impl Whose {
+    const fn word(&self) -> Option<&'static str> {
+        match (self.same_accounts, self.new_target) {
+            (true, _) => Some("same"),
+            (_, true) => Some("new"),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Write an app file as the draft; env:NAME and file:PATH in `token` are put in on this machine
@@ -44,6 +66,8 @@ pub(super) enum Command {
         /// The mode to publish it in; the file's own without it
         #[arg(long, requires = "publish")]
         mode: Option<Mode>,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// List the apps
     List,
@@ -77,6 +101,8 @@ pub(super) enum Command {
         /// The mode; the file's own without it
         #[arg(long)]
         mode: Option<Mode>,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Make no more calls to the app
     Pause {
@@ -139,8 +165,18 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
-    if let Command::Apply { file, publish, mode } = command {
-        return apply(&file, publish, mode, output).await;
+    if let Command::Apply {
+        file,
+        publish,
+        mode,
+        whose,
+    } = command
+    {
+        if whose.word().is_some() && !publish {
+            let said = "--same-accounts and --new-target go with --publish";
+            return Err(Error::Usage(said.to_owned()));
+        }
+        return apply(&file, publish.then_some((mode, whose)), output).await;
     }
     let client = Client::from_env()?;
     match command {
@@ -155,7 +191,9 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             return counterparts::run(&client, &name, &attribute, output).await;
         }
         Command::Diff { name } => diff(&client, &name, output).await?,
-        Command::Publish { name, mode } => return published(&client, &name, mode, output).await,
+        Command::Publish { name, mode, whose } => {
+            return published(&client, &name, (mode, whose), output).await;
+        }
         Command::Pause { name } => {
             let body = client.post(&path(&name, "/pause"), &json!({})).await?;
             output.show(&body, || format!("app {name} is paused"))?;
@@ -171,7 +209,7 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             client
                 .post(&path(&name, "/rollback"), &json!({ "revision": to }))
                 .await?;
-            return published(&client, &name, None, output).await;
+            return published(&client, &name, (None, Whose::default()), output).await;
         }
         Command::Preview { name, csv } => {
             return app_look::preview(&client, &path(&name, "/preview"), csv, output).await;
@@ -201,7 +239,7 @@ fn items<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> 
     value.get(member).and_then(Value::as_array).into_iter().flatten()
 }
 
-async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -> Result<Exit, Error> {
+async fn apply(file: &Path, publish: Option<(Option<Mode>, Whose)>, output: Output) -> Result<Exit, Error> {
     let toml = std::fs::read_to_string(file)
         .map_err(|error| Error::Usage(format!("{} cannot be read: {error}", file.display())))?;
     let mut settings = Settings::from_toml(&toml).map_err(|error| match error {
@@ -221,8 +259,8 @@ async fn apply(file: &Path, publish: bool, mode: Option<Mode>, output: Output) -
         .put(&path(&settings.name, ""), &body)
         .await
         .map_err(|error| refused(file, &toml, error))?;
-    if publish {
-        return published(&client, &settings.name, mode, output).await;
+    if let Some(order) = publish {
+        return published(&client, &settings.name, order, output).await;
     }
     output.show(&app, || {
         format!(
@@ -275,8 +313,13 @@ fn wrong(file: &Path, toml: &str, problems: &[Problem]) -> Error {
     Error::Usage(lines.join("\n"))
 }
 
-async fn published(client: &Client, name: &str, mode: Option<Mode>, output: Output) -> Result<Exit, Error> {
-    let order = mode.map_or_else(|| json!({}), |mode| json!({ "mode": mode.word() }));
+async fn published(
+    client: &Client,
+    name: &str,
+    (mode, whose): (Option<Mode>, Whose),
+    output: Output,
+) -> Result<Exit, Error> {
+    let order = json!({ "mode": mode.map(Mode::word), "accounts": whose.word() });
     let body = client.post(&path(name, "/publish"), &order).await?;
     let waits = text(&body, "state") == "awaiting_approval";
     output.show(&body, || {

@@ -229,6 +229,10 @@ fn told(plan: &Value) -> String {
     if !by.is_empty() {
         lines.push(format!("  decided by {by} at {}", text(plan, "decided_at")));
     }
+    let reason = text(plan, "reason");
+    if !reason.is_empty() {
+        lines.push(format!("  {}: {reason}", text(plan, "state")));
+    }
     if text(plan, "state") == "awaiting_approval" {
         lines.push(format!(
             "  nothing was done; look at `scim-bridge plan items {id}`, then `scim-bridge plan approve {id}` or `reject`",

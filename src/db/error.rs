@@ -85,6 +85,21 @@ pub fn violated_unique(error: &diesel::result::Error) -> Option<&str> {
     }
 }
 
+/// Whether a row did not fit the tables: the same statement fails again, whenever it is made.
+#[must_use]
+pub const fn is_misfit(error: &diesel::result::Error) -> bool {
+    use diesel::result::DatabaseErrorKind::{
+        CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
+    };
+    matches!(
+        error,
+        diesel::result::Error::DatabaseError(
+            CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation,
+            _
+        )
+    )
+}
+
 /// Whether repeating the transaction may help: it met another one (serialisation failure, dead-lock), the server is
 /// on its way up or down, or the connection broke.
 #[must_use]

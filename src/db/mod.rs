@@ -22,7 +22,7 @@ mod tls;
 pub use diesel::QueryResult;
 pub use diesel::result::Error as QueryError;
 pub use diesel_async::AsyncConnection as Transactional;
-pub use error::{Error, is_too_long, is_transient, is_unstorable, met_another, violated_unique};
+pub use error::{Error, is_misfit, is_too_long, is_transient, is_unstorable, met_another, violated_unique};
 pub use listen::listen;
 pub use migrate::{MIGRATIONS, Migration, migrate, migrations_digest, pending, revert_all};
 pub use pool::{Conn, Db, PooledConn, Settings};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use super::record::{Health, record};
 use super::send::{Desk, Report};
 use super::store::{self, Leased};
 use super::{Error, LEASE_TIME, propose, told};
-use crate::base::{Clock, Sealer};
+use crate::base::{Chain, Clock, Sealer};
 use crate::db::{Db, Transactional as _};
 use crate::directory::Directory;
 use crate::net::Net;
@@ -33,6 +34,8 @@ const RECORDED_AT_ONCE: usize = 300;
 const WORTH_A_WRITE: usize = 150;
 /// After so long an app is given back even if more is to be done: others wait, and a stop is noticed.
 const SLICE: Duration = Duration::from_secs(20);
+/// How long an app is left alone that could not be worked on for a reason that may pass.
+const ASIDE: TimeDelta = TimeDelta::seconds(30);
 /// Groups wait until no call about a user is under way: then their members have ids.
 const USERS_ONLY: i16 = 6;
 const ALL: i16 = i16::MAX;
@@ -78,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Does what is due: dispatches changes, puts approved publications in force, works one app for a while.
+    /// Does what is due: applies approved plans, dispatches changes, works one app for a while.
     ///
     /// # Errors
     /// When the database fails. What an app answers is never an error.
@@ -92,7 +95,7 @@ impl Engine {
         })
     }
 
-    /// Puts approved publications in force and turns changes into looks. Returns whether there was anything.
+    /// Applies approved plans and turns changes into looks. Returns whether there was anything.
     ///
     /// # Errors
     /// When the database fails.
@@ -115,15 +118,28 @@ impl Engine {
         };
         drop(conn);
         let done = match self.work(&leased, begun + LEASE_TIME).await {
-            Err(Error::LeaseLost) => {
-                tracing::warn!(app.id = %leased.app, "the lease of an app was lost");
-                return Ok(true);
-            }
+            Err(error) if !matches!(error, Error::LeaseLost) => self.set_aside(&leased, &error).await,
             done => done,
         };
+        if matches!(done, Err(Error::LeaseLost)) {
+            tracing::warn!(app.id = %leased.app, "the lease of an app was lost");
+            return Ok(true);
+        }
         let mut conn = self.db.conn().await?;
         store::release(&mut conn, &leased).await?;
         done.map(|()| true)
+    }
+
+    /// What goes wrong with one app keeps nobody from the others: it is left alone for a while, and says why if that lies
+    /// in the app itself.
+    async fn set_aside(&self, leased: &Leased, error: &Error) -> Result<(), Error> {
+        tracing::error!(app.id = %leased.app, error = %Chain(error), "an app could not be worked on");
+        if error.is_lasting() {
+            return self.give_up(leased, &mut Health::of(leased), &error.said()).await;
+        }
+        let until = self.clock.now() + ASIDE;
+        let mut conn = self.db.conn().await?;
+        store::leave_alone(&mut conn, leased, until).await
     }
 
     #[tracing::instrument(name = "delivery.app.work", skip_all, fields(app.id = %leased.app, epoch = leased.epoch))]
@@ -143,11 +159,7 @@ impl Engine {
         let user = registry
             .kind("User")
             .ok_or_else(|| crate::directory::Error::UnknownKind("User".to_owned()))?;
-        let mut health = Health {
-            failures: leased.failures,
-            trouble: leased.in_trouble.then(String::new),
-            ..Health::default()
-        };
+        let mut health = Health::of(leased);
         let (rules, token) = match (Rules::compile(revision.settings, user), token) {
             (Ok(rules), Ok(token)) => (rules, token),
             (Err(problems), _) => {

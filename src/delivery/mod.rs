@@ -4,11 +4,13 @@
 //! their states. *Owns:* `account`, `account_member`, `operation`, `attempt`, `compare`, `drift`, `drift_member`; leases rows of `app`; reads `resource`,
 //! `membership`, `change`, `hold` and `frozen`, and marks decided holds as heeded. *Must not know:* HR, connections.
 //!
-//! [`Engine::tick`] does three things, each safe to repeat and to kill at any instruction:
-//! 1. *dispatch*: a numbered change becomes `account.look`, in the transaction that moves the app's `dispatched_seq`.
-//! 2. *prepare*: under the lease of the app, accounts to look at are compared with what they should be, and what has to
+//! [`Engine::tick`] does four things, each safe to repeat and to kill at any instruction, and each so that what goes wrong
+//! with one app or plan stops no other:
+//! 1. *apply*: plans that a human approved put settings in force, and let accounts go or wait.
+//! 2. *dispatch*: a numbered change becomes `account.look`, in the transaction that moves the app's `dispatched_seq`.
+//! 3. *prepare*: under the lease of the app, accounts to look at are compared with what they should be, and what has to
 //!    be called is written as intents. Then, and with no transaction open, the calls are made.
-//! 3. *record*: answers become states, in the transaction that checks that the lease is still ours.
+//! 4. *record*: answers become states, in the transaction that checks that the lease is still ours.
 //!
 //! A call whose end was never recorded is found by its intent: its outcome is unknown, so the app is asked what it
 //! holds before anything is repeated. That one rule covers time-outs, broken connections, kills and lost leases.
@@ -29,6 +31,7 @@ mod hook;
 mod invite;
 mod links;
 mod members;
+mod moved;
 mod patch;
 mod precondition;
 mod predict;
@@ -57,6 +60,7 @@ pub use error::Error;
 pub use first_day::welcomes;
 pub use invite::invite_by_hand;
 pub use links::{link, unlink};
+pub use moved::Accounts;
 pub use precondition::{Objection, objections};
 pub use predict::{
     AppInForce, Call, CallToCome, DueAccount, DueCursor, Predicted, Timeline, UserAfter, accounts_to_come,
@@ -64,7 +68,7 @@ pub use predict::{
 };
 pub use preview::{Difference, Preview, PreviewPage};
 pub use propose::{Proposed, Waits, Why};
-pub use publish::{Published, publish};
+pub use publish::{PublishOrder, Published, pause, publish};
 pub use told::tell_late_leavers;
 
 pub use wipe::{forget_wipe, wipe};

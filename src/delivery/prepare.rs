@@ -393,8 +393,10 @@ impl Plan<'_> {
         manager: Option<ResourceId>,
         out: &mut Prepared,
     ) {
+        let user = read.stored.get(&row.resource);
         let settled = Settled {
             cause: decision.cause,
+            leaving: decision.cause.is_some() || user.is_none_or(|user| user.active == Some(false)),
             steps_done: i16::try_from(decision.steps_done).unwrap_or(i16::MAX),
             grouped: decision.grouped,
             no_grants: decision.no_grants,

@@ -1,6 +1,8 @@
 //! The tables of accounts and operations; apps' leases. Reads `resource`, `membership` and `change`, which the
 //! directory owns: what is compared here is compared set against set, inside the database.
 
+mod health;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +13,8 @@ use diesel::sql_types::{
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
+
+pub(super) use health::{leave_alone, note_trouble, set_health};
 
 use super::Error;
 use super::propose::{Apart, Waits};
@@ -179,47 +183,6 @@ pub(super) async fn adopt_orphans(conn: &mut Conn, leased: &Leased, now: DateTim
     OrphanOperations::with((tenant, app, epoch, now))
         .execute(conn)
         .await?;
-    Ok(())
-}
-
-statement!(
-    SetAppHealth: (SqlUuid, SqlUuid, Integer, Nullable<Text>, Nullable<Timestamptz>) -> () =
-    "UPDATE app SET failures = $3, trouble = $4, resume_at = $5 WHERE tenant_id = $1 AND id = $2"
-);
-statement!(
-    Quarantine: (SqlUuid, SqlUuid, Text, Timestamptz) -> () =
-    "UPDATE account SET state = 'quarantined', reason = $3, since = $4
-     WHERE tenant_id = $1 AND app_id = $2 AND look AND state NOT IN ('quarantined', 'unmatched')
-       AND (state = 'pending' OR due_at IS NULL OR due_at <= $4)"
-);
-statement!(
-    EndQuarantine: (SqlUuid, SqlUuid, Timestamptz) -> () =
-    "UPDATE account SET state = 'pending', reason = '', since = $3, look = true, due_at = NULL
-     WHERE tenant_id = $1 AND app_id = $2 AND state = 'quarantined'"
-);
-
-/// Notes how the app fares as a whole: failures in a row, what is wrong, until when it is left alone.
-pub(super) async fn set_health(
-    conn: &mut Conn,
-    leased: &Leased,
-    failures: i32,
-    trouble: Option<&str>,
-    resume_at: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let (tenant, app) = (leased.tenant.uuid(), leased.app.uuid());
-    SetAppHealth::with((tenant, app, failures, trouble, resume_at))
-        .execute(conn)
-        .await?;
-    match trouble {
-        Some(trouble) => {
-            Quarantine::with((tenant, app, trouble, now))
-                .execute(conn)
-                .await?
-        }
-        None if leased.in_trouble => EndQuarantine::with((tenant, app, now)).execute(conn).await?,
-        None => 0,
-    };
     Ok(())
 }
 

@@ -24,7 +24,7 @@ mod limit;
 mod plan;
 mod store;
 
-pub use approved::{next_approved, set_applied, supersede_of_cause};
+pub use approved::{approved, lock_approved};
 pub use choice::{Chosen, Picks};
 pub use decisions::{decide_holds, rule_holds};
 pub use effects::{EffectLimits, Effects, weigh};
@@ -38,7 +38,7 @@ pub use plan::{
     Action, Cause, Item, ItemFilter, ItemState, Mark, Plan, PlanFilter, PlanState, StoredItem, Writer, hex,
 };
 pub use store::{
-    close_holds, decide, decide_hold, decline, end, end_kept, found_items, hold, holds, item_counts, items,
-    keep_back, kept_back, kept_of, mark, noted_items, open_holds, plan, planned_items, plans,
-    rejected_values, release_kept, supersede, withdraw,
+    Instead, close_holds, decide, decide_hold, decline, end, end_kept, fail, found_items, hold, holds,
+    item_counts, items, keep_back, kept_back, kept_of, mark, noted_items, open_holds, plan, planned_items,
+    plans, rejected_values, release_kept, supersede, withdraw,
 };

@@ -54,6 +54,14 @@ words!(
         Decision = "decision",
     }
 );
+impl Cause {
+    /// Whether such plans are a run's, which applies them.
+    #[must_use]
+    pub const fn is_of_a_run(self) -> bool {
+        matches!(self, Self::Run | Self::Due | Self::Undo | Self::Decision)
+    }
+}
+
 words!(
     /// How far a plan is.
     PlanState {
@@ -69,8 +77,10 @@ words!(
         Applied = "applied",
         /// Somebody rejected it.
         Rejected = "rejected",
-        /// A newer plan takes its place.
+        /// A newer plan takes its place, or nothing is left that it was made for.
         Superseded = "superseded",
+        /// It was approved and could not be applied: nothing of it was done.
+        Failed = "failed",
     }
 );
 words!(
@@ -199,6 +209,8 @@ pub struct Plan {
     pub decided_at: Option<DateTime<Utc>>,
     /// Who decided.
     pub decided_by: Option<String>,
+    /// Why it failed or was superseded.
+    pub reason: Option<String>,
 }
 
 impl Plan {

@@ -1,10 +1,12 @@
 //! The tables of the guard.
 
 mod choose;
+mod ending;
 mod kept;
 mod look;
 
 pub use choose::decline;
+pub use ending::{Instead, end, fail, supersede, withdraw};
 pub use kept::{end_kept, keep_back, kept_back, kept_of, release_kept};
 pub use look::{found_items, item_counts, plans};
 
@@ -129,11 +131,12 @@ pub(super) type PlanRow = (
     Option<DateTime<Utc>>,
     Option<String>,
     Option<Vec<u8>>,
+    Option<String>,
 );
 
 statement!(
-    ReadPlan: (SqlUuid, SqlUuid) -> (Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>) =
-    "SELECT cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects
+    ReadPlan: (SqlUuid, SqlUuid) -> (Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>, Nullable<Text>) =
+    "SELECT cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects, reason
      FROM plan WHERE tenant_id = $1 AND id = $2"
 );
 
@@ -150,7 +153,8 @@ pub async fn plan(conn: &mut Conn, tenant: TenantId, id: PlanId) -> Result<Optio
 }
 
 pub(super) fn read_plan(id: PlanId, row: PlanRow) -> Result<Plan, Error> {
-    let (cause, owner, state, hash, counts, verdict, created_at, decided_at, decided_by, effects) = row;
+    let (cause, owner, state, hash, counts, verdict, created_at, decided_at, decided_by, effects, reason) =
+        row;
     Ok(Plan {
         id,
         cause: Cause::read(&cause)?,
@@ -163,6 +167,7 @@ pub(super) fn read_plan(id: PlanId, row: PlanRow) -> Result<Plan, Error> {
         created_at,
         decided_at,
         decided_by,
+        reason,
     })
 }
 
@@ -291,30 +296,8 @@ pub async fn noted_items(
 }
 
 statement!(
-    EndPlan: (SqlUuid, SqlUuid) -> () =
-    "UPDATE plan SET state = 'applied' WHERE tenant_id = $1 AND id = $2"
-);
-statement!(
-    CountStates: (SqlUuid, SqlUuid) -> (BigInt, BigInt) =
-    "SELECT count(*) FILTER (WHERE state = 'applied' AND action NOT IN ('skip', 'hold', 'conflict')),
-       count(*) FILTER (WHERE state = 'refused')
-     FROM plan_item WHERE tenant_id = $1 AND plan_id = $2"
-);
-
-/// Ends a plan whose items are all applied or refused. Returns how many of each; items without an effect do not count.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn end(conn: &mut Conn, tenant: TenantId, plan: PlanId) -> Result<(i64, i64), Error> {
-    EndPlan::with((tenant.uuid(), plan.uuid())).execute(conn).await?;
-    Ok(CountStates::with((tenant.uuid(), plan.uuid()))
-        .get_result(conn)
-        .await?)
-}
-
-statement!(
-    LockPlan: (SqlUuid, SqlUuid) -> (Text, Binary) =
-    "SELECT state, hash FROM plan WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
+    LockPlan: (SqlUuid, SqlUuid) -> (Text, Binary, Nullable<Text>) =
+    "SELECT state, hash, reason FROM plan WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
 );
 statement!(
     DecidePlan: (SqlUuid, SqlUuid, Text, Timestamptz, Text) -> () =
@@ -335,13 +318,16 @@ pub async fn decide(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let row: Option<(String, Vec<u8>)> = LockPlan::with((tenant.uuid(), plan.uuid()))
+    let row: Option<(String, Vec<u8>, Option<String>)> = LockPlan::with((tenant.uuid(), plan.uuid()))
         .get_result(conn)
         .await
         .optional()?;
-    let (state, stored) = row.ok_or(Error::Unknown)?;
+    let (state, stored, reason) = row.ok_or(Error::Unknown)?;
     if state != PlanState::AwaitingApproval.as_str() {
-        return Err(Error::NotWaiting { state });
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        return Err(Error::NotWaiting {
+            state: format!("{state}{reason}"),
+        });
     }
     let stored = hex(&stored);
     if hash.is_some_and(|hash| hash.len() < 8 || !stored.starts_with(&hash.to_ascii_lowercase())) {
@@ -354,52 +340,6 @@ pub async fn decide(
     DecidePlan::with((tenant.uuid(), plan.uuid(), state.as_str(), now, by))
         .execute(conn)
         .await?;
-    Ok(())
-}
-
-statement!(
-    SupersedePlans: (SqlUuid, Array<SqlUuid>, SqlUuid, Timestamptz) -> () =
-    "UPDATE plan SET state = 'superseded', decided_at = $4, decided_by = 'plan:' || $3::text
-     WHERE tenant_id = $1 AND owner_id = ANY($2) AND id <> $3 AND state = 'awaiting_approval'"
-);
-
-/// Ends every waiting plan of these owners but `newer`. Returns how many.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn supersede(
-    conn: &mut Conn,
-    tenant: TenantId,
-    owners: &[Uuid],
-    newer: PlanId,
-    now: DateTime<Utc>,
-) -> Result<usize, Error> {
-    Ok(SupersedePlans::with((tenant.uuid(), owners, newer.uuid(), now))
-        .execute(conn)
-        .await?)
-}
-
-statement!(
-    WithdrawPlans: (SqlUuid, Array<SqlUuid>, Timestamptz) -> () =
-    "UPDATE plan SET state = 'superseded', decided_at = $3, decided_by = 'run:' || owner_id::text
-     WHERE tenant_id = $1 AND owner_id = ANY($2) AND state IN ('open', 'awaiting_approval')"
-);
-
-/// Ends the plans of runs that were stopped, or that plan anew: nobody applies them any more.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn withdraw(
-    conn: &mut Conn,
-    tenant: TenantId,
-    runs: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    if !runs.is_empty() {
-        WithdrawPlans::with((tenant.uuid(), runs, now))
-            .execute(conn)
-            .await?;
-    }
     Ok(())
 }
 

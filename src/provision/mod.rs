@@ -9,6 +9,7 @@
 //! Everything is level-triggered: [`decide`] sees only desired and known and is asked again after every answer, so
 //! there is no queue of edits that could get out of order.
 
+mod address;
 mod addressee;
 mod answer;
 mod approval;
@@ -23,6 +24,7 @@ mod standing;
 mod store;
 mod target;
 
+pub use address::leads_to_the_same;
 pub use addressee::addressee;
 pub use answer::{Deed, Ending, QUARANTINE_AFTER, Sense, sense, words};
 pub use approval::{Approvals, HeldChange, folded, is_field};
@@ -39,7 +41,7 @@ pub use settings::{
 };
 pub use standing::{Employments, Standing};
 pub use store::{
-    App, Revision, app, app_by_id, apps, broken_by, draft, employments, pause, publish, put_employments,
-    revision, revisions, rollback, save_draft,
+    App, Revision, address_of, app, app_by_id, apps, broken_by, draft, employments, pause, publish,
+    put_employments, revision, revisions, rollback, save_draft,
 };
 pub use target::{merged, ours_of};

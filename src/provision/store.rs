@@ -4,7 +4,7 @@ mod employment;
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -358,19 +358,21 @@ fn same_host(a: &str, b: &str) -> bool {
 }
 
 statement!(
-    Publish: (SqlUuid, SqlUuid, Integer, Text, Bool) -> () =
-    "WITH tried_again AS (
-         UPDATE account SET state = 'pending', reason = '', look = true, due_at = NULL
-         WHERE tenant_id = $1 AND app_id = $2 AND state = 'quarantined')
-     UPDATE app SET live_revision = $3, mode = $4, planned_revision = NULL,
+    Publish: (SqlUuid, SqlUuid, Integer, Text) -> () =
+    "UPDATE app SET live_revision = $3, mode = $4, planned_revision = NULL,
             draft_revision = CASE WHEN draft_revision = $3 THEN NULL ELSE draft_revision END,
-            matched_at = CASE WHEN $5 THEN NULL ELSE matched_at END,
+            matched_at = NULL, lease_epoch = lease_epoch + 1, lease_until = NULL,
             resume_at = NULL, failures = 0, trouble = NULL
      WHERE tenant_id = $1 AND id = $2"
 );
+statement!(
+    TryAgain: (SqlUuid, SqlUuid) -> () =
+    "UPDATE account SET state = 'pending', reason = '', look = true, due_at = NULL
+     WHERE tenant_id = $1 AND app_id = $2 AND state = 'quarantined'"
+);
 
-/// Puts a revision in force and the app in `mode`; all its accounts will be looked at, quarantined ones too. `rematch` makes it read and
-/// match the app's accounts again first.
+/// Puts a revision in force and the app in `mode`: its accounts are read and matched again, and all are looked at,
+/// quarantined ones too. Who is working on it by the settings before loses its lease.
 ///
 /// # Errors
 /// When the store refuses.
@@ -380,11 +382,11 @@ pub async fn publish(
     app: AppId,
     revision: i32,
     mode: Mode,
-    rematch: bool,
 ) -> Result<(), Error> {
-    Publish::with((tenant.uuid(), app.uuid(), revision, mode.word(), rematch))
+    Publish::with((tenant.uuid(), app.uuid(), revision, mode.word()))
         .execute(conn)
         .await?;
+    TryAgain::with((tenant.uuid(), app.uuid())).execute(conn).await?;
     Ok(())
 }
 
@@ -400,6 +402,29 @@ statement!(
 pub async fn pause(conn: &mut Conn, tenant: TenantId, app: AppId) -> Result<(), Error> {
     Pause::with((tenant.uuid(), app.uuid())).execute(conn).await?;
     Ok(())
+}
+
+statement!(
+    ReadAddress: (SqlUuid, SqlUuid, Integer) -> (Nullable<Text>,) =
+    "SELECT body ->> 'base_url' FROM setting_revision
+     WHERE tenant_id = $1 AND owner_id = $2 AND revision = $3 AND owner_kind = 'app'"
+);
+
+/// Where a revision of an app's settings leads, even one that this version cannot read otherwise.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn address_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    app: AppId,
+    number: i32,
+) -> Result<Option<String>, Error> {
+    let row: Option<(Option<String>,)> = ReadAddress::with((tenant.uuid(), app.uuid(), number))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.and_then(|(address,)| address))
 }
 
 statement!(

@@ -13,7 +13,7 @@ use super::run::{Progress, Run, RunCause, RunState, store as runs};
 use super::{Error, apply, due, inbound, plan, push, read, rekey, schedule, tell, undo};
 use crate::base::{Chain, Clock, Sealer};
 use crate::connector::Catalogue;
-use crate::db::{Conn, Db, PooledConn, Signals};
+use crate::db::{Conn, Db, PooledConn, Signals, Transactional as _};
 use crate::directory::Directory;
 use crate::guard::{self, Action, ItemState};
 use crate::net::Net;
@@ -262,15 +262,13 @@ impl Job<'_> {
                 self.count_applied(&mut conn).await?;
                 return self.enter(&mut conn, state).await;
             }
-            self.enter(&mut conn, state).await?;
-            guard::withdraw(
-                &mut conn,
-                self.run.tenant,
-                &[self.run.id.uuid()],
-                self.engine.clock.now(),
-            )
-            .await?;
-            Ok::<(), Error>(read::store::clear(&mut conn, &self.run).await?)
+            let (tenant, run, now) = (self.run.tenant, self.run.id.uuid(), self.engine.clock.now());
+            conn.transaction(async |conn| {
+                self.enter(conn, state).await?;
+                guard::withdraw(conn, tenant, &[run], now).await?;
+                Ok::<(), Error>(read::store::clear(conn, &self.run).await?)
+            })
+            .await
         };
         if let Err(error) = saved.await {
             tracing::error!(error = %Chain(&error), "the end of the run could not be written");

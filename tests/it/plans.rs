@@ -278,3 +278,47 @@ async fn an_item_whose_base_moved_is_computed_again_or_refused_and_a_disable_nev
         "{lifted:?}"
     );
 }
+
+/// What a run made ends with the run, and nobody approves it by mistake weeks later.
+#[tokio::test]
+async fn a_plan_ends_with_the_run_that_made_it() {
+    let (bridge, _, run) = waiting().await;
+    let plan = plan_of(&bridge, &run).await;
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    bridge.post(&format!("{path}/cancel"), &json!({})).await;
+    assert_eq!(found(&bridge, "state=awaiting_approval").await, 0);
+    let ended = bridge
+        .get(&format!("/api/v1/plans/{}", plan["id"].as_str().unwrap()))
+        .await;
+    assert_eq!(ended["state"], "superseded");
+    assert!(
+        ended["reason"].as_str().unwrap().starts_with("its run was stopped"),
+        "{ended}"
+    );
+    bridge.post(&format!("{path}/resume"), &json!({})).await;
+    let (status, body) = approve(&bridge, &plan, &json!({})).await;
+    assert_eq!(status, 409, "{body}");
+    assert!(
+        body["detail"].as_str().unwrap().contains("its run was stopped"),
+        "{body}"
+    );
+    let left = "SELECT count(*) FROM plan WHERE state IN ('approved', 'open')";
+    assert_eq!(bridge.count(left).await, 0);
+}
+
+/// A connection that is cut leaves nothing that could still be approved.
+#[tokio::test]
+async fn a_cut_connection_leaves_no_plan_that_waits() {
+    let (bridge, _, run) = waiting().await;
+    let plan = plan_of(&bridge, &run).await;
+    bridge
+        .post(
+            "/api/v1/connections/people/disconnect",
+            &json!({"accounts": "keep"}),
+        )
+        .await;
+    assert_eq!(show(&bridge, &run).await["state"], "cancelled");
+    let (status, body) = approve(&bridge, &plan, &json!({})).await;
+    assert_eq!(status, 409, "{body}");
+    assert_eq!(active_users(&bridge).await, 20);
+}

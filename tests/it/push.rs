@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Answer, Bridge, Received, Stub, answer, with_json};
 
+mod addresses;
 mod bulk;
 mod caps;
 pub mod command_line;
@@ -30,6 +31,7 @@ mod reconcile;
 mod removals;
 mod second_tenant;
 mod settings;
+mod stuck;
 mod users;
 
 /// A stub that keeps users and groups as an app does.

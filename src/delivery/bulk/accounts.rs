@@ -5,16 +5,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::store::{self, Selected};
-use super::{BulkAction, Order, Selection};
+use super::{BulkAction, Order, Selection, removal};
 use crate::base::{ResourceId, TenantId};
 use crate::db::Conn;
-use crate::delivery::client::endpoint;
 use crate::delivery::predict::{AppInForce, accounts_of, foresee};
 use crate::delivery::propose::{About, Proposal};
 use crate::delivery::store::Row;
 use crate::delivery::{Error, Proposed};
 use crate::directory::Directory;
-use crate::guard::{Action, Cause, Item};
+use crate::guard::{Cause, Item};
 
 /// Accounts of one set of statements.
 const BATCH: i64 = 500;
@@ -47,13 +46,16 @@ pub(super) async fn propose(
         after = last.resource.uuid();
         let page = match &order.selection {
             Selection::Filter(filter) => filtered(conn, directory, tenant, page, filter).await?,
-            _ => page,
+            _ => page.into_iter().map(|one| (one, None)).collect(),
         };
         if order.action == BulkAction::Remove {
-            let items: Vec<Item> = page.into_iter().filter_map(|one| removal(app, one)).collect();
+            let items: Vec<Item> = page
+                .into_iter()
+                .filter_map(|(one, version)| removal::item(app, one, version))
+                .collect();
             plan.add_items(conn, items).await?;
         } else {
-            let ids: Vec<ResourceId> = page.iter().map(|one| one.resource).collect();
+            let ids: Vec<ResourceId> = page.iter().map(|(one, _)| one.resource).collect();
             let accounts = accounts_of(conn, at, &ids).await?;
             let rows: Vec<Row> = accounts
                 .into_values()
@@ -64,56 +66,29 @@ pub(super) async fn propose(
             plan.add(conn, &found).await?;
         }
     }
-    let said = json!({ "action": order.action, "reason": order.reason });
+    let mut said = json!({ "action": order.action, "reason": order.reason });
+    if let (Selection::State(state), Some(said)) = (&order.selection, said.as_object_mut()) {
+        said.insert("state".to_owned(), state.word().into());
+    }
     let limits = app.rules().settings().guard;
     plan.seal(conn, &limits, &said, now).await
 }
 
+/// Those whose users the filter finds, each with the version of its user.
 async fn filtered(
     conn: &mut Conn,
     directory: &Directory,
     tenant: TenantId,
     page: Vec<Selected>,
     filter: &crate::scim::filter::Bound,
-) -> Result<Vec<Selected>, Error> {
+) -> Result<Vec<(Selected, Option<i64>)>, Error> {
     let ids: Vec<ResourceId> = page.iter().map(|one| one.resource).collect();
     let stored = directory.load(conn, tenant, &ids).await?;
     Ok(page
         .into_iter()
-        .filter(|one| {
-            stored
-                .get(&one.resource)
-                .is_some_and(|stored| filter.matches(&stored.object))
+        .filter_map(|one| {
+            let user = stored.get(&one.resource)?;
+            filter.matches(&user.object).then_some((one, Some(user.version)))
         })
         .collect())
-}
-
-fn removal(app: &AppInForce, one: Selected) -> Option<Item> {
-    let remote = one.remote_id?;
-    let is_protected = one
-        .known
-        .as_ref()
-        .is_some_and(|known| app.rules().protects(known));
-    let calls = if is_protected {
-        json!([])
-    } else {
-        json!([{ "method": "DELETE", "path": format!("/{}/{remote}", endpoint(&one.kind)) }])
-    };
-    Some(Item {
-        action: if is_protected {
-            Action::Skip
-        } else {
-            Action::Remove
-        },
-        person: None,
-        resource: Some(one.resource),
-        base_version: None,
-        diff: json!({ "app": app.name(), "kind": one.kind, "calls": calls, "changes": [] }),
-        reason: if is_protected {
-            "a protected account"
-        } else {
-            "removed by hand"
-        }
-        .to_owned(),
-    })
 }

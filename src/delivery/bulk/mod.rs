@@ -7,6 +7,7 @@
 mod accounts;
 mod apply;
 mod order;
+mod removal;
 mod store;
 mod users;
 

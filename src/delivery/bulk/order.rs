@@ -132,7 +132,7 @@ pub async fn bulk(
         if let Some(plan) = plan {
             apply(conn, directory, tenant, &plan, false, now).await?;
         }
-        guard::set_applied(conn, tenant, proposed.plan).await?;
+        guard::end(conn, tenant, proposed.plan).await?;
         Ok(Ordered::Applied(proposed))
     })
     .await

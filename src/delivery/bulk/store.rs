@@ -22,14 +22,15 @@ type At = (TenantId, AppId);
 pub(super) struct Selected {
     pub resource: ResourceId,
     pub kind: String,
+    pub state: String,
     pub remote_id: Option<String>,
     pub known: Option<Object>,
 }
 
 statement!(
     SelectedAccounts: (SqlUuid, SqlUuid, Nullable<Array<SqlUuid>>, Nullable<Text>, SqlUuid, BigInt) ->
-        (SqlUuid, Text, Nullable<Text>, Nullable<Jsonb>) =
-    "SELECT resource_id, kind, remote_id, known FROM account
+        (SqlUuid, Text, Text, Nullable<Text>, Nullable<Jsonb>) =
+    "SELECT resource_id, kind, state, remote_id, known FROM account
      WHERE tenant_id = $1 AND app_id = $2 AND resource_id > $5
        AND ($3 IS NULL OR resource_id = ANY($3)) AND ($4 IS NULL OR state = $4)
      ORDER BY resource_id LIMIT $6"
@@ -45,15 +46,16 @@ pub(super) async fn selected(
 ) -> Result<Vec<Selected>, Error> {
     let ids = ids.map(uuids);
     let state = state.map(State::word);
-    let rows: Vec<(Uuid, String, Option<String>, Option<Value>)> =
-        SelectedAccounts::with((tenant.uuid(), app.uuid(), ids, state, after, limit))
-            .get_results(conn)
-            .await?;
+    type Row = (Uuid, String, String, Option<String>, Option<Value>);
+    let rows: Vec<Row> = SelectedAccounts::with((tenant.uuid(), app.uuid(), ids, state, after, limit))
+        .get_results(conn)
+        .await?;
     Ok(rows
         .into_iter()
-        .map(|(resource, kind, remote_id, known)| Selected {
+        .map(|(resource, kind, state, remote_id, known)| Selected {
             resource: resource.into(),
             kind,
+            state,
             remote_id,
             known: known.and_then(object),
         })

@@ -85,16 +85,22 @@ pub(super) async fn count(
 }
 
 statement!(
-    AllowWaiting: (SqlUuid, SqlUuid) -> () =
-    "UPDATE account SET allowed = true WHERE tenant_id = $1 AND app_id = $2 AND look AND NOT allowed"
+    AllowWaiting: (SqlUuid, SqlUuid, Timestamptz) -> () =
+    "UPDATE account SET allowed = true
+     WHERE tenant_id = $1 AND app_id = $2 AND look AND NOT allowed AND (due_at IS NULL OR due_at <= $3)"
 );
 
-/// Whoever lifts an app's freeze has seen what waits: it is not counted again.
+/// Whoever lifts an app's freeze has seen what waits: it is not counted again. What is due later is counted then, and
+/// who is found to need nothing is counted from then on.
 ///
 /// # Errors
 /// When the store refuses.
-pub async fn allow_waiting(conn: &mut Conn, (tenant, app): (TenantId, AppId)) -> Result<(), Error> {
-    AllowWaiting::with((tenant.uuid(), app.uuid()))
+pub async fn allow_waiting(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    AllowWaiting::with((tenant.uuid(), app.uuid(), now))
         .execute(conn)
         .await?;
     Ok(())

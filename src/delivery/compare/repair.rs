@@ -74,7 +74,7 @@ pub(super) async fn propose(
     if proposed.verdict.ok {
         store::take_over(conn, at, compare, &in_plan, &[]).await?;
         let_go(conn, at, &in_plan, false, now).await?;
-        guard::set_applied(conn, at.0, proposed.plan).await?;
+        guard::end(conn, at.0, proposed.plan).await?;
         note(conn, at, proposed.plan, in_plan.len(), "schedule", now).await?;
     }
     Ok(Some(proposed.plan))
@@ -174,11 +174,13 @@ pub(in crate::delivery) async fn apply(
     let app = provision::app_by_id(conn, tenant, AppId::from(plan.owner)).await?;
     let live = AppInForce::live(conn, directory, tenant, &app).await?;
     let (Some(compare), Some(live)) = (compare, live) else {
-        return Ok(());
+        return Err(Error::Refused(
+            "the plan does not name the compare that it repairs",
+        ));
     };
-    examine(conn, directory, (tenant, &live), plan, Some(compare), now).await?;
+    let accounts = examine(conn, directory, (tenant, &live), plan, Some(compare), now).await?;
     let actor = plan.decided_by.clone().unwrap_or_default();
-    note(conn, (tenant, app.id), plan.id, 0, &actor, now).await
+    note(conn, (tenant, app.id), plan.id, accounts, &actor, now).await
 }
 
 /// What a compare read of an account.

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::Error;
 use super::fresh::look_at_fresh;
-use super::store::look_at_dependents;
+use super::store::{look_at_dependents, note_trouble};
 use super::waiting::look_at_untold;
-use crate::base::{AppId, ResourceId, TenantId};
+use super::{Error, told};
+use crate::base::{AppId, Chain, ResourceId, TenantId};
 use crate::db::{Conn, Db, Transactional as _};
 use crate::provision;
 
@@ -26,12 +26,47 @@ pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error>
     let mut worked = store::look_at_decided(&mut conn).await?;
     worked |= look_at_untold(&mut conn).await?;
     worked |= look_at_fresh(&mut conn, PAGE).await?;
-    for (tenant, app) in store::apps_to_dispatch(&mut conn, APPS).await? {
-        worked |= conn
-            .transaction::<_, Error, _>(async |conn| one(conn, tenant, app, now).await)
-            .await?;
+    let mut failed = None;
+    let mut last = (TenantId::from(Uuid::nil()), AppId::from(Uuid::nil()));
+    loop {
+        let apps = store::apps_to_dispatch(&mut conn, last, APPS).await?;
+        for at in &apps {
+            let done = conn
+                .transaction::<_, Error, _>(async |conn| one(conn, at.0, at.1, now).await)
+                .await;
+            match done {
+                Ok(done) => worked |= done,
+                Err(error) if error.is_lasting() => trouble(&mut conn, *at, &error, now).await?,
+                Err(error) => failed = Some(error),
+            }
+        }
+        match apps.last() {
+            Some(at) => last = *at,
+            None => break,
+        }
     }
-    Ok(worked)
+    match failed {
+        Some(error) if !worked => Err(error),
+        _ => Ok(worked),
+    }
+}
+
+/// What is wrong with one app keeps no other from its changes. It is told once.
+async fn trouble(
+    conn: &mut Conn,
+    at: (TenantId, AppId),
+    error: &Error,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let words = error.said();
+    conn.transaction(async |conn| {
+        if note_trouble(conn, at, &words).await? {
+            tracing::error!(app.id = %at.1, error = %Chain(error), "changes cannot be dispatched to an app");
+            told::unusable(conn, at, &words, now).await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn one(conn: &mut Conn, tenant: TenantId, app: AppId, now: DateTime<Utc>) -> Result<bool, Error> {

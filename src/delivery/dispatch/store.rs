@@ -14,16 +14,23 @@ use crate::delivery::store::uuids;
 use crate::statement;
 
 statement!(
-    AppsToDispatch: (BigInt,) -> (SqlUuid, SqlUuid) =
+    AppsToDispatch: (SqlUuid, SqlUuid, BigInt) -> (SqlUuid, SqlUuid) =
     "SELECT a.tenant_id, a.id FROM app a LEFT JOIN change_chain c ON c.tenant_id = a.tenant_id
      WHERE a.live_revision IS NOT NULL AND a.mode <> 'paused'
        AND (a.dispatched_seq < coalesce(c.last_seq, 0) OR a.planned_revision IS DISTINCT FROM a.live_revision)
-     LIMIT $1"
+       AND (a.tenant_id, a.id) > ($1, $2)
+     ORDER BY a.tenant_id, a.id LIMIT $3"
 );
 
-/// Apps that have not seen all numbered changes, or whose settings are new; of all tenants.
-pub(super) async fn apps_to_dispatch(conn: &mut Conn, limit: i64) -> Result<Vec<(TenantId, AppId)>, Error> {
-    let rows: Vec<(Uuid, Uuid)> = AppsToDispatch::with((limit,)).get_results(conn).await?;
+/// Up to `limit` apps after one that have not seen all numbered changes, or whose settings are new; of all tenants.
+pub(super) async fn apps_to_dispatch(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    limit: i64,
+) -> Result<Vec<(TenantId, AppId)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> = AppsToDispatch::with((tenant.uuid(), app.uuid(), limit))
+        .get_results(conn)
+        .await?;
     Ok(rows
         .into_iter()
         .map(|(tenant, app)| (tenant.into(), app.into()))

@@ -86,6 +86,8 @@ pub struct Predicted {
     pub reason: String,
     /// Why it would be deprovisioned.
     pub cause: Option<Cause>,
+    /// A human has looked at it already, or it is counted in the caps.
+    pub allowed: bool,
 }
 
 impl Predicted {
@@ -248,6 +250,7 @@ impl Plan<'_> {
             state: State::Pending,
             reason: String::new(),
             cause: None,
+            allowed: row.allowed,
         };
         for _ in 0..MOST_CALLS {
             let mut out = Prepared::default();

@@ -22,6 +22,8 @@ pub(in crate::delivery) enum Waiting {
     AsItIs,
     /// What is looked at settles it, unless the account was removed by hand.
     Settled,
+    /// The same, and nobody has an account yet: the app's are others.
+    Unlinked,
 }
 
 /// A page of the forecast.
@@ -93,6 +95,10 @@ pub(in crate::delivery) async fn survey(
                 settled = settle(&rows);
                 &settled
             }
+            Waiting::Unlinked => {
+                settled = unlink(settle(&rows));
+                &settled
+            }
         };
         outcomes.push(foresee(conn, app.plan(tenant, directory), rows, stored.clone(), now).await?);
     }
@@ -113,6 +119,16 @@ fn settle(rows: &[Row]) -> Vec<Row> {
         .map(|row| Row {
             waits: row.waits.clone().filter(|waits| waits.why == Why::Removed),
             ..row.clone()
+        })
+        .collect()
+}
+
+/// The accounts as they stand once every link is dropped.
+fn unlink(rows: Vec<Row>) -> Vec<Row> {
+    rows.into_iter()
+        .map(|row| Row {
+            waits: row.waits,
+            ..Row::new(row.resource, &row.kind)
         })
         .collect()
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Waits, Why, hold_back, let_go};
-use crate::base::{AppId, ResourceId, TenantId};
+use crate::audit;
+use crate::base::{AppId, Chain, PlanId, ResourceId, TenantId};
 use crate::db::{Conn, Db, Transactional as _};
 use crate::delivery::bulk;
 use crate::delivery::compare::{self, CompareId};
@@ -20,8 +21,11 @@ use crate::guard::{self, Cause, ItemState, Mark, Plan, StoredItem};
 const CAUSES: &[Cause] = &[Cause::App, Cause::Reconcile, Cause::Bulk];
 /// Items looked at by one set of statements.
 const BATCH: i64 = 500;
+/// Plans looked at in one round.
+const AT_ONCE: i64 = 50;
 
-/// Applies one approved plan of an app, of whatever tenant. Returns whether there was one.
+/// Applies approved plans, of whatever tenant, each by itself: one that cannot be applied fails, says why, and keeps none
+/// of the others. Returns whether any was ended.
 ///
 /// # Errors
 /// When the database fails.
@@ -31,18 +35,59 @@ pub(in crate::delivery) async fn apply_approved(
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let mut conn = db.conn().await?;
-    conn.transaction::<_, Error, _>(async |conn| {
-        let Some((tenant, plan)) = guard::next_approved(conn, CAUSES).await? else {
-            return Ok(false);
+    let mut worked = false;
+    for (tenant, id) in guard::approved(&mut conn, CAUSES, AT_ONCE).await? {
+        let done = conn
+            .transaction::<_, Error, _>(async |conn| apply(conn, directory, (tenant, id), now).await)
+            .await;
+        worked |= match done {
+            Ok(done) => done,
+            Err(error) if error.is_lasting() => {
+                tracing::error!(plan.id = %id, error = %Chain(&error), "an approved plan cannot be applied");
+                fail(&mut conn, (tenant, id), &error, now).await?;
+                true
+            }
+            Err(error) => {
+                tracing::error!(plan.id = %id, error = %Chain(&error), "an approved plan is tried again");
+                false
+            }
         };
-        match plan.cause {
-            Cause::App => publish::apply(conn, directory, tenant, &plan, now).await?,
-            Cause::Reconcile => compare::apply(conn, directory, tenant, &plan, now).await?,
-            Cause::Bulk => bulk::apply(conn, directory, tenant, &plan, true, now).await?,
-            _ => {}
-        }
-        guard::set_applied(conn, tenant, plan.id).await?;
-        Ok(true)
+    }
+    Ok(worked)
+}
+
+async fn apply(
+    conn: &mut Conn,
+    directory: &Directory,
+    (tenant, id): (TenantId, PlanId),
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let Some(plan) = guard::lock_approved(conn, tenant, id).await? else {
+        return Ok(false);
+    };
+    match plan.cause {
+        Cause::App => publish::apply(conn, directory, tenant, &plan, now).await?,
+        Cause::Reconcile => compare::apply(conn, directory, tenant, &plan, now).await?,
+        Cause::Bulk => bulk::apply(conn, directory, tenant, &plan, true, now).await?,
+        Cause::Run | Cause::Due | Cause::Undo | Cause::Decision => return Ok(false),
+    }
+    guard::end(conn, tenant, id).await?;
+    Ok(true)
+}
+
+/// Nothing of the plan is done, and whoever approved it can read why.
+async fn fail(
+    conn: &mut Conn,
+    (tenant, id): (TenantId, PlanId),
+    error: &Error,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let why = error.said();
+    conn.transaction(async |conn| {
+        guard::fail(conn, tenant, id, &why).await?;
+        let (subject, detail) = (format!("plan:{id}"), json!({ "reason": why }));
+        audit::note(conn, Some(tenant), now, "delivery", "plan.fail", &subject, detail).await?;
+        Ok(())
     })
     .await
 }
@@ -54,11 +99,13 @@ struct Released {
     go: Vec<ResourceId>,
     /// Accounts that wait.
     wait: Vec<(ResourceId, Waits)>,
+    /// Items of which something is still to be done.
+    standing: usize,
     marks: Vec<Mark>,
 }
 
 /// Looks at every item of a plan once more, as the accounts stand now, and lets the accounts go or wait. Of a
-/// plan that a compare made, what it read is what is known of them.
+/// plan that a compare made, what it read is what is known of them. Returns how many items still stand.
 pub(in crate::delivery) async fn examine(
     conn: &mut Conn,
     directory: &Directory,
@@ -66,11 +113,13 @@ pub(in crate::delivery) async fn examine(
     plan: &Plan,
     compare: Option<CompareId>,
     now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let mut after = 0;
+) -> Result<usize, Error> {
+    let (mut after, mut standing) = (0, 0_usize);
     loop {
         let items = guard::items(conn, tenant, plan.id, after, BATCH).await?;
-        let Some(last) = items.last() else { return Ok(()) };
+        let Some(last) = items.last() else {
+            return Ok(standing);
+        };
         after = last.ordinal;
         let foreseen = again(conn, directory, (tenant, app), &items, compare, now).await?;
         let mut released = Released::default();
@@ -82,6 +131,7 @@ pub(in crate::delivery) async fn examine(
             // What a compare found and nobody wants repaired stays as it is known: it is no state of the account.
             released.wait.clear();
         }
+        standing = standing.saturating_add(released.standing);
         released.write(conn, (tenant, app.id()), plan, now).await?;
     }
 }
@@ -161,7 +211,10 @@ impl Released {
                 self.marks
                     .push(note(ItemState::Applied, "nothing was left to do"));
             }
-            Some(now) if stands(item, now) => self.go.push(resource),
+            Some(now) if stands(item, now) => {
+                self.standing = self.standing.saturating_add(1);
+                self.go.push(resource);
+            }
             _ => {
                 self.wait.push((resource, waits(Why::Moved)));
                 self.marks.push(note(

@@ -5,7 +5,7 @@
 //! accounts go, and the next look finds the same difference.
 
 mod apply;
-mod links;
+mod beside;
 mod store;
 mod waits;
 
@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(super) use apply::{apply_approved, examine};
-pub(super) use links::judge_links;
+pub(super) use beside::{judge_links, judge_the_rest};
 use store::unjudged;
-pub(super) use store::{free_all, hold_back, let_go};
+pub(super) use store::{count_again, free_all, hold_back, let_go};
 pub(super) use waits::Apart;
 pub use waits::{Waits, Why};
 
@@ -24,7 +24,9 @@ use super::Error;
 use super::predict::Predicted;
 use crate::base::{AppId, PlanId, TenantId};
 use crate::db::Conn;
-use crate::guard::{self, Action, Cause, EffectLimits, Effects, Item, PlanState, Verdict, Writer, weigh};
+use crate::guard::{
+    self, Action, Cause, EffectLimits, Effects, Instead, Item, PlanState, Verdict, Writer, weigh,
+};
 use crate::notice::{self, EventKind, NewEvent};
 
 /// A plan as it stands after the judgement.
@@ -70,6 +72,8 @@ pub(super) struct Proposal {
     name: Option<String>,
     cause: Cause,
     owner: Uuid,
+    /// What waits of the same cause is older, and this takes its place.
+    replaces: bool,
     writer: Writer,
     pub effects: Effects,
 }
@@ -90,9 +94,17 @@ impl Proposal {
             name: about.name.map(str::to_owned),
             cause,
             owner: about.owner,
+            // Orders are about different people: none takes the place of another.
+            replaces: cause != Cause::Bulk,
             writer,
             effects: Effects::default(),
         })
+    }
+
+    /// The same, as a plan that takes the place of no other: it is about accounts that no other looked at.
+    pub const fn beside(mut self) -> Self {
+        self.replaces = false;
+        self
     }
 
     /// Adds what would follow for these accounts; those for which nothing follows are left out.
@@ -133,8 +145,8 @@ impl Proposal {
         }
     }
 
-    /// Judges the plan as a whole. Over a limit it waits, and takes the place of an older one of the same cause; else
-    /// it is approved, and the caller applies it.
+    /// Judges the plan as a whole. Over a limit it waits; else it is approved, and the caller applies it. Either way it
+    /// takes the place of older ones of the same app and cause, orders by hand excepted.
     pub async fn seal(
         self,
         conn: &mut Conn,
@@ -154,9 +166,9 @@ impl Proposal {
             PlanState::AwaitingApproval
         };
         let hash = self.writer.seal(conn, &counts, &verdict, state).await?;
-        // Accounts that were found meanwhile take the place of nothing.
-        if said.get("links").is_none() {
-            guard::supersede_of_cause(conn, self.tenant, (self.owner, self.cause), plan, now).await?;
+        if self.replaces {
+            let which = (&[self.owner][..], Some(&[self.cause][..]));
+            guard::supersede(conn, self.tenant, which, Instead::Plan(plan), now).await?;
         }
         if !verdict.ok {
             let reasons: Vec<&str> = verdict

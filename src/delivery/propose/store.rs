@@ -58,7 +58,16 @@ statement!(
          since = CASE WHEN account.state = 'held' THEN account.since ELSE excluded.since END, look = false"
 );
 
-/// Has accounts wait, each with what keeps it.
+statement!(
+    HoldGoneBack: (SqlUuid, SqlUuid, Array<SqlUuid>, Array<Jsonb>, Array<Text>, Timestamptz) -> () =
+    "UPDATE account x SET waits = h.waits, allowed = false, state = 'held', reason = h.words,
+         since = CASE WHEN x.state = 'held' THEN x.since ELSE $6 END, look = false
+     FROM UNNEST($3::uuid[], $4::jsonb[], $5::text[]) AS h(id, waits, words)
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = h.id AND x.state <> 'unmatched'
+       AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = x.resource_id)"
+);
+
+/// Has accounts wait, each with what keeps it; those too whose user or group is gone.
 pub(in crate::delivery) async fn hold_back(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),
@@ -74,9 +83,9 @@ pub(in crate::delivery) async fn hold_back(
         .map(|(_, waits)| serde_json::to_value(waits).unwrap_or_default())
         .collect();
     let words: Vec<String> = rows.iter().map(|(_, waits)| waits.words()).collect();
-    HoldBack::with((tenant.uuid(), app.uuid(), ids, waits, words, now))
-        .execute(conn)
-        .await?;
+    let held = (tenant.uuid(), app.uuid(), ids, waits, words, now);
+    HoldBack::with(held.clone()).execute(conn).await?;
+    HoldGoneBack::with(held).execute(conn).await?;
     Ok(())
 }
 
@@ -92,6 +101,22 @@ pub(in crate::delivery) async fn free_all(
     (tenant, app): (TenantId, AppId),
 ) -> Result<(), Error> {
     FreeAll::with((tenant.uuid(), app.uuid())).execute(conn).await?;
+    Ok(())
+}
+
+statement!(
+    CountAgain: (SqlUuid, SqlUuid) -> () =
+    "UPDATE account SET allowed = false WHERE tenant_id = $1 AND app_id = $2 AND allowed"
+);
+
+/// Whatever was let pass for an app before is counted again.
+pub(in crate::delivery) async fn count_again(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+) -> Result<(), Error> {
+    CountAgain::with((tenant.uuid(), app.uuid()))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

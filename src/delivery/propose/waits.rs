@@ -74,7 +74,7 @@ impl Waits {
         );
         let leaves = matches!(decision.cause, Some((Cause::Leaver, _)));
         let passes = leaves
-            && matches!(self.why, Why::Declined | Why::Moved)
+            && matches!(self.why, Why::Declined | Why::Moved | Why::Asked)
             && self.cause.as_deref() != Some(Cause::Leaver.word());
         is_effect && !passes
     }

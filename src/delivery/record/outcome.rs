@@ -36,6 +36,15 @@ pub(in crate::delivery) struct Health {
 }
 
 impl Health {
+    /// As it was when the app was leased.
+    pub fn of(leased: &Leased) -> Self {
+        Self {
+            failures: leased.failures,
+            trouble: leased.in_trouble.then(String::new),
+            ..Self::default()
+        }
+    }
+
     /// The app works. That it asked for quiet stays as it is.
     fn succeeded(&mut self) {
         if self.failures != 0 || self.trouble.is_some() {

@@ -22,6 +22,8 @@ pub(in crate::delivery) struct Settled {
     pub steps_done: i16,
     pub grouped: bool,
     pub no_grants: bool,
+    /// Access ends, now or later: what a human approved of that holds until it has.
+    pub leaving: bool,
     /// The person is told that the account is removed then, or was.
     pub told: Option<DateTime<Utc>>,
 }
@@ -41,6 +43,7 @@ impl Settled {
             steps_done: row.steps_done,
             grouped: row.grouped,
             no_grants: row.no_grants,
+            leaving: false,
             told: row.told,
         }
     }

@@ -19,22 +19,23 @@ statement!(
     WriteSettled: (SqlUuid, SqlUuid, Timestamptz, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Bool>, Array<SmallInt>,
                    Array<Nullable<Timestamptz>>, Array<Nullable<SqlUuid>>, Array<Nullable<Text>>,
                    Array<Nullable<Timestamptz>>, Array<SmallInt>, Array<Bool>, Array<Bool>,
-                   Array<Nullable<Timestamptz>>) -> () =
+                   Array<Nullable<Timestamptz>>, Array<Bool>) -> () =
     "UPDATE account x SET
          state = s.state, reason = s.reason,
          since = CASE WHEN x.state = s.state THEN x.since ELSE $3 END,
          look = s.look, priority = s.priority, due_at = s.due_at,
-         allowed = x.allowed AND (s.look OR s.state IN ('pending', 'held')),
+         allowed = x.allowed AND (s.state IN ('pending', 'held') OR (s.look AND s.leaving)),
          depends = CASE WHEN s.manager IS NULL THEN '{}'::uuid[] ELSE ARRAY[s.manager] END,
          cause = s.cause, cause_since = s.cause_since, steps_done = s.steps_done, grouped = s.grouped,
          no_grants = s.no_grants, told_removal = s.told
      FROM UNNEST($4::uuid[], $5::text[], $6::text[], $7::bool[], $8::smallint[], $9::timestamptz[], $10::uuid[],
-                 $11::text[], $12::timestamptz[], $13::smallint[], $14::bool[], $15::bool[], $16::timestamptz[])
-          AS s(id, state, reason, look, priority, due_at, manager, cause, cause_since, steps_done, grouped, no_grants, told)
+                 $11::text[], $12::timestamptz[], $13::smallint[], $14::bool[], $15::bool[], $16::timestamptz[],
+                 $17::bool[])
+          AS s(id, state, reason, look, priority, due_at, manager, cause, cause_since, steps_done, grouped, no_grants, told, leaving)
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = s.id"
 );
 
-/// Writes what was decided about accounts.
+/// Writes what was decided about accounts. What was let pass ends with the need for it.
 pub(in crate::delivery) async fn settle(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),
@@ -67,6 +68,7 @@ pub(in crate::delivery) async fn settle(
         rows.iter().map(|row| row.grouped).collect::<Vec<_>>(),
         rows.iter().map(|row| row.no_grants).collect::<Vec<_>>(),
         rows.iter().map(|row| row.told).collect::<Vec<_>>(),
+        rows.iter().map(|row| row.leaving).collect::<Vec<_>>(),
     ))
     .execute(conn)
     .await?;

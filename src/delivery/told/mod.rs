@@ -106,6 +106,18 @@ pub(super) async fn trouble(
     Ok(notice::raise(conn, leased.tenant, &event, now).await?)
 }
 
+/// Tells that an app's own settings cannot be used any more: once a day.
+pub(super) async fn unusable(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    words: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let key = format!("{app}/{}", now.date_naive());
+    let event = event(EventKind::AppQuarantined, key, app, json!({ "reason": words }));
+    Ok(notice::raise(conn, tenant, &event, now).await?)
+}
+
 /// Tells how many accounts of an app belong to nobody of ours, when the number is another than it was this month.
 pub(super) async fn unmatched(
     conn: &mut Conn,

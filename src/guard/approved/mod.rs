@@ -1,5 +1,5 @@
-//! Plans of apps after the decision: those that may be applied, and those that a newer one takes the place of.
+//! Plans of apps after the decision: those that may be applied.
 
 mod store;
 
-pub use store::{next_approved, set_applied, supersede_of_cause};
+pub use store::{approved, lock_approved};

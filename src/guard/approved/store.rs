@@ -1,8 +1,7 @@
 //! The table `plan`, as those read it who apply plans of apps.
 
-use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -12,62 +11,43 @@ use crate::guard::{Cause, Error, Plan, plan};
 use crate::statement;
 
 statement!(
-    NextApproved: (Array<Text>,) -> (SqlUuid, SqlUuid) =
-    "SELECT tenant_id, id FROM plan WHERE cause = ANY($1) AND state = 'approved'
-     ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+    Approved: (Array<Text>, BigInt) -> (SqlUuid, SqlUuid) =
+    "SELECT tenant_id, id FROM plan WHERE cause = ANY($1) AND state = 'approved' ORDER BY created_at LIMIT $2"
 );
 
-/// Locks the oldest approved plan of these causes, of any tenant, until the end of the transaction.
+/// Up to `limit` approved plans of these causes, of all tenants, the oldest first.
 ///
 /// # Errors
 /// When the store refuses.
-pub async fn next_approved(conn: &mut Conn, causes: &[Cause]) -> Result<Option<(TenantId, Plan)>, Error> {
-    let causes: Vec<&str> = causes.iter().map(|cause| cause.as_str()).collect();
-    let row: Option<(Uuid, Uuid)> = NextApproved::with((causes,)).get_result(conn).await.optional()?;
-    let Some((tenant, id)) = row else { return Ok(None) };
-    let tenant = TenantId::from(tenant);
-    Ok(plan(conn, tenant, PlanId::from(id))
-        .await?
-        .map(|plan| (tenant, plan)))
-}
-
-statement!(
-    SetApplied: (SqlUuid, SqlUuid) -> () =
-    "WITH applied AS (
-         UPDATE plan_item SET state = 'applied' WHERE tenant_id = $1 AND plan_id = $2 AND state = 'planned')
-     UPDATE plan SET state = 'applied' WHERE tenant_id = $1 AND id = $2"
-);
-
-/// Ends a plan; those of its items of which nothing else was said are applied.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn set_applied(conn: &mut Conn, tenant: TenantId, plan: PlanId) -> Result<(), Error> {
-    SetApplied::with((tenant.uuid(), plan.uuid()))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-statement!(
-    SupersedeOfCause: (SqlUuid, SqlUuid, Text, SqlUuid, Timestamptz) -> () =
-    "UPDATE plan SET state = 'superseded', decided_at = $5, decided_by = 'plan:' || $4::text
-     WHERE tenant_id = $1 AND owner_id = $2 AND cause = $3 AND id <> $4 AND state = 'awaiting_approval'"
-);
-
-/// Ends the waiting plans that the same cause made of the same owner before `newer`.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn supersede_of_cause(
+pub async fn approved(
     conn: &mut Conn,
-    tenant: TenantId,
-    (owner, cause): (Uuid, Cause),
-    newer: PlanId,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    SupersedeOfCause::with((tenant.uuid(), owner, cause.as_str(), newer.uuid(), now))
-        .execute(conn)
-        .await?;
-    Ok(())
+    causes: &[Cause],
+    limit: i64,
+) -> Result<Vec<(TenantId, PlanId)>, Error> {
+    let causes: Vec<&str> = causes.iter().map(|cause| cause.as_str()).collect();
+    let rows: Vec<(Uuid, Uuid)> = Approved::with((causes, limit)).get_results(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(tenant, id)| (tenant.into(), id.into()))
+        .collect())
+}
+
+statement!(
+    LockApproved: (SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT id FROM plan WHERE tenant_id = $1 AND id = $2 AND state = 'approved' FOR UPDATE SKIP LOCKED"
+);
+
+/// Locks a plan that is still approved until the end of the transaction; `None` when it is not, or somebody has it.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn lock_approved(conn: &mut Conn, tenant: TenantId, id: PlanId) -> Result<Option<Plan>, Error> {
+    let row: Option<(Uuid,)> = LockApproved::with((tenant.uuid(), id.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    match row {
+        None => Ok(None),
+        Some(_) => plan(conn, tenant, id).await,
+    }
 }

@@ -24,18 +24,19 @@ type ListedPlan = (
     Option<DateTime<Utc>>,
     Option<String>,
     Option<Vec<u8>>,
+    Option<String>,
 );
 
 statement!(
-    ListPlans: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>) =
-    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects
+    ListPlans: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>, Nullable<Text>) =
+    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects, reason
      FROM plan WHERE tenant_id = $1 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR cause = $3)
        AND ($4 IS NULL OR id < $4)
      ORDER BY id DESC LIMIT $5"
 );
 statement!(
-    ListPlansOfOwner: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt, SqlUuid) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>) =
-    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects
+    ListPlansOfOwner: (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>, BigInt, SqlUuid) -> (SqlUuid, Text, SqlUuid, Text, Binary, Jsonb, Jsonb, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Binary>, Nullable<Text>) =
+    "SELECT id, cause, owner_id, state, hash, counts, verdict, created_at, decided_at, decided_by, effects, reason
      FROM plan WHERE tenant_id = $1 AND owner_id = $6 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR cause = $3)
        AND ($4 IS NULL OR id < $4)
      ORDER BY id DESC LIMIT $5"
@@ -67,7 +68,7 @@ pub async fn plans(
         }
     };
     rows.into_iter()
-        .map(|(id, a, b, c, d, e, f, g, h, i, j)| read_plan(id.into(), (a, b, c, d, e, f, g, h, i, j)))
+        .map(|(id, a, b, c, d, e, f, g, h, i, j, k)| read_plan(id.into(), (a, b, c, d, e, f, g, h, i, j, k)))
         .collect()
 }
 

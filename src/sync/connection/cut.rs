@@ -34,7 +34,7 @@ fn unknown(name: &str) -> Error {
 
 impl Engine {
     /// Cuts a connection: its secrets, the tokens and consent it was given, its webhook and the file that was handed in are
-    /// destroyed, runs that wait are cancelled and one under way is asked to stop; it is paused. People, records and links
+    /// destroyed, runs that wait for their turn or an approval are cancelled and one under way is asked to stop; it is paused. People, records and links
     /// stay, so that connecting again goes on where this stopped. To disable or remove its users a plan is made by a run of
     /// its own, which the guard judges like any other.
     ///

@@ -17,7 +17,9 @@ use super::surroundings::Surroundings;
 use super::{digest, store};
 use crate::base::PersonId;
 use crate::db::Transactional as _;
-use crate::guard::{self, Action, Cause, Item, ItemState, Mark, PlanState, Reason, Verdict, Writer, judge};
+use crate::guard::{
+    self, Action, Cause, Instead, Item, ItemState, Mark, PlanState, Reason, Verdict, Writer, judge,
+};
 use crate::identity::Review;
 use crate::identity::store as people;
 use crate::sync::Error;
@@ -468,7 +470,7 @@ async fn finish(
         writer.seal(conn, &job.run.counts, &verdict, plan_state).await?;
         if !job.run.dry_run {
             let older = runs::supersede(conn, &job.run, now).await?;
-            guard::supersede(conn, job.run.tenant, &older, plan, now).await?;
+            guard::supersede(conn, job.run.tenant, (&older, None), Instead::Plan(plan), now).await?;
         }
         job.run.progress = json!({ "step": run_state.as_str() });
         job.enter(conn, run_state).await?;

@@ -8,7 +8,8 @@ use crate::audit;
 use crate::base::{PlanId, RunId, TenantId};
 use crate::db::{Conn, Transactional as _};
 use crate::guard::{
-    self, Action, Chosen, Decision, ItemFilter, ItemState, Kept, KeptWhy, Plan, PlanFilter, StoredItem,
+    self, Action, Chosen, Decision, ItemFilter, ItemState, Kept, KeptWhy, Plan, PlanFilter, PlanState,
+    StoredItem,
 };
 use crate::sync::Error;
 use crate::sync::engine::Engine;
@@ -106,6 +107,11 @@ impl Engine {
         if let Some(run) = self.run_of_plan(&plan, tenant).await? {
             let run = self.approve(tenant, run.id, approval, actor).await?;
             return Ok((self.plan(tenant, id).await?, Some(run)));
+        }
+        if plan.state == PlanState::AwaitingApproval && plan.cause.is_of_a_run() {
+            return Err(Error::Guard(guard::Error::NotWaiting {
+                state: "a plan of a run that has ended or begun anew".to_owned(),
+            }));
         }
         let now = self.clock.now();
         let mut conn = self.conn().await?;

@@ -38,7 +38,7 @@ struct CompareBody {
     /// The plan that repairs what was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<String>,
-    /// applied, awaiting_approval, approved, rejected or superseded.
+    /// applied, awaiting_approval, approved, rejected, superseded or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_state: Option<String>,
     /// The app's words when it failed.

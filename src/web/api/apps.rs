@@ -12,7 +12,7 @@ use super::super::{Problem, State};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::ResourceId;
 use crate::db::Transactional as _;
-use crate::delivery::{self, AccountView, Published};
+use crate::delivery::{self, AccountView, Accounts, Published};
 use crate::guard::Effects;
 use crate::provision::{self, App, Mode, Revision, Rules, Settings};
 use crate::{audit, base};
@@ -118,6 +118,7 @@ impl From<delivery::Error> for Problem {
             E::Notice(error) => error.into(),
             E::Unknown(_) => Self::not_found(error.to_string()),
             E::Refused(said) => Self::conflict("not-now", said),
+            E::Moved { .. } => Self::conflict("other-address", error.to_string()),
             E::Order(_) => Self::unprocessable("invalid", error.to_string()),
             E::Address => Self::unprocessable("invalid-settings", error.to_string()),
             E::Directory(_) | E::Guard(_) | E::LeaseLost => Self::internal(&error),
@@ -380,6 +381,10 @@ fn differences(at: &str, live: &Value, draft: &Value, found: &mut Vec<Difference
 struct PublishOrder {
     /// observe, link or live; the file's own mode when absent.
     mode: Option<String>,
+    /// Whose accounts are where the draft leads; has to be said when `base_url` is another than that in force and accounts
+    /// are linked. `same`: the linked ones, under another address. `new`: it is another server, or another tenant of it;
+    /// the links are dropped, nothing is sent under the old ids, and accounts are matched anew.
+    accounts: Option<String>,
 }
 
 /// What became of a publication.
@@ -407,7 +412,11 @@ struct PublishedBody {
 #[utoipa::path(
     post, path = "/api/v1/apps/{name}/publish", tag = "apps", params(("name" = String, Path)),
     request_body = PublishOrder,
-    responses((status = 200, body = PublishedBody), (status = 202, body = PublishedBody, description = "a plan awaits approval")),
+    responses(
+        (status = 200, body = PublishedBody),
+        (status = 202, body = PublishedBody, description = "a plan awaits approval"),
+        (status = 409, description = "base_url leads elsewhere, and the order does not say whose accounts are there"),
+    ),
     security(("token" = ["admin"])),
 )]
 #[post("/api/v1/apps/{name}/publish")]
@@ -424,13 +433,23 @@ async fn publish(
             _ => return Err(Problem::unprocessable("invalid", "mode is observe, link or live")),
         },
     };
+    let whose = match order.accounts.as_deref() {
+        None => None,
+        Some(word) => Some(
+            Accounts::of(word).ok_or_else(|| Problem::unprocessable("invalid", "accounts is same or new"))?,
+        ),
+    };
+    let order = delivery::PublishOrder {
+        mode,
+        accounts: whose,
+    };
     let (actor, now) = (caller.actor(), state.clock.now());
     let published = delivery::publish(
         &state.db,
         &state.directory,
         caller.tenant,
         &name,
-        mode,
+        order,
         &actor,
         now,
     )
@@ -470,7 +489,8 @@ async fn publish(
     Ok(HttpResponse::build(status).json(body))
 }
 
-/// Stops all calls to an app. What changes meanwhile is caught up when it is published again.
+/// Stops all calls to an app. What changes meanwhile is caught up when it is published again; a publication or a repair
+/// that waits for an approval ends.
 #[utoipa::path(
     post, path = "/api/v1/apps/{name}/pause", tag = "apps", params(("name" = String, Path)),
     responses((status = 200, body = AppBody), (status = 404, description = "no such app")),
@@ -482,25 +502,8 @@ async fn pause(
     caller: ApiCaller<Admin>,
     name: Path<String>,
 ) -> Result<Json<AppBody>, Problem> {
-    let (tenant, actor, now) = (caller.tenant, caller.actor(), state.clock.now());
-    let mut conn = state.db.conn().await?;
-    let app = conn
-        .transaction::<_, provision::Error, _>(async |conn| {
-            let app = provision::app(conn, tenant, &name).await?;
-            provision::pause(conn, tenant, app.id).await?;
-            audit::note(
-                conn,
-                Some(tenant),
-                now,
-                &actor,
-                "app.pause",
-                &app.id.to_string(),
-                json!({}),
-            )
-            .await?;
-            provision::app_by_id(conn, tenant, app.id).await
-        })
-        .await?;
+    let (actor, now) = (caller.actor(), state.clock.now());
+    let app = delivery::pause(&state.db, caller.tenant, &name, &actor, now).await?;
     Ok(Json(AppBody::of(app)))
 }
 

@@ -171,7 +171,7 @@ async fn thaw(
     conn.transaction(async |conn| {
         if guard::thaw(conn, tenant, owner).await? {
             if order.app.is_some() {
-                delivery::allow_waiting(conn, (tenant, owner.into())).await?;
+                delivery::allow_waiting(conn, (tenant, owner.into()), now).await?;
             }
             audit::note(conn, Some(tenant), now, &actor, "thaw", &subject, json!({})).await?;
         }

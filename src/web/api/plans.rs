@@ -50,7 +50,7 @@ struct PlanBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
     run: Option<RunId>,
-    /// open, dry, awaiting_approval, approved, applied, rejected or superseded.
+    /// open, dry, awaiting_approval, approved, applied, rejected, superseded or failed.
     #[schema(value_type = String)]
     state: PlanState,
     /// Over all of it: an approval names it.
@@ -69,6 +69,9 @@ struct PlanBody {
     created_at: DateTime<Utc>,
     decided_at: Option<DateTime<Utc>>,
     decided_by: Option<String>,
+    /// Why it failed or was superseded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl PlanBody {
@@ -87,6 +90,7 @@ impl PlanBody {
             created_at: plan.created_at,
             decided_at: plan.decided_at,
             decided_by: plan.decided_by,
+            reason: plan.reason,
         }
     }
 }
@@ -96,7 +100,7 @@ impl PlanBody {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct PlanQuery {
-    /// open, dry, awaiting_approval, approved, applied, rejected or superseded.
+    /// open, dry, awaiting_approval, approved, applied, rejected, superseded or failed.
     #[param(value_type = Option<String>)]
     state: Option<PlanState>,
     /// run, app, due, reconcile, bulk, undo or decision.

@@ -147,3 +147,134 @@ async fn what_was_refused_is_tried_again_together_and_an_order_says_who_is_meant
         assert_eq!(order(&bridge, &wrong).await.0, expected, "{wrong}");
     }
 }
+
+async fn approve(bridge: &Bridge, ordered: &Value) -> (u16, Value) {
+    let path = format!("/api/v1/plans/{}/approve", ordered["plan"].as_str().unwrap());
+    let body = json!({"plan": ordered["plan_hash"]});
+    answer(with_json(bridge.request(Method::POST, &path), &body)).await
+}
+
+/// An order about one never takes the place of an order about many that waits.
+#[tokio::test]
+async fn a_waiting_order_stays_when_somebody_orders_something_else() {
+    let (bridge, app, ids) = world(10, &json!({})).await;
+    let suspend_one = json!({"action": "suspend", "ids": [ids[9]]});
+    assert_eq!(order(&bridge, &suspend_one).await.0, 200);
+    let (status, many) = order(&bridge, &json!({"action": "suspend", "ids": ids[..8]})).await;
+    assert_eq!((status, &many["counts"]["disables"]), (202, &json!(8)), "{many}");
+    let release_one = json!({"action": "release", "ids": [ids[9]]});
+    assert_eq!(order(&bridge, &release_one).await.0, 200);
+    let (status, removal) = order(
+        &bridge,
+        &json!({"action": "remove", "app": "app", "ids": ids[..8]}),
+    )
+    .await;
+    assert_eq!(status, 202, "{removal}");
+    let push_one = json!({"action": "push", "app": "app", "ids": [ids[9]]});
+    assert_eq!(order(&bridge, &push_one).await.0, 200);
+    bridge.drain().await;
+    app.mutations();
+    let waiting = bridge.get("/api/v1/plans?state=awaiting_approval").await;
+    assert_eq!(waiting["items"].as_array().unwrap().len(), 2, "{waiting}");
+    let (status, body) = approve(&bridge, &many).await;
+    assert_eq!(status, 202, "{body}");
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 8);
+    assert_eq!(state(&bridge, &ids[0]).await, "disabled");
+}
+
+/// Between the order and its approval one is hired again, one becomes protected and one gets another account.
+#[tokio::test]
+async fn a_removal_looks_again_at_everybody_before_it_deletes() {
+    let strict = json!({"guard": {"removals": {"count": 0}, "disables": {"count": 9}}});
+    let (bridge, app, ids) = world(5, &strict).await;
+    let active = |value: bool| json!([{"op": "replace", "path": "active", "value": value}]);
+    for id in &ids[..4] {
+        super::patch(&bridge, &format!("/scim/v2/Users/{id}"), &active(false)).await;
+    }
+    bridge.drain().await;
+    assert_eq!(state(&bridge, &ids[0]).await, "disabled");
+    let (status, ordered) = order(
+        &bridge,
+        &json!({"action": "remove", "app": "app", "state": "disabled"}),
+    )
+    .await;
+    assert_eq!(
+        (status, &ordered["counts"]["removals"]),
+        (202, &json!(4)),
+        "{ordered}"
+    );
+
+    super::patch(&bridge, &format!("/scim/v2/Users/{}", ids[0]), &active(true)).await;
+    bridge.drain().await;
+    assert_eq!(state(&bridge, &ids[0]).await, "in_sync");
+    let mut protecting = strict.clone();
+    protecting["protect"] = json!({"accounts": ["u1@x"]});
+    publish(&bridge, &file("app", &app.stub.base_url, &protecting)).await;
+    bridge.drain().await;
+    bridge
+        .rows()
+        .await
+        .batch_execute(&format!(
+            "UPDATE account SET remote_id = 'another' WHERE resource_id = '{}'",
+            ids[2]
+        ))
+        .await
+        .unwrap();
+    app.mutations();
+    let (status, body) = approve(&bridge, &ordered).await;
+    assert_eq!(status, 202, "{body}");
+    bridge.drain().await;
+    let sent = app.mutations();
+    assert_eq!(sent.len(), 1, "only the fourth is as it was: {sent:?}");
+    assert!(sent[0].starts_with("DELETE /Users/"), "{sent:?}");
+    assert_eq!(app.named("u3@x"), Value::Null);
+    let path = format!(
+        "/api/v1/plans/{}/items?state=refused",
+        ordered["plan"].as_str().unwrap()
+    );
+    let refused = bridge.get(&path).await;
+    let notes: std::collections::BTreeMap<&str, &str> = refused["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["user"].as_str().unwrap(), item["note"].as_str().unwrap()))
+        .collect();
+    assert_eq!(notes.len(), 3, "{refused}");
+    assert!(notes[ids[0].as_str()].contains("in_sync"), "{notes:?}");
+    assert!(notes[ids[1].as_str()].contains("protected"), "{notes:?}");
+    assert!(notes[ids[2].as_str()].contains("another account"), "{notes:?}");
+}
+
+/// A release that waits does not lift what was ordered anew since.
+#[tokio::test]
+async fn a_release_does_not_lift_a_suspension_that_was_ordered_after_it() {
+    let (bridge, _app, ids) = world(3, &json!({})).await;
+    assert_eq!(
+        order(&bridge, &json!({"action": "suspend", "ids": [ids[0]]}))
+            .await
+            .0,
+        200
+    );
+    let rows = bridge.rows().await;
+    let (_, released) = order(&bridge, &json!({"action": "release", "ids": [ids[0]]})).await;
+    assert_eq!(released["state"], "applied");
+    assert_eq!(
+        order(&bridge, &json!({"action": "suspend", "ids": [ids[0]]}))
+            .await
+            .0,
+        200
+    );
+    // The same plan as it would stand if it had waited: nothing of a release passes a limit by itself.
+    let plan = released["plan"].as_str().unwrap();
+    rows.batch_execute(&format!(
+        "UPDATE plan SET state = 'awaiting_approval' WHERE id = '{plan}';
+         UPDATE plan_item SET state = 'planned' WHERE plan_id = '{plan}'"
+    ))
+    .await
+    .unwrap();
+    assert_eq!(approve(&bridge, &released).await.0, 202);
+    bridge.drain().await;
+    let held = "SELECT count(*) FROM resource WHERE disabled_by = '{admin}'";
+    assert_eq!(bridge.count(held).await, 1, "the newer suspension stands");
+}

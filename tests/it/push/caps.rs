@@ -113,3 +113,35 @@ async fn a_mass_of_due_last_days_does_not_pass_the_cap() {
         "somebody is asked: {frozen} {waiting}"
     );
 }
+
+/// Who lifts a freeze has seen what waits, and nothing else: what needed no call, and what is due in weeks, is counted.
+#[tokio::test]
+async fn what_a_thaw_lets_pass_is_what_waited_and_not_what_comes_a_week_later() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        ids.push(user(&bridge, &format!("u{n}@x"), &json!({})).await);
+    }
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    bridge.post("/api/v1/freeze", &json!({"app": "app"})).await;
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    bridge.post("/api/v1/thaw", &json!({"app": "app"})).await;
+    bridge.drain().await;
+    let passes = "SELECT count(*) FROM account WHERE allowed";
+    assert_eq!(bridge.count(passes).await, 0, "everybody was as they should be");
+    app.mutations();
+    bridge.clock.advance(TimeDelta::days(7));
+    let leave = json!([{"op": "replace", "path": "active", "value": false}]);
+    for id in &ids[..40] {
+        patch(&bridge, &format!("/scim/v2/Users/{id}"), &leave).await;
+    }
+    // The clients' own cap is another matter.
+    let rows = bridge.rows().await;
+    rows.batch_execute("DELETE FROM frozen").await.unwrap();
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 12, "the cap of 20 % holds");
+    let frozen = bridge.get("/api/v1/freezes").await;
+    assert_eq!(frozen["items"][0]["by"], "cap", "{frozen}");
+}

@@ -1,5 +1,7 @@
 //! Publications: a plan of all effects, judged before the first call, approved whole or in part.
 
+use std::sync::{Mutex, mpsc};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -219,4 +221,135 @@ async fn accounts_that_are_found_only_after_the_publication_are_judged_before_th
     assert_eq!(status, 202, "{body}");
     bridge.drain().await;
     assert_eq!(app.mutations().len(), 2);
+}
+
+/// A worker that still waits for an answer under the old settings looks at nobody by them any more.
+#[tokio::test]
+async fn settings_published_during_a_call_hold_for_everybody_who_is_looked_at_after_it() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(user(&bridge, &format!("u{n}@x"), &json!({"title": "T"})).await);
+    }
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    let put = json!([{"op": "replace", "path": "nickName", "value": "N"}]);
+    patch(&bridge, &format!("/scim/v2/Users/{}", ids[0]), &put).await;
+    let engine = bridge.app.context.delivery.clone();
+    let db = &bridge.app.state.db;
+    scim_bridge::db::number_changes(db, uuid::Uuid::now_v7())
+        .await
+        .unwrap();
+    while engine.dispatch().await.unwrap() {}
+
+    let (came, mut comes) = tokio::sync::mpsc::unbounded_channel();
+    let (let_go, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    app.stub.rule(move |request| {
+        if request.method == "PATCH" {
+            let _nobody_waits_any_more = came.send(());
+            let _let_go_or_dropped = gate.lock().unwrap().recv();
+        }
+        None
+    });
+    let worker = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.push().await }
+    });
+    comes.recv().await.unwrap();
+    let narrow = json!({
+        "scope": {"include": "user.userName == \"u0@x\""}, "guard": {"disables": {"share": 1.0}},
+    });
+    publish(&bridge, &file("app", &app.stub.base_url, &narrow)).await;
+    while engine.dispatch().await.unwrap() {}
+    drop(let_go);
+    assert!(worker.await.unwrap().unwrap());
+    bridge.drain().await;
+    assert_eq!(app.named("u1@x")["active"], false);
+    assert_eq!(app.named("u2@x")["active"], false);
+    let first = app.named("u0@x");
+    assert_eq!(
+        (&first["active"], &first["nickName"]),
+        (&json!(true), &json!("N"))
+    );
+}
+
+/// What the settings would do to those who were not in the plan is judged by itself.
+#[tokio::test]
+async fn an_approval_lets_go_only_what_was_looked_at() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        let title = if n < 3 { "X" } else { "T" };
+        ids.push(user(&bridge, &format!("u{n}@x"), &json!({"title": title})).await);
+    }
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    let narrow = json!({
+        "scope": {"include": "user.title == \"T\""}, "caps": {"disables": {"count": 100}},
+    });
+    let (status, published) = try_publish(&bridge, &file("app", &app.stub.base_url, &narrow)).await;
+    assert_eq!(
+        (status, &published["counts"]["disables"]),
+        (202, &json!(3)),
+        "{published}"
+    );
+    let put = json!([{"op": "replace", "path": "title", "value": "X"}]);
+    for id in &ids[3..8] {
+        patch(&bridge, &format!("/scim/v2/Users/{id}"), &put).await;
+    }
+    bridge.drain().await;
+    app.mutations();
+    let (status, body) = approve(&bridge, &published, &json!({})).await;
+    assert_eq!(status, 202, "{body}");
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 3, "who was looked at");
+    let plans = bridge.get("/api/v1/plans?state=awaiting_approval").await;
+    let later = &plans["items"][0];
+    assert_eq!(later["counts"]["disables"], 5, "{plans}");
+    assert_eq!(state(&bridge, &ids[3]).await, "held");
+    let later = json!({"plan": later["id"], "plan_hash": later["hash"]});
+    assert_eq!(approve(&bridge, &later, &json!({})).await.0, 202);
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 5);
+    // One more is daily life again.
+    patch(&bridge, &format!("/scim/v2/Users/{}", ids[8]), &put).await;
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 1);
+}
+
+/// Who pauses an app, or has it only observe, does not find old settings in force weeks later.
+#[tokio::test]
+async fn a_publication_that_waits_ends_when_the_app_is_paused_or_only_observes() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    for n in 0..5 {
+        user(&bridge, &format!("u{n}@x"), &json!({"title": "T"})).await;
+    }
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    let nobody = json!({"scope": {"include": "user.title == \"X\""}});
+    for path in ["/api/v1/apps/app/pause", "/api/v1/apps/app/publish"] {
+        let order = if path.ends_with("publish") {
+            json!({"mode": "observe"})
+        } else {
+            json!({})
+        };
+        let (status, published) = try_publish(&bridge, &file("app", &app.stub.base_url, &nobody)).await;
+        assert_eq!(status, 202, "{published}");
+        bridge.post(path, &order).await;
+        let (status, body) = approve(&bridge, &published, &json!({})).await;
+        assert_eq!(status, 409, "{body}");
+        let plan = bridge
+            .get(&format!("/api/v1/plans/{}", published["plan"].as_str().unwrap()))
+            .await;
+        assert_eq!(plan["state"], "superseded");
+        assert!(!plan["reason"].as_str().unwrap_or_default().is_empty(), "{plan}");
+        assert!(
+            body["detail"]
+                .as_str()
+                .unwrap()
+                .contains(plan["reason"].as_str().unwrap()),
+            "{body}"
+        );
+    }
 }
