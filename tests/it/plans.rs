@@ -292,7 +292,10 @@ async fn a_plan_ends_with_the_run_that_made_it() {
         .await;
     assert_eq!(ended["state"], "superseded");
     assert!(
-        ended["reason"].as_str().unwrap().starts_with("its run was stopped"),
+        ended["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("its run was stopped"),
         "{ended}"
     );
     bridge.post(&format!("{path}/resume"), &json!({})).await;
