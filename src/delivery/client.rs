@@ -17,6 +17,8 @@ use crate::scim::{ENTERPRISE, Object};
 /// The longest a call to an app may take.
 pub(super) const CALL_TIME: Duration = Duration::from_secs(30);
 const BODY_CAP: usize = 16 * 1024 * 1024;
+/// The largest answer about groups: SCIM has no pages of members, and 100,000 of them with names and links take 20 MiB.
+const GROUPS_CAP: usize = 64 * 1024 * 1024;
 const HOOK_CAP: usize = 256 * 1024;
 
 /// The endpoint and the core schema of a resource type.
@@ -203,13 +205,14 @@ impl Client {
         let Ok(url) = self.url(segments, query) else {
             return Some(ended(Ending::Impossible, "the app's address cannot be extended"));
         };
+        let is_of_groups = segments.first() == Some(&endpoint("Group"));
         let mut request = self
             .0
             .net
             .request(method, url)
             .header("accept", "application/scim+json, application/json")
             .time_out(CALL_TIME)
-            .cap(BODY_CAP);
+            .cap(if is_of_groups { GROUPS_CAP } else { BODY_CAP });
         if let Some(token) = &self.0.token {
             request = request.bearer(token);
         }

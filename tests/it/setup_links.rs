@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::consent;
 use crate::kit::{Answer, AuthServer, Bridge, Browser, Stub, good, http_client, left_out, with_json};
+use crate::push::command_line::run;
 
 /// BambooHR as far as a first page: the right key opens it.
 async fn bamboo() -> Stub {
@@ -55,6 +56,26 @@ async fn send(link: &str, fields: &[(&str, &str)]) -> (u16, String) {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body);
     read(request.send().await.unwrap()).await
+}
+
+/// From the command line too a connection may be told without its key; without the word it is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_applied_incomplete_from_the_command_line() {
+    let (stub, bridge) = (bamboo().await, Bridge::spawn().await);
+    let path = std::env::temp_dir().join(format!("scim-bridge-hr-{}.toml", uuid::Uuid::now_v7()));
+    let text = format!(
+        "name = \"hr\"\nconnector = \"bamboohr\"\n[settings]\nbase_url = \"{}\"\n",
+        stub.base_url
+    );
+    std::fs::write(&path, text).unwrap();
+    let file = path.to_str().unwrap();
+    let whole = run(&bridge, &["connection", "apply", file]).await;
+    assert_eq!(whole.status.code(), Some(1));
+    let part = run(&bridge, &["connection", "apply", file, "--incomplete"]).await;
+    let said = String::from_utf8_lossy(&part.stderr).into_owned();
+    assert!(part.status.success(), "{said}");
+    assert!(link(&bridge).await.contains("/setup/"));
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// Covers: item 4

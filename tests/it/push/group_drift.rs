@@ -297,6 +297,40 @@ async fn a_list_without_members_is_asked_behind_and_silence_is_believed_only_of_
     }
 }
 
+/// What an app keeps in a group beside ours may be larger than any page: it is read, and nobody of them is touched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_with_very_many_others_is_read_to_its_end() {
+    const OTHERS: usize = 110_000;
+    let (bridge, app, ids) = world(2).await;
+    group(&bridge, "All", &[&ids[0], &ids[1]]).await;
+    pushed(&bridge, &app, &json!({})).await;
+    let mut everybody: Vec<Value> = (0..OTHERS)
+        .map(|n| {
+            let value = format!("other-{n}-0123456789abcdef0123456789abcdef");
+            let link = format!("https://app.example/scim/v2/Users/{value}");
+            json!({ "value": value, "$ref": link, "display": format!("Somebody Else {n}"), "type": "User" })
+        })
+        .collect();
+    everybody.push(json!({ "value": remote(&app, 1) }));
+    let path = format!("/Groups/{}", app.named("All")["id"].as_str().unwrap());
+    let large = {
+        let mut held = app.held.lock().unwrap();
+        let group = held.resources.get_mut(&path).unwrap();
+        group["members"] = json!(everybody);
+        group.to_string().len()
+    };
+    assert!(large > 20 * 1024 * 1024, "{large} bytes");
+    let found = compare(&bridge).await;
+    let difference = &of(&found, "All")["differences"][0];
+    assert_eq!(
+        (&difference["missing"], &difference["foreign"]),
+        (&json!(1), &json!(0)),
+        "{difference}"
+    );
+    assert_eq!(members(&app, "All").len(), OTHERS + 2);
+    assert_eq!(app.mutations().len(), 1);
+}
+
 /// A group of very many is compared a page at a time, and filled again in batches.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_of_many_that_was_emptied_is_filled_again() {

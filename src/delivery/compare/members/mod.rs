@@ -33,6 +33,8 @@ type At = (TenantId, AppId);
 
 /// Members of one statement.
 const PAGE: usize = 1_000;
+/// After so many groups in a row that show no members an app that never did is not asked for the rest of the page.
+const ENOUGH: usize = 3;
 /// So many are named in what differs; how many there are is told beside it.
 const NAMED: i64 = 20;
 
@@ -53,7 +55,11 @@ pub(super) async fn ask(
     groups: &mut [Object],
     (expected, shows): (&HashSet<String>, bool),
 ) -> Result<(), Option<crate::delivery::client::Ended>> {
+    let mut silent = 0_usize;
     for group in groups {
+        if !shows && silent >= ENOUGH {
+            return Ok(());
+        }
         let id = group.get("id").and_then(Value::as_str).map(str::to_owned);
         let Some(id) = id.filter(|id| group.get("members").is_none() && expected.contains(id)) else {
             continue;
@@ -66,11 +72,16 @@ pub(super) async fn ask(
             (Ending::Answer(404 | 410, _), _) => continue,
             _ => return Err(Some(ended)),
         };
-        match found.get("members") {
-            Some(members) => group.insert("members".to_owned(), members.clone()),
-            None if shows => group.insert("members".to_owned(), json!([])),
-            None => None,
+        silent = match found.get("members") {
+            Some(members) => {
+                group.insert("members".to_owned(), members.clone());
+                0
+            }
+            None => silent.saturating_add(1),
         };
+        if shows && group.get("members").is_none() {
+            group.insert("members".to_owned(), json!([]));
+        }
     }
     Ok(())
 }
