@@ -498,8 +498,21 @@ async fn changed(client: &Client, name: &str, what: &str, body: &Value, output: 
                 .get("live_revision")
                 .and_then(Value::as_i64)
                 .unwrap_or_default()
-        )
+        ) + &without_effect(&connection)
     })
+}
+
+/// What passes without effect while a connection is paused or cut.
+fn without_effect(connection: &Value) -> String {
+    let Some(days) = connection.get("without_effect") else {
+        return String::new();
+    };
+    let people = days.get("people").and_then(Value::as_u64).unwrap_or_default();
+    format!(
+        "\n{people} people have a first day, a last day or the end of a leave to come, from {} on: nothing happens on these days while \
+         it does not work, and who leaves keeps the access (`scim-bridge user terminate` ends one by hand)",
+        text(days, "first_at")
+    )
 }
 
 async fn disconnect(
@@ -526,7 +539,7 @@ async fn disconnect(
     let order = json!({ "accounts": accounts });
     let cut = client.post(&path(name, "/disconnect"), &order).await?;
     output.show(&cut, || match text(&cut, "run") {
-        "" => format!("connection {name} is cut: its credentials are destroyed"),
+        "" => format!("connection {name} is cut: its credentials are destroyed") + &without_effect(&cut),
         run => format!(
             "connection {name} is cut: its credentials are destroyed; run {run} plans what becomes of its users: see `scim-bridge run show {run}`"
         ),

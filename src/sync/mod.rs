@@ -57,7 +57,7 @@ pub use hold::ManyHolds;
 pub use inbound::inbound_connection;
 pub use lineage::{LineRead, SettingsRead, fact_of, word_of};
 pub use onboarding::{FieldChoice, Onboarding, Step};
-pub use plan::{DayCursor, Foreseen, ForeseenDay, Planned};
+pub use plan::{DayCursor, DaysToCome, Foreseen, ForeseenDay, Planned};
 pub use push::{Accepted, PushSession, RecordError, SessionKind, SessionState, Shape};
 pub use rekey::{RekeyBy, RekeyOrder};
 pub use review::{BulkDecision, Decided};

@@ -246,3 +246,40 @@ fn prob_22_the_personio_manifest_reads_every_attribute_that_was_promised() {
         assert!(!personio.default_optional().contains(&sensitive.to_owned()));
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_is_paused_says_whose_days_pass_without_effect() {
+    let bridge = crate::sync_kit::connected(&connection_file()).await;
+    bridge.clock.set("2026-11-20T12:00:00Z");
+    let mut company = Company::of(6);
+    done(&bridge, &company).await;
+    company.row("5").last_day = "2026-11-25".to_owned();
+    done(&bridge, &company).await;
+    let pause = "/api/v1/connections/people/pause";
+    let said = bridge.post(pause, &json!({})).await["without_effect"].clone();
+    assert_eq!(said["people"], 1, "{said}");
+    assert!(
+        said["first_at"].as_str().unwrap().starts_with("2026-11-26T"),
+        "{said}"
+    );
+    let shown = bridge.get("/api/v1/connections/people").await;
+    assert_eq!(shown["without_effect"], said);
+    let cut = "/api/v1/connections/people/disconnect";
+    let cut = bridge.post(cut, &json!({ "accounts": "keep" })).await;
+    assert_eq!(cut["without_effect"], said, "{cut}");
+
+    bridge.clock.set("2026-11-27T12:00:00Z");
+    bridge.drain().await;
+    assert_eq!(
+        active_users(&bridge).await,
+        6,
+        "nothing happens while it is paused"
+    );
+    bridge
+        .post("/api/v1/connections/people/publish", &json!({}))
+        .await;
+    bridge.drain().await;
+    assert_eq!(active_users(&bridge).await, 5, "what is overdue happens at once");
+    let works = bridge.get("/api/v1/connections/people").await;
+    assert!(works["without_effect"].is_null(), "{works}");
+}

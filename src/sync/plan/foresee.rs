@@ -16,7 +16,7 @@ use crate::directory::Stored;
 use crate::guard::Action;
 use crate::scim::Object;
 use crate::sync::Error;
-use crate::sync::connection::{Compiled, ConnectionState, store as connections};
+use crate::sync::connection::{Compiled, Connection, ConnectionState, store as connections};
 use crate::sync::engine::{Engine, Job};
 use crate::sync::run::{Run, RunCause, RunState};
 
@@ -54,7 +54,36 @@ pub struct ForeseenDay {
     pub after: Option<Stored>,
 }
 
+/// What does not happen by itself while a connection is paused.
+#[derive(Debug, Clone, Copy)]
+pub struct DaysToCome {
+    /// So many people have a day to come: a first day, a last day, the end of a leave.
+    pub people: u64,
+    /// The first of these days.
+    pub first: DateTime<Utc>,
+}
+
 impl Engine {
+    /// The days that pass without effect because the connection is paused; none when there are none, or it works.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn days_without_effect(
+        &self,
+        tenant: TenantId,
+        connection: &Connection,
+    ) -> Result<Option<DaysToCome>, Error> {
+        if connection.state != ConnectionState::Paused {
+            return Ok(None);
+        }
+        let mut conn = self.conn().await?;
+        let (people, first) = store::days_to_come(&mut conn, tenant, connection.id).await?;
+        Ok(first.map(|first| DaysToCome {
+            people: people.try_into().unwrap_or_default(),
+            first,
+        }))
+    }
+
     /// The days to come, until `to`, of up to `limit` people of a published connection, those first whose next instant is
     /// the earliest; and where the walk goes on. A constant number of statements.
     ///

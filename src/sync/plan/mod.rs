@@ -31,7 +31,7 @@ mod surroundings;
 mod view;
 
 pub(in crate::sync) use effect::{Effect, GroupAt, HoldAt};
-pub use foresee::{DayCursor, Foreseen, ForeseenDay};
+pub use foresee::{DayCursor, DaysToCome, Foreseen, ForeseenDay};
 pub(in crate::sync) use naming::give as give_names;
 pub(in crate::sync) use steps::plan;
 pub use view::Planned;

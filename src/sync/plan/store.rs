@@ -164,6 +164,25 @@ statement!(
     "SELECT coalesce((SELECT last_seq FROM change_chain WHERE tenant_id = $1), 0)"
 );
 
+statement!(
+    DaysToCome: (SqlUuid, SqlUuid) -> (BigInt, Nullable<Timestamptz>) =
+    "SELECT count(*), min(p.next_look_at) FROM person p
+     WHERE p.tenant_id = $1 AND p.next_look_at IS NOT NULL
+       AND EXISTS (SELECT FROM source_record r
+                   WHERE r.tenant_id = $1 AND r.person_id = p.id AND r.connection_id = $2)"
+);
+
+/// How many people of a connection have a day to come on which their verdict may change by itself, and the first of them.
+pub(in crate::sync) async fn days_to_come(
+    conn: &mut Conn,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<(i64, Option<DateTime<Utc>>), QueryError> {
+    DaysToCome::with((tenant.uuid(), connection.uuid()))
+        .get_result(conn)
+        .await
+}
+
 fn people(rows: Vec<(Uuid,)>) -> Vec<PersonId> {
     rows.into_iter().map(|(id,)| PersonId::from(id)).collect()
 }

@@ -17,7 +17,7 @@ use super::runs::RunBody;
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{ConnectionId, UploadId};
 use crate::provision::FieldPolicy;
-use crate::sync::{Connection, ConnectionFile, ConnectionState, Error, Freshness};
+use crate::sync::{Connection, ConnectionFile, ConnectionState, DaysToCome, Error, Freshness};
 
 /// The largest file that may be handed in, in bytes.
 const LARGEST_UPLOAD: usize = 256 * 1024 * 1024;
@@ -83,6 +83,27 @@ struct ConnectionBody {
     /// How consent stands, where it was ever given.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent: Option<ConsentBody>,
+    /// The days that pass without effect while it is paused: who leaves on one of them keeps the access.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_effect: Option<WithoutEffectBody>,
+}
+
+/// Days that pass without effect while a connection is paused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WithoutEffectBody {
+    /// So many people have a first day, a last day or the end of a leave to come.
+    people: u64,
+    /// The first of these days.
+    first_at: DateTime<Utc>,
+}
+
+impl From<DaysToCome> for WithoutEffectBody {
+    fn from(days: DaysToCome) -> Self {
+        Self {
+            people: days.people,
+            first_at: days.first,
+        }
+    }
 }
 
 impl From<Connection> for ConnectionBody {
@@ -103,6 +124,7 @@ impl From<Connection> for ConnectionBody {
             credentials: BTreeMap::new(),
             needs_consent: false,
             consent: None,
+            without_effect: None,
         }
     }
 }
@@ -169,7 +191,9 @@ async fn show(
 ) -> Result<Json<ConnectionBody>, Problem> {
     let (connection, file) = state.sync.connection_file(caller.tenant, &name, true).await?;
     let fresh = state.sync.freshness(caller.tenant, &[connection.id]).await?;
+    let days = state.sync.days_without_effect(caller.tenant, &connection).await?;
     let mut body = ConnectionBody::from(connection);
+    body.without_effect = days.map(Into::into);
     let of = fresh.get(&body.id);
     body = body.with(of);
     body.file = file;
@@ -316,7 +340,8 @@ async fn publish(
     Ok(Json(connection.into()))
 }
 
-/// Lets a connection make no more calls, and cancels its runs that have not begun to apply.
+/// Lets a connection make no more calls, and cancels its runs that have not begun to apply. Nothing happens on days to
+/// come either: `without_effect` says how many people have one.
 #[utoipa::path(
     post, path = "/api/v1/connections/{name}/pause", tag = "connections",
     params(("name" = String, Path)),
@@ -330,7 +355,11 @@ async fn pause(
     name: Path<String>,
 ) -> Result<Json<ConnectionBody>, Problem> {
     let connection = state.sync.pause(caller.tenant, &name, &caller.actor()).await?;
-    Ok(Json(connection.into()))
+    let days = state.sync.days_without_effect(caller.tenant, &connection).await?;
+    Ok(Json(ConnectionBody {
+        without_effect: days.map(Into::into),
+        ..connection.into()
+    }))
 }
 
 /// Where to roll back to.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::super::{Problem, State};
+use super::connections::WithoutEffectBody;
 use super::{Admin, ApiCaller};
 use crate::base::RunId;
 use crate::sync::{ConnectionState, CutAccounts};
@@ -39,6 +40,9 @@ struct CutBody {
     /// over the limits.
     #[schema(value_type = Option<String>, format = Uuid)]
     run: Option<RunId>,
+    /// With accounts that are kept: the days that pass without effect, because nobody who leaves is disabled any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_effect: Option<WithoutEffectBody>,
 }
 
 /// Cuts a connection: its credentials are destroyed, runs stop and the next is refused. Its users are kept, disabled or
@@ -60,7 +64,12 @@ async fn disconnect(
         .sync
         .disconnect(caller.tenant, &name, order.accounts, &caller.actor())
         .await?;
+    let days = match order.accounts {
+        CutAccounts::Keep => state.sync.days_without_effect(caller.tenant, &connection).await?,
+        CutAccounts::Disable | CutAccounts::Remove => None,
+    };
     Ok(Json(CutBody {
+        without_effect: days.map(Into::into),
         name: connection.name,
         state: connection.state,
         run,
