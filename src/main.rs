@@ -1,5 +1,6 @@
 //! The command `scim-bridge`.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,6 +18,8 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(cli::run(arguments)) {
         Ok(exit) => exit.into(),
+        // Whoever reads the output has seen enough: `| head`.
+        Err(cli::Error::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("scim-bridge: {}", Chain(&error));
             ExitCode::FAILURE

@@ -326,7 +326,7 @@ async fn published(
         if waits {
             let reasons: Vec<&str> = items(&body, "reasons").filter_map(Value::as_str).collect();
             format!(
-                "app {name} is not published yet: {}\nplan {} awaits approval; `scim-bridge run approve {} --plan {}`",
+                "app {name} is not published yet: {}\nplan {} awaits approval; `scim-bridge plan approve {} --plan {}`",
                 reasons.join("; "),
                 text(&body, "plan"),
                 text(&body, "plan"),

@@ -88,9 +88,11 @@ pub(super) async fn bulk(order: Order, output: Output) -> Result<Exit, Error> {
         let sums = sums.join(", ");
         if waits {
             let plan = text(&done, "plan");
+            let reasons = done.get("reasons").and_then(Value::as_array).into_iter().flatten();
+            let reasons: Vec<&str> = reasons.filter_map(Value::as_str).collect();
             format!(
                 "nothing is done yet ({sums}): {}\nplan {plan} awaits approval; `scim-bridge plan approve {plan} --plan {}`",
-                text(&done, "reasons"),
+                reasons.join("; "),
                 text(&done, "plan_hash")
             )
         } else {

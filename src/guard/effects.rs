@@ -154,6 +154,8 @@ fn reason(limit: &str, message: String) -> Reason {
 fn of(count: u64, accounts: u64) -> String {
     if accounts == 0 {
         format!("{count} accounts")
+    } else if count > accounts {
+        format!("{count} accounts, with {accounts} there now,")
     } else {
         format!(
             "{count} of {accounts} accounts ({})",

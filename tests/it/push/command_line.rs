@@ -95,7 +95,7 @@ async fn an_app_is_applied_published_waited_for_and_looked_into() {
     let waiting = run(&bridge, &["app", "apply", path, "--publish"]).await;
     let said = String::from_utf8_lossy(&waiting.stdout).into_owned();
     assert_eq!(waiting.status.code(), Some(3), "{said}");
-    assert!(said.contains("run approve"), "{said}");
+    assert!(said.contains("`scim-bridge plan approve "), "{said}");
     assert_eq!(
         run(&bridge, &["app", "check", "expenses"]).await.status.code(),
         Some(0)
