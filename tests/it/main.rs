@@ -47,6 +47,7 @@ mod push;
 mod push_in;
 mod real_input;
 mod rekey;
+mod rekey_killed;
 mod retention;
 mod routes;
 mod run_history;
