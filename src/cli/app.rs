@@ -137,6 +137,8 @@ pub(super) enum Command {
         /// As CSV
         #[arg(long)]
         csv: bool,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Read all the app holds and show what differs from what is known; repaired if its settings say so
     Reconcile {
@@ -211,8 +213,9 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
                 .await?;
             return published(&client, &name, (None, Whose::default()), output).await;
         }
-        Command::Preview { name, csv } => {
-            return app_look::preview(&client, &path(&name, "/preview"), csv, output).await;
+        Command::Preview { name, csv, whose } => {
+            let (path, whose) = (path(&name, "/preview"), whose.word());
+            return app_look::preview(&client, (&path, whose), csv, output).await;
         }
         Command::Reconcile { name, no_wait } => {
             let paths = (path(&name, "/reconcile"), path(&name, "/drift"));

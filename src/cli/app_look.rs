@@ -26,8 +26,14 @@ fn items(value: &Value) -> Vec<Value> {
 }
 
 /// Shows what the draft would do beside the settings in force. Exits 3 when publishing it would wait for an approval.
-pub(super) async fn preview(client: &Client, path: &str, csv: bool, output: Output) -> Result<Exit, Error> {
-    let body = client.get(path, &[]).await?;
+pub(super) async fn preview(
+    client: &Client,
+    (path, whose): (&str, Option<&str>),
+    csv: bool,
+    output: Output,
+) -> Result<Exit, Error> {
+    let query: Vec<(&str, &str)> = whose.map(|whose| ("accounts", whose)).into_iter().collect();
+    let body = client.get(path, &query).await?;
     let head = ["user", "name", "live", "draft", "state", "reason", "changes"];
     let rows: Vec<Vec<String>> = items(&body).iter().map(row).collect();
     if csv {

@@ -35,7 +35,7 @@ const WORTH_A_WRITE: usize = 150;
 /// After so long an app is given back even if more is to be done: others wait, and a stop is noticed.
 const SLICE: Duration = Duration::from_secs(20);
 /// How long an app is left alone that could not be worked on for a reason that may pass.
-const ASIDE: TimeDelta = TimeDelta::seconds(30);
+const ASIDE: TimeDelta = TimeDelta::seconds(5);
 /// Groups wait until no call about a user is under way: then their members have ids.
 const USERS_ONLY: i16 = 6;
 const ALL: i16 = i16::MAX;

@@ -67,7 +67,7 @@ pub use predict::{
     calls_to_come, predict,
 };
 pub use preview::{Difference, Preview, PreviewPage};
-pub use propose::{Proposed, Waits, Why};
+pub use propose::{Proposed, Waits, Why, leave_out};
 pub use publish::{PublishOrder, Published, pause, publish};
 pub use told::tell_late_leavers;
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Error;
+use super::moved::{self, Accounts};
 use super::predict::{AppInForce, Predicted, Waiting, survey};
 use crate::base::TenantId;
 use crate::db::Conn;
@@ -40,23 +41,27 @@ pub struct PreviewPage {
 pub struct Preview {
     live: Option<AppInForce>,
     draft: AppInForce,
+    accounts: Accounts,
 }
 
 impl Preview {
     /// An app's draft and its settings in force, both as if the app pushed.
     ///
     /// # Errors
-    /// When there is no such app or no settings, they are not usable, or the store refuses.
+    /// [`Error::Moved`]; when there is no such app or no settings, they are not usable, or the store refuses.
     pub async fn of(
         conn: &mut Conn,
         directory: &Directory,
         tenant: TenantId,
         name: &str,
+        accounts: Option<Accounts>,
     ) -> Result<Self, Error> {
         let app = crate::provision::app(conn, tenant, name).await?;
         let live = AppInForce::live(conn, directory, tenant, &app).await?;
         let draft = AppInForce::draft(conn, directory, tenant, &app).await?;
+        let to = &draft.rules().settings().base_url;
         Ok(Self {
+            accounts: moved::whose(conn, tenant, &app, to, accounts).await?,
             live: live.map(|live| live.in_mode(Mode::Live)),
             draft: draft.in_mode(Mode::Live),
         })
@@ -80,7 +85,7 @@ impl Preview {
         after: Uuid,
         now: DateTime<Utc>,
     ) -> Result<Option<PreviewPage>, Error> {
-        let mut apps = vec![(&self.draft, Waiting::Settled)];
+        let mut apps = vec![(&self.draft, self.accounts.waiting())];
         apps.extend(self.live.iter().map(|live| (live, Waiting::AsItIs)));
         let Some(page) = survey(conn, directory, tenant, &apps, after, now).await? else {
             return Ok(None);
@@ -96,7 +101,9 @@ impl Preview {
             draft: Effects::default(),
         };
         found.live.accounts = page.open;
-        found.draft.accounts = page.open;
+        if self.accounts == Accounts::Same {
+            found.draft.accounts = page.open;
+        }
         for draft in draft {
             let live = live.as_mut().and_then(Iterator::next);
             let name = names.next().flatten();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Error;
 use super::compare::schedule;
 use super::moved::{self, Accounts};
-use super::predict::{AppInForce, Waiting, mode_of, survey};
+use super::predict::{AppInForce, mode_of, survey};
 use super::propose::{About, Proposal, Proposed, count_again, examine, free_all, judge_the_rest};
 use crate::audit;
 use crate::base::{AppId, TenantId};
@@ -134,10 +134,7 @@ impl Draft {
         let app = &self.app;
         let about = About::app(app.id(), app.name());
         let mut plan = Proposal::open(conn, tenant, about, Cause::App, now).await?;
-        let waiting = match self.accounts {
-            Accounts::Same => Waiting::Settled,
-            Accounts::New => Waiting::Unlinked,
-        };
+        let waiting = self.accounts.waiting();
         let mut after = Uuid::nil();
         while let Some(page) = survey(conn, directory, tenant, &[(app, waiting)], after, now).await? {
             after = page.last.uuid();

@@ -38,6 +38,8 @@ kinds! {
     RunFailed = "run_failed",
     /// A plan of an app, or of a bulk action, waits for approval. Key: the plan. Detail: `plan`, `cause`, `reasons`, `counts`.
     AppAwaitingApproval = "app_awaiting_approval",
+    /// An approved plan of an app or a bulk action could not be applied. Key: the plan. Detail: `plan`, `cause`, `reason`.
+    PlanFailed = "plan_failed",
     /// Somebody was deactivated. Key: the run (or `by_hand`), a slash, and the user. Detail: `user`, `name`, `user_name`, `run`.
     PersonDeactivated = "person_deactivated",
     /// More people were deactivated at once than are told of one by one. Key: the run. Detail: `run`, `count`, `people`, `more`.

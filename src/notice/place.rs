@@ -19,7 +19,7 @@ pub(super) fn place(kind: EventKind, detail: &Value) -> String {
         | EventKind::RunFailed
         | EventKind::PeopleDeactivated
         | EventKind::PhoneUnverified => command("run show", "run"),
-        EventKind::AppAwaitingApproval => command("plan show", "plan"),
+        EventKind::AppAwaitingApproval | EventKind::PlanFailed => command("plan show", "plan"),
         EventKind::PersonDeactivated | EventKind::LeaverNotDisabled | EventKind::ReactivationWithheld => {
             command("user explain", "user")
         }

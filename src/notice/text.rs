@@ -207,6 +207,9 @@ pub fn sample(kind: EventKind) -> Value {
             "plan": "0193", "cause": "app", "reasons": ["600 accounts would be disabled"], "counts": { "disable": 600 },
             "escalated": true,
         }),
+        EventKind::PlanFailed => {
+            json!({ "plan": "0193", "cause": "app", "reason": "the settings name an unknown attribute" })
+        }
         EventKind::PersonDeactivated => json!({
             "user": "0194", "run": "0192", "name": "Ada Brook", "user_name": "ada@acme.example",
             "accounts": [{

@@ -1,5 +1,6 @@
 //! First contact with an app: what it can do, whom it has, and whose these accounts are. Only GETs.
 
+mod familiar;
 mod pages;
 mod store;
 mod visit;

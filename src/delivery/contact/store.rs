@@ -65,6 +65,42 @@ pub(in crate::delivery) async fn put_unmatched(
 }
 
 statement!(
+    KnownAs: (SqlUuid, SqlUuid, Text, Array<Text>) -> (Text, Nullable<Text>) =
+    "SELECT remote_id, known ->> 'externalId' FROM account
+     WHERE tenant_id = $1 AND app_id = $2 AND kind = $3 AND remote_id = ANY($4) AND state <> 'unmatched'"
+);
+
+/// Which of these ids of the app are linked, each with the externalId that we know of it.
+pub(super) async fn known_as(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    kind: &str,
+    remotes: &[&str],
+) -> Result<Vec<(String, Option<String>)>, Error> {
+    Ok(KnownAs::with((tenant.uuid(), app.uuid(), kind, remotes))
+        .get_results(conn)
+        .await?)
+}
+
+statement!(
+    SomeLinked: (SqlUuid, SqlUuid, BigInt) -> (Text,) =
+    "SELECT remote_id FROM account
+     WHERE tenant_id = $1 AND app_id = $2 AND kind = 'User' AND remote_id IS NOT NULL AND state <> 'unmatched' LIMIT $3"
+);
+
+/// The app's ids of some users that are linked.
+pub(super) async fn some_linked(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    limit: i64,
+) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = SomeLinked::with((tenant.uuid(), app.uuid(), limit))
+        .get_results(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(remote,)| remote).collect())
+}
+
+statement!(
     ClearDoubt: (SqlUuid, SqlUuid) -> () =
     "UPDATE account SET doubtful = false, candidates = NULL, look = true, due_at = NULL WHERE tenant_id = $1 AND app_id = $2 AND doubtful AND NOT severed"
 );

@@ -1,5 +1,6 @@
 //! The visit: capabilities, then the app's users and groups page by page, then the links.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use uuid::Uuid;
 
 use super::super::client::{Client, name_of, read};
 use super::super::store::{Leased, renew};
+use super::familiar::{Familiar, SAMPLE, gone};
 use super::{Pages, store};
 use crate::base::{Clock, ResourceId};
 use crate::db::{Db, Transactional as _};
@@ -68,11 +70,14 @@ pub(in crate::delivery) async fn visit(
     };
     for kind in kinds {
         let mut matcher = Matcher::new(call.ours(kind, rules).await?);
-        let mut pages = Pages::new(kind);
+        let (mut pages, mut familiar, mut is_whole) = (Pages::new(kind), Familiar::default(), false);
         loop {
             let page = match pages.next(client).await {
                 Ok(Some(page)) => page,
-                Ok(None) => break,
+                Ok(None) => {
+                    is_whole = true;
+                    break;
+                }
                 Err(None) => return Ok(Visit::Stopped(Sense::Later, String::new())),
                 Err(Some(ended)) => match sense(Deed::Change, ended.ending) {
                     // An app without this list: whom it has comes out one by one, when it answers 409.
@@ -80,7 +85,14 @@ pub(in crate::delivery) async fn visit(
                     other => return Ok(Visit::Stopped(other, ended.words)),
                 },
             };
-            call.keep(kind, page, &mut matcher).await?;
+            call.keep(kind, page, (&mut matcher, &mut familiar)).await?;
+        }
+        if *kind == "User" && is_whole {
+            match call.strangers(&familiar).await? {
+                Ok(None) => {}
+                Ok(Some(words)) => return Ok(Visit::Stopped(Sense::Refused, words)),
+                Err((sense, words)) => return Ok(Visit::Stopped(sense, words)),
+            }
         }
         call.link(kind, matcher).await?;
     }
@@ -155,6 +167,18 @@ async fn capabilities(client: &Client) -> Result<Value, (Sense, String)> {
 }
 
 impl Call<'_> {
+    /// Why the accounts of the app are not those that are linked; or why that cannot be said now.
+    async fn strangers(self, familiar: &Familiar) -> Result<Result<Option<String>, (Sense, String)>, Error> {
+        if !familiar.is_strange() {
+            return Ok(Ok(familiar.others()));
+        }
+        let mut conn = self.db.conn().await?;
+        let at = (self.leased.tenant, self.leased.app);
+        let sample = store::some_linked(&mut conn, at, SAMPLE).await?;
+        drop(conn);
+        Ok(gone(self.client, &sample).await)
+    }
+
     async fn ours(self, kind: &str, rules: &Rules) -> Result<Ours, Error> {
         let matching = &rules.settings().matching;
         let (by, unique) = if kind == "Group" {
@@ -180,13 +204,20 @@ impl Call<'_> {
     }
 
     /// Keeps a page of the app's accounts, as belonging to nobody of ours until the end of the visit.
-    async fn keep(self, kind: &str, page: Vec<Object>, matcher: &mut Matcher) -> Result<(), Error> {
+    async fn keep(
+        self,
+        kind: &str,
+        page: Vec<Object>,
+        (matcher, familiar): (&mut Matcher, &mut Familiar),
+    ) -> Result<(), Error> {
         let mut rows = Vec::with_capacity(page.len());
+        let mut marks: HashMap<String, Option<String>> = HashMap::with_capacity(page.len());
         for resource in page {
             let Some(remote) = Remote::of(&resource) else {
                 continue;
             };
             matcher.see(&remote, &resource);
+            marks.insert(remote.id.clone(), remote.external_id.clone());
             if let Some(known) = read(Value::Object(resource)) {
                 rows.push((remote.id, Value::Object(known)));
             }
@@ -196,7 +227,11 @@ impl Call<'_> {
         let mut conn = self.db.conn().await?;
         conn.transaction::<_, Error, _>(async |conn| {
             renew(conn, leased, LEASE_TIME).await?;
-            store::put_unmatched(conn, (leased.tenant, leased.app), kind, &rows, now).await
+            let at = (leased.tenant, leased.app);
+            store::put_unmatched(conn, at, kind, &rows, now).await?;
+            let remotes: Vec<&str> = marks.keys().map(String::as_str).collect();
+            familiar.compare(&marks, &store::known_as(conn, at, kind, &remotes).await?);
+            Ok(())
         })
         .await?;
         self.client.lengthen(until);

@@ -8,6 +8,7 @@ mod store;
 use chrono::{DateTime, Utc};
 
 use super::Error;
+use super::predict::Waiting;
 use crate::base::{AppId, TenantId};
 use crate::db::Conn;
 use crate::provision::{self, App, leads_to_the_same};
@@ -28,6 +29,14 @@ impl Accounts {
         match self {
             Self::Same => "same",
             Self::New => "new",
+        }
+    }
+
+    /// What a forecast thinks of the accounts that are known.
+    pub(super) const fn waiting(self) -> Waiting {
+        match self {
+            Self::Same => Waiting::Settled,
+            Self::New => Waiting::Unlinked,
         }
     }
 

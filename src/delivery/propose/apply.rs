@@ -16,6 +16,8 @@ use crate::delivery::store::Row;
 use crate::delivery::{Error, publish};
 use crate::directory::Directory;
 use crate::guard::{self, Cause, ItemState, Mark, Plan, StoredItem};
+use crate::notice::{self, EventKind, NewEvent};
+use crate::provision;
 
 /// The causes whose plans are applied here.
 const CAUSES: &[Cause] = &[Cause::App, Cause::Reconcile, Cause::Bulk];
@@ -84,7 +86,21 @@ async fn fail(
 ) -> Result<(), Error> {
     let why = error.said();
     conn.transaction(async |conn| {
+        let Some(plan) = guard::lock_approved(conn, tenant, id).await? else {
+            return Ok(());
+        };
         guard::fail(conn, tenant, id, &why).await?;
+        let app = provision::app_by_id(conn, tenant, AppId::from(plan.owner)).await;
+        let event = NewEvent {
+            kind: EventKind::PlanFailed,
+            key: id.to_string(),
+            connection: None,
+            app: app.ok().map(|app| app.id),
+            entity: None,
+            person: None,
+            detail: json!({ "plan": id, "cause": plan.cause, "reason": why }),
+        };
+        notice::raise(conn, tenant, &event, now).await?;
         let (subject, detail) = (format!("plan:{id}"), json!({ "reason": why }));
         audit::note(conn, Some(tenant), now, "delivery", "plan.fail", &subject, detail).await?;
         Ok(())

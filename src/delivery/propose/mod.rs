@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 pub(super) use apply::{apply_approved, examine};
 pub(super) use beside::{judge_links, judge_the_rest};
+pub use store::leave_out;
 use store::unjudged;
 pub(super) use store::{count_again, free_all, hold_back, let_go};
 pub(super) use waits::Apart;

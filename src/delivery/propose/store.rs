@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Waits;
-use crate::base::{AppId, ResourceId, TenantId};
+use super::{Waits, Why};
+use crate::base::{AppId, PlanId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
 use crate::delivery::store::uuids;
@@ -101,6 +101,31 @@ pub(in crate::delivery) async fn free_all(
     (tenant, app): (TenantId, AppId),
 ) -> Result<(), Error> {
     FreeAll::with((tenant.uuid(), app.uuid())).execute(conn).await?;
+    Ok(())
+}
+
+statement!(
+    LeaveOut: (SqlUuid, Text, Jsonb, Text) -> () =
+    "UPDATE account SET waits = waits || $3, reason = $4
+     WHERE tenant_id = $1 AND waits IS NOT NULL AND waits ->> 'why' = 'asked' AND waits ->> 'plan' = $2"
+);
+
+/// What waited for the approval of a plan is left out, now that somebody rejected it.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn leave_out(conn: &mut Conn, tenant: TenantId, plan: PlanId, by: &str) -> Result<(), Error> {
+    let waits = Waits {
+        why: Why::Declined,
+        plan: Some(plan),
+        by: Some(by.to_owned()),
+        cause: None,
+    };
+    let (words, id) = (waits.words(), plan.to_string());
+    let waits = serde_json::to_value(&waits).unwrap_or_default();
+    LeaveOut::with((tenant.uuid(), id.as_str(), waits, words.as_str()))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use utoipa::OpenApi;
 use uuid::Uuid;
 
 use super::super::{Problem, State};
+use super::apps::whose;
 use super::{Admin, ApiCaller};
 use crate::base::TenantId;
 use crate::delivery::{Difference, Error, Predicted, Preview, PreviewPage};
@@ -32,6 +33,8 @@ pub(in super::super) fn routes(cfg: &mut ServiceConfig) {
 struct PreviewQuery {
     /// csv or json; `Accept: text/csv` does the same.
     format: Option<String>,
+    /// Whose accounts are where the draft leads, as when it is published: same or new.
+    accounts: Option<String>,
 }
 
 /// Streams what the app's draft would do, beside what the settings in force do, to everybody who has or may have an
@@ -42,6 +45,7 @@ struct PreviewQuery {
     responses(
         (status = 200, description = "items: user, person, name, kind, live and draft (action, state, reason, calls, changes)"),
         (status = 404, description = "no such app"),
+        (status = 409, description = "base_url leads elsewhere, and nobody said whose accounts are there"),
     ),
     security(("token" = ["admin"])),
 )]
@@ -65,7 +69,8 @@ async fn preview(
     };
     let preview = {
         let mut conn = state.db.conn().await?;
-        Preview::of(&mut conn, &state.directory, caller.tenant, &name).await?
+        let whose = whose(query.accounts.as_deref())?;
+        Preview::of(&mut conn, &state.directory, caller.tenant, &name, whose).await?
     };
     let walk = Walk {
         now: state.clock.now(),

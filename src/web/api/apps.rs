@@ -387,6 +387,15 @@ struct PublishOrder {
     accounts: Option<String>,
 }
 
+/// Whose accounts are where a draft leads.
+pub(super) fn whose(word: Option<&str>) -> Result<Option<Accounts>, Problem> {
+    let Some(word) = word else { return Ok(None) };
+    match Accounts::of(word) {
+        None => Err(Problem::unprocessable("invalid", "accounts is same or new")),
+        found => Ok(found),
+    }
+}
+
 /// What became of a publication.
 #[derive(Debug, Serialize, ToSchema)]
 struct PublishedBody {
@@ -433,15 +442,9 @@ async fn publish(
             _ => return Err(Problem::unprocessable("invalid", "mode is observe, link or live")),
         },
     };
-    let whose = match order.accounts.as_deref() {
-        None => None,
-        Some(word) => Some(
-            Accounts::of(word).ok_or_else(|| Problem::unprocessable("invalid", "accounts is same or new"))?,
-        ),
-    };
     let order = delivery::PublishOrder {
         mode,
-        accounts: whose,
+        accounts: whose(order.accounts.as_deref())?,
     };
     let (actor, now) = (caller.actor(), state.clock.now());
     let published = delivery::publish(

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::super::{Problem, State};
 use super::{Admin, ApiCaller, List, PageQuery, ProvisioningRead};
 use crate::base::{PersonId, PlanId, RunId, TenantId};
+use crate::delivery;
 use crate::guard::{Action, Cause, Chosen, ItemFilter, ItemState, Picks, Plan, PlanFilter, PlanState};
 use crate::insight::{self, ItemView};
 use crate::sync::{Approval, Run};
@@ -505,10 +506,13 @@ async fn reject(
     id: Path<String>,
     rejection: Json<RejectionBody>,
 ) -> Result<Json<PlanBody>, Problem> {
-    let id = id_of(&id)?;
+    let (id, actor) = (id_of(&id)?, caller.actor());
     state
         .sync
-        .reject_plan(caller.tenant, id, rejection.plan.as_deref(), &caller.actor())
+        .reject_plan(caller.tenant, id, rejection.plan.as_deref(), &actor)
         .await?;
+    let mut conn = state.db.conn().await?;
+    delivery::leave_out(&mut conn, caller.tenant, id, &actor).await?;
+    drop(conn);
     Ok(Json(body(&state, caller.tenant, id).await?))
 }

@@ -153,3 +153,59 @@ async fn the_command_line_asks_whose_accounts_are_there() {
     bridge.drain().await;
     assert_eq!((old.mutations().len(), new.all("Users").len()), (0, 4));
 }
+
+/// The address stays and the token is that of another tenant: whom the app has now is nobody of ours.
+#[tokio::test]
+async fn an_app_that_has_none_of_ours_any_more_is_sent_nothing_until_somebody_says_what_it_is() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        ids.push(user(&bridge, &format!("u{n}@x"), &json!({"title": "T"})).await);
+    }
+    let settings = file("app", &app.stub.base_url, &json!({}));
+    publish(&bridge, &settings).await;
+    bridge.drain().await;
+    // The same ids, other people.
+    let ours = {
+        let mut held = app.held.lock().unwrap();
+        let ours = held.resources.clone();
+        for (n, theirs) in held.resources.values_mut().enumerate() {
+            theirs["userName"] = json!(format!("t{n}@y"));
+            theirs["externalId"] = json!(format!("T-{n}"));
+        }
+        ours
+    };
+    let change = |value: &str| json!([{"op": "replace", "path": "title", "value": value}]);
+    patch(&bridge, &format!("/scim/v2/Users/{}", ids[0]), &change("A")).await;
+    publish(&bridge, &settings).await;
+    app.mutations();
+    bridge.drain().await;
+    assert!(app.mutations().is_empty(), "nobody else's account is touched");
+    let trouble = bridge.get("/api/v1/apps/app").await["trouble"].clone();
+    assert!(trouble.as_str().unwrap().contains("--new-target"), "{trouble}");
+
+    // Nobody of ours is there at all.
+    app.held.lock().unwrap().resources.clear();
+    app.has("Users", &json!({"userName": "boss@y", "active": true}));
+    bridge.clock.advance(chrono::TimeDelta::minutes(10));
+    bridge.drain().await;
+    assert!(app.mutations().is_empty(), "nor is anybody made anew by itself");
+    let trouble = bridge.get("/api/v1/apps/app").await["trouble"].clone();
+    assert!(
+        trouble.as_str().unwrap().contains("none of the linked accounts"),
+        "{trouble}"
+    );
+
+    // The right token again: all goes on where it was.
+    app.held.lock().unwrap().resources = ours;
+    bridge.clock.advance(chrono::TimeDelta::minutes(10));
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 1);
+    assert_eq!(app.named("u0@x")["title"], "A");
+
+    // Or it is another tenant, and meant to be.
+    app.held.lock().unwrap().resources.clear();
+    assert_eq!(order(&bridge, &json!({"accounts": "new"})).await.0, 200);
+    bridge.drain().await;
+    assert_eq!(app.all("Users").len(), 4);
+}

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{StubApp, account, file, patch, publish, state, try_publish, user};
-use crate::kit::{Bridge, answer, with_json};
+use crate::kit::{Answer, Bridge, answer, with_json};
 
 /// So many users with accounts, written straight into the tables.
 async fn fill(bridge: &Bridge, count: i32) {
@@ -76,6 +76,11 @@ async fn a_wrong_scope_over_5000_accounts_causes_no_call_before_the_approval() {
     // One of them is approved; the others stay, and say why.
     let (status, body) = approve(&bridge, &published, &json!({"only": {"items": [1]}})).await;
     assert_eq!(status, 202, "{body}");
+    // The app lists nobody, but has whom it is asked for.
+    app.stub.rule(|request| {
+        let is_one = request.method == "GET" && request.path.starts_with("/Users/a-");
+        is_one.then(|| Answer::json(200, &json!({})))
+    });
     bridge.drain().await;
     assert_eq!(app.mutations().len(), 1);
     let held =
@@ -221,6 +226,38 @@ async fn accounts_that_are_found_only_after_the_publication_are_judged_before_th
     assert_eq!(status, 202, "{body}");
     bridge.drain().await;
     assert_eq!(app.mutations().len(), 2);
+}
+
+/// What waits for a plan that is rejected does not wait for it any more, and who leaves then is disabled all the same.
+#[tokio::test]
+async fn who_was_found_and_left_out_by_a_rejection_can_still_leave() {
+    let (bridge, app) = (Bridge::spawn().await, StubApp::start().await);
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let name = format!("u{n}@x");
+        app.has(
+            "Users",
+            &json!({"userName": name, "active": true, "title": "Old"}),
+        );
+        ids.push(user(&bridge, &name, &json!({"title": "T"})).await);
+    }
+    let strict = json!({"guard": {"updates": {"count": 1}}});
+    publish(&bridge, &file("app", &app.stub.base_url, &strict)).await;
+    bridge.drain().await;
+    let plans = bridge.get("/api/v1/plans?state=awaiting_approval").await;
+    let plan = plans["items"][0]["id"].as_str().unwrap();
+    assert_eq!(plans["items"][0]["counts"]["updates"], 5, "{plans}");
+    bridge
+        .post(&format!("/api/v1/plans/{plan}/reject"), &json!({}))
+        .await;
+    let (held, reason) = account(&bridge, &ids[0]).await;
+    assert_eq!(held, "held");
+    assert!(reason.starts_with("left out of the plan"), "{reason}");
+    let leave = json!([{"op": "replace", "path": "active", "value": false}]);
+    patch(&bridge, &format!("/scim/v2/Users/{}", ids[0]), &leave).await;
+    bridge.drain().await;
+    assert_eq!(app.named("u0@x")["active"], false);
+    assert_eq!(app.mutations().len(), 1, "the others stay as they are");
 }
 
 /// A worker that still waits for an answer under the old settings looks at nobody by them any more.

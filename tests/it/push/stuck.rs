@@ -83,6 +83,8 @@ async fn an_approved_plan_that_cannot_be_applied_fails_and_says_why_and_all_othe
     assert_eq!(failed["items"].as_array().unwrap().len(), 1);
     let audited = "SELECT count(*) FROM audit_entry WHERE action = 'plan.fail'";
     assert_eq!(bridge.count(audited).await, 1);
+    let told = "SELECT count(*) FROM event WHERE kind = 'plan_failed'";
+    assert_eq!(bridge.count(told).await, 1);
     let (status, body) = answer(with_json(
         bridge.request(Method::POST, &format!("{plan}/approve")),
         &json!({}),
