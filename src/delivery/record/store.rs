@@ -24,7 +24,7 @@ statement!(
          state = s.state, reason = s.reason,
          since = CASE WHEN x.state = s.state THEN x.since ELSE $3 END,
          look = s.look, priority = s.priority, due_at = s.due_at,
-         allowed = x.allowed AND (s.state IN ('pending', 'held') OR (s.look AND s.leaving)),
+         allowed = x.allowed AND (s.state IN ('pending', 'held') OR (s.look AND s.leaving AND s.steps_done = 0)),
          depends = CASE WHEN s.manager IS NULL THEN '{}'::uuid[] ELSE ARRAY[s.manager] END,
          cause = s.cause, cause_since = s.cause_since, steps_done = s.steps_done, grouped = s.grouped,
          no_grants = s.no_grants, told_removal = s.told
@@ -35,7 +35,8 @@ statement!(
      WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.resource_id = s.id"
 );
 
-/// Writes what was decided about accounts. What was let pass ends with the need for it.
+/// Writes what was decided about accounts. What was let pass ends with the need for it: a leaver's steps that are due at
+/// once are one effect, and one that waits after another is a new one.
 pub(in crate::delivery) async fn settle(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),
@@ -192,7 +193,7 @@ statement!(
          attempts = s.attempts,
          adopted = coalesce(s.adopted, x.adopted),
          acknowledged_at = CASE WHEN s.acknowledged THEN $3 ELSE x.acknowledged_at END,
-         allowed = x.allowed AND NOT s.acknowledged,
+         allowed = x.allowed AND (NOT s.acknowledged OR x.cause IS NOT NULL),
          removing = CASE WHEN s.acknowledged AND s.learnt AND s.remote_id IS NULL THEN NULL ELSE x.removing END,
          doubtful = s.doubtful, candidates = s.candidates,
          steps_done = x.steps_done + (s.answers IS NOT NULL)::integer,

@@ -145,3 +145,60 @@ async fn what_a_thaw_lets_pass_is_what_waited_and_not_what_comes_a_week_later() 
     let frozen = bridge.get("/api/v1/freezes").await;
     assert_eq!(frozen["items"][0]["by"], "cap", "{frozen}");
 }
+
+/// A mass of leavers that a human approved as a run: no cap asks once more, neither for the steps that are due at once nor
+/// where an app keeps them to the end of the month. What comes by a waiting time of its own is counted when it comes.
+#[tokio::test]
+async fn what_was_approved_of_a_run_passes_with_all_that_follows_at_once_and_where_it_waits() {
+    let bridge = connected(&connection_file()).await;
+    let (now, later) = (StubApp::start().await, StubApp::start().await);
+    let mut company = Company::of(60);
+    done(&bridge, &company).await;
+    let steps = json!({ "deprovision": { "leaver": [
+        { "do": "set", "attributes": { "userType": "alumni" } }, { "do": "disable" },
+        { "do": "delete", "after": "30d" },
+    ] } });
+    publish(&bridge, &file("now", &now.stub.base_url, &steps)).await;
+    let month = json!({ "lifecycle": { "leave": "end_of_month" } });
+    publish(&bridge, &file("later", &later.stub.base_url, &month)).await;
+    bridge.drain().await;
+    now.mutations();
+    later.mutations();
+
+    bridge.clock.set("2026-12-11T12:00:00Z");
+    for n in 11..=50 {
+        company.row(&n.to_string()).last_day = "2026-12-10".to_owned();
+    }
+    let run = crate::sync_kit::run(&bridge, &company).await;
+    assert_eq!(run["state"], "awaiting_approval", "{run}");
+    let path = format!("/api/v1/runs/{}/approve", run["id"].as_str().unwrap());
+    bridge.post(&path, &json!({})).await;
+    bridge.drain().await;
+    let sent = now.mutations();
+    let of = |what: &str| sent.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(
+        (of("alumni"), of(r#""path":"active","value":false"#)),
+        (40, 40),
+        "{sent:?}"
+    );
+    assert!(later.mutations().is_empty());
+    assert_eq!(bridge.get("/api/v1/freezes").await["items"], json!([]));
+
+    bridge.clock.set("2027-01-01T00:00:01Z");
+    bridge.drain().await;
+    assert_eq!(later.mutations().len(), 40);
+    assert_eq!(bridge.get("/api/v1/freezes").await["items"], json!([]));
+
+    bridge.clock.set("2027-01-11T12:00:00Z");
+    bridge.drain().await;
+    let deleted = now.mutations();
+    assert_eq!(deleted.len(), 12, "a fifth of sixty: {deleted:?}");
+    let frozen = bridge.get("/api/v1/freezes").await;
+    assert!(
+        frozen["items"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("caps.removals"),
+        "{frozen}"
+    );
+}
