@@ -162,6 +162,13 @@ impl Sealer {
         Ok(plain.to_vec())
     }
 
+    /// Digests of `plain` for `about` that nobody can make without the key: one for each key, that of the first one first.
+    #[must_use]
+    pub fn marks(&self, about: &str, plain: &[u8]) -> Vec<Vec<u8>> {
+        let mark = |key: &Key| keyed_digest(&keyed_digest(&key.raw, about.as_bytes()), plain);
+        self.0.iter().map(mark).collect()
+    }
+
     /// The name of the key that seals: the first bytes of all that it sealed.
     #[must_use]
     pub fn current(&self) -> Vec<u8> {

@@ -30,7 +30,7 @@ pub(super) enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// List who was erased: numbers, and ids that mean nothing any more
+    /// List who was erased, and what those erasures wait for that are not done
     Erased,
 }
 
@@ -72,19 +72,37 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
             let rows: Vec<Vec<String>> = all
                 .iter()
                 .map(|row| {
-                    ["asked_at", "state", "accounts", "asked_by", "id"]
+                    let mut cells = ["asked_at", "state", "accounts", "asked_by", "id"]
                         .map(|name| text(row, name))
-                        .to_vec()
+                        .to_vec();
+                    cells.push(waits_for(row));
+                    cells
                 })
                 .collect();
             output.table(
                 &json!({ "items": all }),
-                &["asked at", "state", "accounts", "by", "erasure"],
+                &["asked at", "state", "accounts", "by", "erasure", "waits for"],
                 &rows,
             )?;
             Ok(Exit::Done)
         }
     }
+}
+
+/// The apps for which an erasure waits, each with why.
+fn waits_for(row: &Value) -> String {
+    let flag = |one: &Value, name: &str| one.get(name).and_then(Value::as_bool) == Some(true);
+    items(row, "waits_for")
+        .map(|one| {
+            let why = match text(one, "mode").as_str() {
+                "live" if flag(one, "frozen") => "frozen".to_owned(),
+                "live" => text(one, "state"),
+                mode => mode.to_owned(),
+            };
+            format!("{} ({why})", text(one, "app"))
+        })
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn export(client: &Client, id: &str, out: Option<PathBuf>, output: Output) -> Result<Exit, Error> {
@@ -140,15 +158,12 @@ async fn erase(
     let receipt = client
         .post(&format!("/people/{}/erase", escaped(&id)), &order)
         .await?;
-    output.show(&receipt, || {
-        if receipt.get("done").and_then(Value::as_bool) == Some(true) {
-            format!("erased; {} accounts still stand in apps", short(receipt.get("accounts_left")))
-        } else {
-            format!(
-                "{} apps are being told first; the rest goes by itself after that: see `scim-bridge person erased`",
-                short(receipt.get("accounts_waiting"))
-            )
-        }
+    output.show(&receipt, || match receipt.get("accounts_waiting").and_then(Value::as_i64) {
+        Some(0) => "noted; everything goes by itself within a minute: see `scim-bridge person erased`".to_owned(),
+        _ => format!(
+            "{} accounts are being told first; the rest goes by itself after that: see `scim-bridge person erased`",
+            short(receipt.get("accounts_waiting"))
+        ),
     })?;
     Ok(Exit::Done)
 }

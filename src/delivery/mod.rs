@@ -71,7 +71,7 @@ pub use propose::{Proposed, Waits, Why, leave_out};
 pub use publish::{PublishOrder, Published, pause, publish};
 pub use told::tell_late_leavers;
 
-pub use wipe::{forget_wipe, wipe};
+pub use wipe::{Fate, forget_fate, set_fate};
 
 /// How long an app is ours before the lease has to be renewed; renewed with every batch.
 const LEASE_TIME: Duration = Duration::from_secs(120);

@@ -16,7 +16,7 @@ use super::record::{Intent, Settled, intend, resolve_under, settle};
 use super::send::{Job, Task, after_of};
 use super::store::{self, DecidedValue, Leased, Reference, Row};
 use super::waiting::{look_at_managers, reports, waiting};
-use super::wipe::wiped;
+use super::wipe::{Fate, fates};
 use super::{Error, LEASE_TIME, told};
 use crate::base::{AppId, OperationId, PersonId, ResourceId, TenantId};
 use crate::db::Conn;
@@ -55,8 +55,8 @@ pub(super) struct Share {
 
 /// What a batch read.
 pub(super) struct Read {
-    /// Users that are gone and whose accounts are to be deleted.
-    pub wiped: HashSet<ResourceId>,
+    /// Users that are gone by an erase, which said what becomes of their accounts.
+    pub fates: HashMap<ResourceId, Fate>,
     pub stored: HashMap<ResourceId, Stored>,
     pub managers: HashMap<ResourceId, Stored>,
     pub references: HashMap<ResourceId, Reference>,
@@ -184,11 +184,11 @@ impl Plan<'_> {
             .iter()
             .filter(|row| row.remote_id.is_some() && !stored.contains_key(&row.resource));
         let gone: Vec<ResourceId> = gone.map(|row| row.resource).collect();
-        let wiped = wiped(conn, self.at.0, &gone).await?;
+        let fates = fates(conn, self.at.0, &gone).await?;
         Ok(Read {
             waiting: held,
             reports,
-            wiped,
+            fates,
             stored,
             managers,
             references,
@@ -320,19 +320,11 @@ impl Plan<'_> {
             (Some(view), "Group") => Subject::Group(view.id, view.object),
             (Some(view), _) => Subject::User(view),
         };
-        if matches!(subject, Subject::Gone { was_group: false }) && read.wiped.contains(&row.resource) {
-            return Decision {
-                next: Next::Delete,
-                cause: Some((Cause::Missing, now)),
-                steps_done: 0,
-                grouped: false,
-                held: Vec::new(),
-                ruled: Vec::new(),
-                unverified: Vec::new(),
-                no_grants: false,
-                again_at: None,
-                told: None,
-            };
+        if matches!(subject, Subject::Gone { was_group: false })
+            && let Some(fate) = read.fates.get(&row.resource)
+            && let Some(decision) = fate.decision(self.rules, row.known.as_ref(), now)
+        {
+            return decision;
         }
         // What was only read, and never acknowledged by the app as ours, is judged only where we have something to say.
         let known = match (&row.known, subject) {

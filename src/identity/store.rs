@@ -11,7 +11,7 @@ mod records;
 mod reviews;
 
 pub use blank::blank;
-pub use erased::{Erased, add_erased, erased, erased_purpose, forget_erased};
+pub use erased::{Erased, add_erased, erased_among, erased_purpose, forget_erased};
 pub use names::{Known as KnownBy, Names, names};
 pub use people::{
     Person, Standing, create_people, due, forget_user, people, set_ending, set_standing, set_users,

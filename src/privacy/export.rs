@@ -30,11 +30,11 @@ pub async fn export(conn: &mut Conn, sealer: &Sealer, asked: Asked) -> Result<Va
         .ok_or(Error::Unknown)?;
     let mut all = Map::new();
     for place in PLACES {
-        let rows = places::read(conn, place.name, &subject).await?;
+        let rows = places::read(conn, place, &subject).await?;
         let rows = rows.into_iter().map(without_bytes).collect();
         all.insert(place.name.to_owned(), Value::Array(rows));
     }
-    if let (Some(person), true) = (subject.person, asked.shows_sensitive) {
+    if let (Some(person), true) = (subject.person(), asked.shows_sensitive) {
         let opened = of_people(conn, asked.tenant, &[person], sealer)
             .await?
             .remove(&person);
@@ -51,7 +51,7 @@ pub async fn export(conn: &mut Conn, sealer: &Sealer, asked: Asked) -> Result<Va
         }
     }
     Ok(json!({
-        "person": subject.person,
+        "person": subject.person(),
         "users": subject.users,
         "sensitive": if asked.shows_sensitive { "shown" } else { "(hidden)" },
         "held": all,

@@ -7,9 +7,13 @@
 //! - [`PLACES`] is the one list of where something of a person stands: each place says how it is read and how it is
 //!   emptied. A test holds every table of the database against it: a new table is named there, or among those that hold
 //!   nothing of people.
-//! - An erase takes two steps. First the person's user goes from the directory, so that apps are told as their settings
-//!   say, and the records are noted as erased, so that no run makes the person anew. Once the apps have been told (or at
-//!   once, if they are to be left alone) everything goes, and what stays is a [`Receipt`]: numbers, and no name.
+//! - An erase is asked for in one short transaction, in which the person's user goes from the directory, so that apps are
+//!   told as their settings say, and the records are noted as erased, so that no run makes the person anew. Once every
+//!   app has been told (or at once, if the accounts are to be left) a task takes everything away: first what rows of others
+//!   say of those who are erased, then their own rows; what stays are numbers, and no name. An erasure that waits for an app
+//!   goes on waiting, says so, and holds up no other.
+//! - Of others nothing is taken but whole values that name the person and nobody else, and in words the same texts where
+//!   they stand by themselves.
 //! - The log is chained over salted digests: an erase takes content and salt away, and the chain still verifies.
 
 mod erase;
@@ -20,10 +24,10 @@ mod retention;
 mod rotate;
 mod store;
 
-pub use erase::{Accounts, Order, Receipt, ask, finish_waiting, let_go};
+pub use erase::{Accounts, Order, Receipt, ask, finish_waiting, late, let_go};
 pub use error::Error;
 pub use export::{Asked, export};
-pub use places::{FREE, PLACES, Place};
+pub use places::{FREE, PLACES, Place, Reach};
 pub use retention::{Period, Periods, periods, prune, set_periods};
 pub use rotate::{Rotated, rotate};
-pub use store::erasures;
+pub use store::{Late, erasures};

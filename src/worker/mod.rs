@@ -9,6 +9,7 @@
 
 mod caps;
 mod context;
+mod erasures;
 mod notices;
 mod run;
 pub mod tasks;

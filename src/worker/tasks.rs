@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Context, Task, caps, notices};
-use crate::db::{self, Transactional as _};
+use super::{Context, Task, caps, erasures, notices};
+use crate::db;
 use crate::privacy;
 
 /// How long the sequencer lets changes gather: one batch, one NOTIFY. While it numbers, the writers go without the
@@ -37,7 +37,7 @@ pub fn tasks(context: &Context) -> Vec<Task> {
         carry_out_removals(context),
         sweep_uses(context),
         sweep_walks(context),
-        finish_erasures(context),
+        erasures::task(context),
         prune(context),
         dispatch_changes(context),
     ];
@@ -176,21 +176,6 @@ fn sweep_walks(context: &Context) -> Task {
         async move {
             directory.sweep_walks(&mut *db.conn().await?, clock.now()).await?;
             Ok(false)
-        }
-    })
-}
-
-/// Erases people once their apps have been told.
-fn finish_erasures(context: &Context) -> Task {
-    let (db, clock) = (context.db.clone(), context.clock.clone());
-    Task::every("privacy.erasure.finish", Duration::from_secs(30), move || {
-        let (db, clock) = (db.clone(), clock.clone());
-        async move {
-            let mut conn = db.conn().await?;
-            let now = clock.now();
-            Ok(conn
-                .transaction(async |conn| privacy::finish_waiting(conn, now).await)
-                .await?)
         }
     })
 }

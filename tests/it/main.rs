@@ -28,6 +28,7 @@ mod discovery;
 mod embedded;
 mod entities;
 mod erasure;
+mod erasure_bounds;
 mod fuzz_corpus;
 mod groups;
 mod identity;

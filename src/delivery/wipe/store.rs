@@ -1,11 +1,12 @@
 //! The table `account_wipe`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use diesel::sql_types::{Array, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::Fate;
 use crate::base::{ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::delivery::Error;
@@ -13,27 +14,49 @@ use crate::delivery::store::uuids;
 use crate::statement;
 
 statement!(
-    AddWipes: (SqlUuid, Array<SqlUuid>) -> () =
-    "INSERT INTO account_wipe (tenant_id, resource_id) SELECT $1, id FROM UNNEST($2) AS u (id) ON CONFLICT DO NOTHING"
+    AddFates: (SqlUuid, Array<SqlUuid>, Text) -> () =
+    "INSERT INTO account_wipe (tenant_id, resource_id, deed) SELECT $1, id, $3 FROM UNNEST($2) AS u (id)
+     ON CONFLICT (tenant_id, resource_id) DO UPDATE SET deed = excluded.deed"
 );
 statement!(
-    ForgetWipes: (SqlUuid, Array<SqlUuid>) -> () =
+    ForgetFates: (SqlUuid, Array<SqlUuid>) -> () =
     "DELETE FROM account_wipe WHERE tenant_id = $1 AND resource_id = ANY($2)"
 );
 statement!(
-    WipesAmong: (SqlUuid, Array<SqlUuid>) -> (SqlUuid,) =
-    "SELECT resource_id FROM account_wipe WHERE tenant_id = $1 AND resource_id = ANY($2)"
+    FatesAmong: (SqlUuid, Array<SqlUuid>) -> (SqlUuid, Text) =
+    "SELECT resource_id, deed FROM account_wipe WHERE tenant_id = $1 AND resource_id = ANY($2)"
+);
+statement!(
+    /// In whatever mode the app is: what is not looked at any more has been told.
+    LookAtAccountsOf: (SqlUuid, Array<SqlUuid>) -> () =
+    "UPDATE account SET look = true, due_at = NULL, priority = 1
+     WHERE tenant_id = $1 AND resource_id = ANY($2) AND state <> 'unmatched'"
+);
+statement!(
+    ForgetMembers: (SqlUuid, Array<SqlUuid>) -> () =
+    "DELETE FROM account_member WHERE tenant_id = $1 AND app_id IN (SELECT id FROM app WHERE tenant_id = $1) AND member_id = ANY($2)"
 );
 
-pub(super) async fn add(conn: &mut Conn, tenant: TenantId, users: &[ResourceId]) -> Result<(), Error> {
-    AddWipes::with((tenant.uuid(), uuids(users)))
+pub(super) async fn add(conn: &mut Conn, tenant: TenantId, users: &[Uuid], fate: Fate) -> Result<(), Error> {
+    let deed = if fate == Fate::Left { "leave" } else { "delete" };
+    AddFates::with((tenant.uuid(), users, deed)).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn forget(conn: &mut Conn, tenant: TenantId, users: &[Uuid]) -> Result<(), Error> {
+    ForgetFates::with((tenant.uuid(), users)).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn look(conn: &mut Conn, tenant: TenantId, users: &[Uuid]) -> Result<(), Error> {
+    LookAtAccountsOf::with((tenant.uuid(), users))
         .execute(conn)
         .await?;
     Ok(())
 }
 
-pub(super) async fn forget(conn: &mut Conn, tenant: TenantId, users: &[Uuid]) -> Result<(), Error> {
-    ForgetWipes::with((tenant.uuid(), users)).execute(conn).await?;
+pub(super) async fn forget_members(conn: &mut Conn, tenant: TenantId, users: &[Uuid]) -> Result<(), Error> {
+    ForgetMembers::with((tenant.uuid(), users)).execute(conn).await?;
     Ok(())
 }
 
@@ -41,7 +64,14 @@ pub(super) async fn among(
     conn: &mut Conn,
     tenant: TenantId,
     users: &[ResourceId],
-) -> Result<HashSet<ResourceId>, Error> {
-    let rows: Vec<(Uuid,)> = WipesAmong::with((tenant.uuid(), uuids(users))).load(conn).await?;
-    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+) -> Result<HashMap<ResourceId, Fate>, Error> {
+    let rows: Vec<(Uuid, String)> = FatesAmong::with((tenant.uuid(), uuids(users))).load(conn).await?;
+    let fate = |deed: &str| match deed {
+        "leave" => Fate::Left,
+        _ => Fate::Deleted,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|(id, deed)| (id.into(), fate(&deed)))
+        .collect())
 }

@@ -5,6 +5,15 @@ mod store;
 
 pub(super) use store::{empty, read};
 
+/// Whose rows a place has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The person's own, found by indexes: emptied in one transaction.
+    Own,
+    /// Those of others, or of nobody, which are gone through: emptied before, for several people at once.
+    Others,
+}
+
 /// A place.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
@@ -12,59 +21,82 @@ pub struct Place {
     pub name: &'static str,
     /// The table.
     pub table: &'static str,
+    /// Whose rows these are.
+    pub reach: Reach,
 }
 
-const fn place(name: &'static str, table: &'static str) -> Place {
-    Place { name, table }
+const fn own(name: &'static str, table: &'static str) -> Place {
+    let reach = Reach::Own;
+    Place { name, table, reach }
+}
+
+const fn others(name: &'static str, table: &'static str) -> Place {
+    let reach = Reach::Others;
+    Place { name, table, reach }
 }
 
 /// Every place.
 pub const PLACES: &[Place] = &[
-    place("account_states", "account_state"),
-    place("attempts", "attempt"),
-    place("operations", "operation"),
-    place("memberships_in_apps", "account_member"),
-    place("drift_in_groups", "drift_member"),
-    place("drift", "drift"),
-    place("accounts", "account"),
-    place("accounts_of_others", "account"),
-    place("holds", "hold"),
-    place("holds_of_others", "hold"),
-    place("kept_back", "kept_back"),
-    place("reviews", "review"),
-    place("plan_items", "plan_item"),
-    place("run_outcomes", "run_outcome"),
-    place("messages", "message"),
-    place("invitations", "invitation"),
-    place("events", "event"),
-    place("told", "recipient"),
-    place("audit", "audit_entry"),
-    place("looks", "look"),
-    place("staged", "staging_record"),
-    place("seen", "staging_page"),
-    place("walks", "walk"),
-    place("history", "change"),
-    place("written_by_clients", "resource"),
-    place("memberships", "membership"),
-    place("called", "external_id"),
-    place("keys", "resource_key"),
-    place("user", "resource"),
-    place("deleted", "tombstone"),
-    place("references_of_others", "source_record"),
-    place("records", "source_record"),
-    place("handed_in_files", "upload"),
-    place("pushed_pages", "push_page"),
-    place("moves", "rekey"),
-    place("names_given", "given_name"),
-    place("employment", "employment"),
-    place("removals_to_come", "planned_removal"),
-    place("person", "person"),
+    others("attempts", "attempt"),
+    others("operations", "operation"),
+    others("drift", "drift"),
+    others("accounts_of_others", "account"),
+    others("states_of_others", "account_state"),
+    others("holds_of_others", "hold"),
+    others("reviews", "review"),
+    others("reviews_of_others", "review"),
+    others("plan_items", "plan_item"),
+    others("plan_items_of_others", "plan_item"),
+    others("plans", "plan"),
+    others("messages", "message"),
+    others("told_of", "event"),
+    others("told", "recipient"),
+    others("audit", "audit_entry"),
+    others("walks", "walk"),
+    others("history_of_others", "change"),
+    others("references_of_others", "source_record"),
+    others("references_staged", "staging_record"),
+    others("remarks_of_others", "source_record"),
+    others("outcomes_of_others", "run_outcome"),
+    others("moves", "rekey"),
+    others("words_of_apps", "app"),
+    others("words_of_compares", "compare"),
+    others("words_of_runs", "run"),
+    others("words_of_freezes", "frozen"),
+    others("words_of_removals", "planned_removal"),
+    others("words_of_webhooks", "webhook"),
+    others("words_of_subscriptions", "subscription"),
+    others("words_of_checks", "connection_check"),
+    own("account_states", "account_state"),
+    own("memberships_in_apps", "account_member"),
+    own("drift_in_groups", "drift_member"),
+    own("accounts", "account"),
+    own("holds", "hold"),
+    own("kept_back", "kept_back"),
+    own("run_outcomes", "run_outcome"),
+    own("invitations", "invitation"),
+    own("events", "event"),
+    own("looks", "look"),
+    own("staged", "staging_record"),
+    own("seen", "staging_page"),
+    own("history", "change"),
+    own("written_by_clients", "resource"),
+    own("memberships", "membership"),
+    own("called", "external_id"),
+    own("keys", "resource_key"),
+    own("user", "resource"),
+    own("deleted", "tombstone"),
+    own("records", "source_record"),
+    own("handed_in_files", "upload"),
+    own("names_given", "given_name"),
+    own("employment", "employment"),
+    own("removals_to_come", "planned_removal"),
+    own("person", "person"),
 ];
 
 /// Tables in which nothing of a person stands, with the reason why.
 pub const FREE: &[(&str, &str)] = &[
     ("account_wipe", "ids of users that go, until they are gone"),
-    ("app", "an app and how it is"),
     ("cap_use", "numbers"),
     ("change_chain", "digests"),
     ("change_checkpoint", "digests"),
@@ -72,35 +104,32 @@ pub const FREE: &[(&str, &str)] = &[
     ("change_number", "numbers"),
     ("change_seen", "numbers"),
     ("client", "a SCIM client"),
-    ("compare", "numbers of a compare with an app"),
     ("connection", "a connection"),
-    ("connection_check", "whether settings work"),
     ("consent", "who let us read an HR system: an administrator"),
     ("consent_request", "the same, asked for"),
     ("definition", "schemas"),
     ("erased_record", "ids that are sealed, of those who were erased"),
     ("erasure", "numbers of those who were erased"),
-    ("frozen", "what is frozen"),
     ("lease", "processes"),
     ("oauth_client", "the operator's clients at vendors"),
     ("notice_setting", "a language and a number"),
     ("org_group", "groups of org units"),
-    ("plan", "numbers of a plan; what it does stands in its items"),
+    (
+        "push_page",
+        "pages that are sealed, until their session ends; who was erased is passed over",
+    ),
     ("push_session", "sessions of pages and how they are"),
     ("read_base", "numbers of earlier reads"),
     ("read_mark", "how far reads came"),
     ("resource_total", "numbers"),
     ("retention", "how long things are kept"),
-    ("run", "numbers of a run"),
     ("schema_migration", "migrations"),
     ("setting_revision", "settings, which are an administrator's"),
     ("setup_link", "digests"),
     ("sign_in_turn", "processes"),
-    ("subscription", "addresses of programs, sealed"),
     ("template", "texts of mails, which are an administrator's"),
     ("tenant", "a tenant"),
     ("token", "digests"),
     ("vendor_token", "sealed tokens"),
-    ("webhook", "addresses, sealed"),
     ("webhook_delivery", "digests"),
 ];

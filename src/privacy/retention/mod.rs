@@ -1,10 +1,13 @@
 //! How long what is kept, tenant by tenant, and letting go of what is too old.
 //!
-//! Letting go happens once a day for each tenant, in batches of one transaction each. Of the log, the oldest numbers go
+//! Letting go happens once a day for each tenant, in batches of one transaction each, until nothing is left: a tenant with
+//! much has turns of some seconds between those of others. Of the log, and of the logs of connections that clients write into, the oldest numbers go
 //! first and the chain's digest up to there is kept, so the rest still verifies; of a resource that is there, the change
 //! that made it and the last one stay without their content, since SCIM filters on `meta` read them.
 
 mod store;
+
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -12,14 +15,20 @@ use serde_json::{Map, Value, json};
 
 use super::{Error, erase};
 use crate::audit;
-use crate::base::{Sealer, TenantId};
-use crate::db::{Db, Transactional as _};
+use crate::base::{Chain, Sealer, TenantId};
+use crate::db::{Conn, Db, Transactional as _};
 use crate::directory::Directory;
 
 /// Rows that go in one transaction.
-const BATCH: i64 = 2_000;
-/// The most transactions of one kind in one turn.
-const TURN: u32 = 50;
+const BATCH: usize = 2_000;
+/// People who are let go of in one transaction.
+const PEOPLE: i64 = 20;
+/// People who are let go of in one turn; they are erased between turns.
+const MOST_PEOPLE: usize = 500;
+/// How long a tenant with more people to let go of waits for its next turn.
+const NEXT_PEOPLE: TimeDelta = TimeDelta::minutes(10);
+/// How long one turn of a tenant lasts; what is left then has another turn after the other tenants.
+const TURN: Duration = Duration::from_secs(10);
 /// How often what is too old is looked for.
 const EVERY: TimeDelta = TimeDelta::days(1);
 /// The shortest period, in days: undoing, retries and the other processes need some.
@@ -105,7 +114,7 @@ fn of(stored: &Map<String, Value>) -> Periods {
 ///
 /// # Errors
 /// When the store refuses.
-pub async fn periods(conn: &mut crate::db::Conn, tenant: TenantId) -> Result<Periods, Error> {
+pub async fn periods(conn: &mut Conn, tenant: TenantId) -> Result<Periods, Error> {
     Ok(of(&store::periods(conn, tenant).await?))
 }
 
@@ -115,7 +124,7 @@ pub async fn periods(conn: &mut crate::db::Conn, tenant: TenantId) -> Result<Per
 /// # Errors
 /// [`Error::Invalid`] for a name or a number that will not do, or when the store refuses.
 pub async fn set_periods(
-    conn: &mut crate::db::Conn,
+    conn: &mut Conn,
     tenant: TenantId,
     wanted: &Map<String, Value>,
     actor: &str,
@@ -149,53 +158,120 @@ pub async fn set_periods(
     Ok(of(&stored))
 }
 
-/// Lets go of what is too old, for one tenant whose turn it is. Returns whether there was one.
+/// Lets go of what is too old, for one tenant whose turn it is: for a while, and then again after the other tenants, until
+/// nothing of it is left. Returns whether there was a tenant.
 ///
 /// # Errors
 /// When the database refuses.
 #[tracing::instrument(name = "privacy.retention.prune", skip_all)]
-pub async fn prune(
-    db: &Db,
-    (directory, sealer): (&Directory, &Sealer),
-    now: DateTime<Utc>,
-) -> Result<bool, Error> {
+pub async fn prune(db: &Db, tools: (&Directory, &Sealer), now: DateTime<Utc>) -> Result<bool, Error> {
     let mut conn = db.conn().await?;
     let Some((tenant, stored)) = store::take_turn(&mut conn, now, now - EVERY).await? else {
         return Ok(false);
     };
-    let mut gone = 0_u64;
+    let turn = Turn {
+        tenant,
+        tools,
+        now,
+        began: Instant::now(),
+    };
+    let mut gone = 0_usize;
+    let mut next = None;
     for period in of(&stored) {
         let Some(days) = period.days else { continue };
         let before = now - TimeDelta::days(i64::from(days));
-        for _ in 0..TURN {
-            let went = conn
-                .transaction(async |conn| match period.name {
-                    "history" => {
-                        let changes = store::prune_log(conn, tenant, before).await?;
-                        let states = store::prune_states(conn, tenant, before, BATCH).await?;
-                        Ok::<_, Error>(changes.saturating_add(states))
-                    }
-                    "outcomes" => store::prune_outcomes(conn, tenant, before, BATCH).await,
-                    "operations" => store::prune_operations(conn, tenant, before, BATCH).await,
-                    "plans" => store::prune_plans(conn, tenant, before, 50).await,
-                    "notices" => store::prune_events(conn, tenant, before, BATCH).await,
-                    _ => {
-                        let people = store::left_people(conn, tenant, before, 20).await?;
-                        for person in &people {
-                            erase::let_go(conn, (directory, sealer), (tenant, *person), now).await?;
-                        }
-                        Ok(people.len())
-                    }
-                })
-                .await?;
-            gone = gone.saturating_add(u64::try_from(went).unwrap_or(u64::MAX));
-            if went == 0 {
-                break;
+        // One kind that fails does not keep the others.
+        match turn.kind(&mut conn, period.name, before).await {
+            Ok((went, again)) => {
+                gone = gone.saturating_add(went);
+                next = [next, again].into_iter().flatten().min();
+            }
+            Err(error) => {
+                tracing::error!(tenant.id = %tenant, kind = period.name, error = %Chain(&error), "what is too old stays for now");
             }
         }
+    }
+    if let Some(next) = next {
+        store::go_on(&mut conn, tenant, now - EVERY + next).await?;
     }
     if gone > 0 {
         tracing::info!(tenant.id = %tenant, gone, "let go of what was too old");
     }
     Ok(true)
+}
+
+/// One turn of a tenant.
+struct Turn<'a> {
+    tenant: TenantId,
+    tools: (&'a Directory, &'a Sealer),
+    now: DateTime<Utc>,
+    began: Instant,
+}
+
+impl Turn<'_> {
+    /// Lets go of one kind until nothing is left or the time is up: how many rows, and in how long there is more to do.
+    async fn kind(
+        &self,
+        conn: &mut Conn,
+        name: &str,
+        before: DateTime<Utc>,
+    ) -> Result<(usize, Option<TimeDelta>), Error> {
+        let mut gone = 0_usize;
+        loop {
+            let went = match name {
+                "left_people" => self.people(conn, before).await?,
+                _ => {
+                    conn.transaction(async |conn| self.rows(conn, name, before).await)
+                        .await?
+                }
+            };
+            gone = gone.saturating_add(went);
+            if went == 0 {
+                return Ok((gone, None));
+            }
+            if name == "left_people" && gone >= MOST_PEOPLE {
+                return Ok((gone, Some(NEXT_PEOPLE)));
+            }
+            if self.began.elapsed() >= TURN {
+                return Ok((gone, Some(TimeDelta::zero())));
+            }
+        }
+    }
+
+    async fn rows(&self, conn: &mut Conn, name: &str, before: DateTime<Utc>) -> Result<usize, Error> {
+        let (tenant, batch) = (self.tenant, i64::try_from(BATCH).unwrap_or(i64::MAX));
+        match name {
+            "history" => {
+                let mut gone = store::prune_states(conn, tenant, before, batch).await?;
+                for log in store::logs(conn, tenant).await? {
+                    gone = gone.saturating_add(store::prune_log(conn, log, before, BATCH).await?);
+                }
+                Ok(gone)
+            }
+            "outcomes" => store::prune_outcomes(conn, tenant, before, batch).await,
+            "operations" => store::prune_operations(conn, tenant, before, batch).await,
+            "plans" => store::prune_plans(conn, tenant, before, 50).await,
+            "notices" => store::prune_events(conn, tenant, before, batch).await,
+            _ => Ok(0),
+        }
+    }
+
+    /// Has some people who left erased, each in a transaction of its own: one that fails is tried again tomorrow.
+    async fn people(&self, conn: &mut Conn, before: DateTime<Utc>) -> Result<usize, Error> {
+        let people = store::left_people(conn, self.tenant, before, PEOPLE).await?;
+        let mut gone = 0_usize;
+        for person in people {
+            let whom = (self.tenant, person);
+            let asked = conn
+                .transaction(async |conn| erase::let_go(conn, self.tools, whom, self.now).await)
+                .await;
+            match asked {
+                Ok(_) => gone = gone.saturating_add(1),
+                Err(error) => {
+                    tracing::error!(tenant.id = %self.tenant, error = %Chain(&error), "somebody who left is not let go of for now");
+                }
+            }
+        }
+        Ok(gone)
+    }
 }

@@ -1,8 +1,10 @@
 //! The table `retention`, and rows that are too old.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Binary, Date, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -74,12 +76,13 @@ pub(super) async fn take_turn(
 }
 
 statement!(
-    /// The oldest batch of numbers, with where the chain stands before it; held until the end of the transaction.
-    OldestNumbers: (SqlUuid,) -> (BigInt, Array<BigInt>, Nullable<BigInt>, Nullable<Binary>) =
+    /// The oldest moments of numbers, in order, with where the chain stands before them; held until the end of the
+    /// transaction.
+    OldestNumbers: (SqlUuid, BigInt) -> (BigInt, Array<BigInt>, Nullable<BigInt>, Nullable<Binary>) =
     "SELECT n.last_seq, n.ids, k.last_seq, k.digest FROM change_number n
      LEFT JOIN change_checkpoint k ON k.tenant_id = n.tenant_id
      WHERE n.tenant_id = $1 AND n.last_seq < (SELECT last_seq FROM change_chain c WHERE c.tenant_id = $1)
-     ORDER BY n.last_seq LIMIT 1 FOR UPDATE OF n SKIP LOCKED"
+     ORDER BY n.last_seq LIMIT $2 FOR UPDATE OF n"
 );
 statement!(
     DigestsOf: (Array<BigInt>,) -> (BigInt, Binary, Timestamptz) =
@@ -104,7 +107,7 @@ statement!(
 );
 statement!(
     DropNumbers: (SqlUuid, BigInt) -> () =
-    "DELETE FROM change_number WHERE tenant_id = $1 AND last_seq = $2"
+    "DELETE FROM change_number WHERE tenant_id = $1 AND last_seq <= $2"
 );
 statement!(
     SetCheckpoint: (SqlUuid, BigInt, Binary, Timestamptz) -> () =
@@ -113,42 +116,90 @@ statement!(
          at = greatest(change_checkpoint.at, excluded.at)"
 );
 
-/// Lets the oldest batch of numbered changes go, if all of it is older than `before`. How many changes that were.
+/// So many moments of numbers are looked at in one transaction.
+const MOMENTS: i64 = 200;
+
+/// Lets the oldest numbered changes go whose whole moment is older than `before`, up to about `limit` of them. `log` is the
+/// tenant, or the connection whose realm it is. How many changes that were.
 pub(super) async fn prune_log(
     conn: &mut Conn,
-    tenant: TenantId,
+    log: Uuid,
     before: DateTime<Utc>,
+    limit: usize,
 ) -> Result<usize, Error> {
     type Oldest = (i64, Vec<i64>, Option<i64>, Option<Vec<u8>>);
-    let oldest: Option<Oldest> = OldestNumbers::with((tenant.uuid(),))
-        .get_result(conn)
-        .await
-        .optional()?;
-    let Some((last, ids, from, digest)) = oldest else {
+    let mut oldest: Vec<Oldest> = OldestNumbers::with((log, MOMENTS)).load(conn).await?;
+    let mut many = 0_usize;
+    oldest.retain(|(_, ids, ..)| {
+        let fits = many == 0 || many.saturating_add(ids.len()) <= limit;
+        many = many.saturating_add(ids.len());
+        fits
+    });
+    let Some((_, _, from, digest)) = oldest.as_slice().first().cloned() else {
         return Ok(0);
     };
+    let ids: Vec<i64> = oldest
+        .iter()
+        .flat_map(|(_, ids, ..)| ids.iter().copied())
+        .collect();
     let rows: Vec<(i64, Vec<u8>, DateTime<Utc>)> = DigestsOf::with((&ids,)).load(conn).await?;
-    let newest = rows.iter().map(|(_, _, at)| *at).max();
-    let Some(newest) = newest.filter(|newest| *newest < before) else {
-        return Ok(0);
-    };
-    let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    let mut seq = last.saturating_sub(count);
-    let mut chain = digest.unwrap_or_else(|| db::beginning(tenant.uuid()));
-    if rows.len() != ids.len() || from.unwrap_or(0) != seq {
-        tracing::warn!(tenant.id = %tenant, seq = last, "the log has a gap: nothing of it is let go before `log verify` says whole");
-        return Ok(0);
+    let of: HashMap<i64, (&[u8], DateTime<Utc>)> = rows
+        .iter()
+        .map(|(id, digest, at)| (*id, (digest.as_slice(), *at)))
+        .collect();
+    let mut kept = (from.unwrap_or(0), digest.unwrap_or_else(|| db::beginning(log)));
+    let mut gone: Vec<i64> = Vec::new();
+    let mut newest = None;
+    for (last, ids, ..) in &oldest {
+        let found: Vec<(&[u8], DateTime<Utc>)> = ids.iter().filter_map(|id| of.get(id).copied()).collect();
+        if found.iter().any(|(_, at)| *at >= before) {
+            break;
+        }
+        let (mut seq, mut chain) = kept.clone();
+        if found.len() != ids.len()
+            || last.saturating_sub(i64::try_from(ids.len()).unwrap_or(i64::MAX)) != seq
+        {
+            tracing::warn!(log.id = %log, seq = last, "the log has a gap: nothing behind it is let go before `log verify` says whole");
+            break;
+        }
+        for (digest, at) in found {
+            seq = seq.saturating_add(1);
+            chain = db::link(&chain, seq, digest);
+            newest = newest.max(Some(at));
+        }
+        gone.extend(ids);
+        kept = (seq, chain);
     }
-    for (_, digest, _) in &rows {
-        seq = seq.saturating_add(1);
-        chain = db::link(&chain, seq, digest);
-    }
-    LetChangesGo::with((tenant.uuid(), &ids)).execute(conn).await?;
-    DropNumbers::with((tenant.uuid(), last)).execute(conn).await?;
-    SetCheckpoint::with((tenant.uuid(), last, chain, newest))
+    let Some(newest) = newest else { return Ok(0) };
+    LetChangesGo::with((log, &gone)).execute(conn).await?;
+    DropNumbers::with((log, kept.0)).execute(conn).await?;
+    SetCheckpoint::with((log, kept.0, kept.1, newest))
         .execute(conn)
         .await?;
-    Ok(ids.len())
+    Ok(gone.len())
+}
+
+statement!(
+    /// Connections that clients write into have a log of their own.
+    Realms: (SqlUuid,) -> (SqlUuid,) =
+    "SELECT c.id FROM connection c JOIN change_chain k ON k.tenant_id = c.id WHERE c.tenant_id = $1 ORDER BY 1"
+);
+
+/// The logs of a tenant: its own, and those of the connections that clients write into.
+pub(super) async fn logs(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Uuid>, Error> {
+    let rows: Vec<(Uuid,)> = Realms::with((tenant.uuid(),)).load(conn).await?;
+    let realms = rows.into_iter().map(|(id,)| id);
+    Ok(std::iter::once(tenant.uuid()).chain(realms).collect())
+}
+
+statement!(
+    GoOn: (SqlUuid, Timestamptz) -> () = "UPDATE retention SET pruned_at = $2 WHERE tenant_id = $1"
+);
+
+/// Has a tenant that has more to let go of come again before its day, after those that wait longer.
+pub(super) async fn go_on(conn: &mut Conn, tenant: TenantId, due: DateTime<Utc>) -> Result<(), Error> {
+    GoOn::with((tenant.uuid(), due)).execute(conn).await?;
+    Ok(())
 }
 
 statement!(
@@ -243,11 +294,17 @@ pub(super) async fn prune_events(
 }
 
 statement!(
-    /// People who left before that day, and whose user nobody has active.
-    LeftPeople: (SqlUuid, Date, BigInt) -> (SqlUuid,) =
+    /// People who left before that day, whose user nobody has active, and whose every account has come to its end: closed, and
+    /// with no step to come, or never ours to close.
+    LeftPeople: (SqlUuid, Text, BigInt) -> (SqlUuid,) =
     "SELECT p.id FROM person p
      WHERE p.tenant_id = $1 AND p.lifecycle ->> 'state' IN ('left', 'rescinded')
-       AND coalesce(p.lifecycle ->> 'leaves_on', p.lifecycle ->> 'last_day')::date < $2
+       AND coalesce(p.lifecycle ->> 'leaves_on', p.lifecycle ->> 'last_day') < $2
+       AND NOT EXISTS (SELECT FROM account x
+                       WHERE x.tenant_id = $1 AND x.resource_id IN (
+                           SELECT p.user_id UNION ALL SELECT t.resource_id FROM tombstone t WHERE t.tenant_id = $1 AND t.person_id = p.id)
+                         AND x.remote_id IS NOT NULL AND NOT (x.adopted AND x.acknowledged_at IS NULL)
+                         AND (x.look OR x.state NOT IN ('disabled', 'removed', 'skipped', 'unmatched')))
        AND NOT EXISTS (SELECT FROM resource r WHERE r.tenant_id = $1 AND r.id = p.user_id AND r.active)
        AND NOT EXISTS (SELECT FROM erasure e WHERE e.tenant_id = $1 AND e.subject_id = p.id AND e.state = 'waiting')
      LIMIT $3"
@@ -260,7 +317,7 @@ pub(super) async fn left_people(
     before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Uuid>, Error> {
-    let day: NaiveDate = before.date_naive();
+    let day = before.format("%Y-%m-%d").to_string();
     let rows: Vec<(Uuid,)> = LeftPeople::with((tenant.uuid(), day, limit)).load(conn).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -121,7 +121,7 @@ sealed! {
     "erased" {
         Read11: "SELECT ctid::text, tenant_id || '/' || connection_id || '/erased_record', sealed FROM erased_record
              WHERE sealed IS NOT NULL AND substring(sealed FROM 1 FOR 4) <> $1 AND ctid > $2::tid ORDER BY ctid LIMIT 500",
-        Write11: "UPDATE erased_record t SET sealed = n.fresh FROM UNNEST($1, $2, $3) AS n (place, old, fresh)
+        Write11: "UPDATE erased_record t SET sealed = n.fresh, mark = NULL FROM UNNEST($1, $2, $3) AS n (place, old, fresh)
              WHERE t.ctid = n.place::tid AND t.sealed = n.old"
     }
     "pushed pages" {

@@ -71,6 +71,7 @@ pub(super) struct Batch<'a> {
 impl Batch<'_> {
     /// Applies the items. The caller holds the lease in this transaction.
     pub async fn apply(&self, conn: &mut Conn, mut work: Vec<Work>) -> Result<(), Error> {
+        self.pass_over_erased(conn, &mut work).await?;
         self.people_and_records(conn, &work).await?;
         self.users(conn, &mut work).await?;
         self.disable_alone(conn, &mut work).await?;
@@ -90,6 +91,36 @@ impl Batch<'_> {
         self.look_again(conn, &work).await?;
         self.tell(conn, &work).await?;
         self.mark(conn, &work).await
+    }
+
+    /// Takes out what is of people who were erased after the plan was made; an item that is of nothing else is refused.
+    async fn pass_over_erased(&self, conn: &mut Conn, work: &mut Vec<Work>) -> Result<(), Error> {
+        let run = &self.job.run;
+        let records = work.iter().flat_map(|one| &one.effect.records);
+        let ids: Vec<&str> = records.map(|record| record.source_id.as_str()).collect();
+        let mut erased =
+            people::erased_among(conn, (run.tenant, run.connection), &ids, &self.job.engine.sealer).await?;
+        erased.retain(|_, (_, why)| *why == people::Erased::Asked);
+        if erased.is_empty() {
+            return Ok(());
+        }
+        let mut refused = Vec::new();
+        work.retain_mut(|one| {
+            let before = one.effect.records.len();
+            one.effect
+                .records
+                .retain(|record| !erased.contains_key(&record.source_id));
+            let is_left = one.effect.records.is_empty() && before > 0;
+            if is_left {
+                refused.push(Mark {
+                    ordinal: one.item.ordinal,
+                    state: ItemState::Refused,
+                    note: Some("the person was erased after the plan was made".to_owned()),
+                });
+            }
+            !is_left
+        });
+        self.mark_all(conn, &refused).await
     }
 
     async fn people_and_records(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {

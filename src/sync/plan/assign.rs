@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::base::PersonId;
+use crate::db::Conn;
 use crate::hr::{Employee, ManagerRef};
+use crate::identity::store::Erased;
 use crate::identity::{self, Candidate, Correlation, Known, KnownRecord, Review, fold};
 use crate::lifecycle::{State, judge};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
-use crate::sync::read::{join, store as staging};
+use crate::sync::read::{is_back, join, store as staging};
 
 /// How many staged records are looked at together.
 const BATCH: i64 = 1000;
@@ -132,9 +134,10 @@ pub(super) async fn assign(job: &mut Job<'_>, live: &Compiled) -> Result<Assigne
     let mut after = String::new();
     loop {
         let mut conn = job.conn().await?;
-        let batch = staging::staged_after(&mut conn, &job.run, &after, BATCH).await?;
+        let mut batch = staging::staged_after(&mut conn, &job.run, &after, BATCH).await?;
         let Some(last) = batch.last() else { break };
         after.clone_from(&last.source_id);
+        drop_erased(job, live, &mut conn, &mut batch).await?;
         let first = staged.candidates.len();
         for record in batch {
             take(job, live, record, &mut staged)?;
@@ -166,6 +169,38 @@ pub(super) async fn assign(job: &mut Job<'_>, live: &Compiled) -> Result<Assigne
         decided,
     };
     Ok(placed(staged, &known, live))
+}
+
+/// Takes out who was erased after the record was read.
+async fn drop_erased(
+    job: &Job<'_>,
+    live: &Compiled,
+    conn: &mut Conn,
+    batch: &mut Vec<staging::Staged>,
+) -> Result<(), Error> {
+    let (run, sealer) = (&job.run, &job.engine.sealer);
+    let ids: Vec<&str> = batch.iter().map(|record| record.source_id.as_str()).collect();
+    let erased = identity::store::erased_among(conn, (run.tenant, run.connection), &ids, sealer).await?;
+    if erased.is_empty() {
+        return Ok(());
+    }
+    let mut gone = Vec::new();
+    for record in batch.iter() {
+        let stays = match (erased.get(&record.source_id), &record.employee) {
+            (None, _) => true,
+            (Some((_, Erased::Left)), Some(plain)) => {
+                let employee = join(sealer, run.tenant, plain.clone(), record.sealed.as_deref())?;
+                is_back(&employee, live, job.engine.clock.now())
+            }
+            (Some(_), _) => false,
+        };
+        if !stays {
+            gone.push(record.source_id.clone());
+        }
+    }
+    staging::drop_records(conn, run, &gone).await?;
+    batch.retain(|record| !gone.contains(&record.source_id));
+    Ok(())
 }
 
 fn take(job: &Job<'_>, live: &Compiled, record: staging::Staged, staged: &mut Staged) -> Result<(), Error> {

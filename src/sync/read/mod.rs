@@ -21,5 +21,5 @@ pub(in crate::sync) mod store;
 #[cfg(test)]
 pub(in crate::sync) use profile::Part;
 pub(in crate::sync) use profile::Profile;
-pub(in crate::sync) use pull::read;
+pub(in crate::sync) use pull::{is_back, read};
 pub(in crate::sync) use record::{Remark, join};

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::db::{Conn, Transactional as _};
 use crate::hr::{Coverage, Employee, Page, Problem, Status};
 use crate::identity;
 use crate::identity::store::Erased;
+use crate::lifecycle::{self, judge};
 use crate::sync::Error;
 use crate::sync::connection::Compiled;
 use crate::sync::engine::Job;
@@ -41,36 +43,33 @@ struct Seen {
     problems: u64,
     nameless: u64,
     profile: Taking,
-    /// Records of people who were erased, with the rows that say so.
-    erased: HashMap<String, (Uuid, Erased)>,
     /// Rows of people who had left and are employed again.
     returned: Vec<Uuid>,
 }
 
 impl Seen {
-    /// Nothing yet, but who was erased.
-    async fn begin(conn: &mut Conn, job: &Job<'_>) -> Result<Self, Error> {
-        let (run, sealer) = (&job.run, &job.engine.sealer);
-        Ok(Self {
-            erased: identity::store::erased(conn, run.tenant, run.connection, sealer).await?,
-            ..Self::default()
-        })
-    }
-
-    /// Takes out of a page who was erased; who had only left comes back once employed again.
-    fn pass_over_erased(&mut self, page: &mut Page) {
-        if self.erased.is_empty() {
-            return;
+    /// Takes out of a page who was erased by now; who had only left comes back once employed again.
+    async fn pass_over_erased(
+        &mut self,
+        conn: &mut Conn,
+        (job, live): (&Job<'_>, &Compiled),
+        page: &mut Page,
+    ) -> Result<(), Error> {
+        let now = job.engine.clock.now();
+        let whose = (job.run.tenant, job.run.connection);
+        let employees = page.employees.iter().map(|employee| employee.source_id.as_str());
+        let problems = page.problems.iter().filter_map(|one| one.source_id.as_deref());
+        let ids: Vec<&str> = employees.chain(problems).collect();
+        let erased = identity::store::erased_among(conn, whose, &ids, &job.engine.sealer).await?;
+        if erased.is_empty() {
+            return Ok(());
         }
         page.employees
-            .retain(|employee| match self.erased.get(&employee.source_id) {
+            .retain(|employee| match erased.get(&employee.source_id) {
                 None => true,
                 Some((_, Erased::Asked)) => false,
                 Some((row, Erased::Left)) => {
-                    let is_back = matches!(
-                        employee.status,
-                        Status::Active | Status::OnLeave | Status::PreHire
-                    );
+                    let is_back = is_back(employee, live, now);
                     if is_back {
                         self.returned.push(*row);
                     }
@@ -79,8 +78,21 @@ impl Seen {
             });
         page.problems.retain(|problem| {
             let id = problem.source_id.as_ref();
-            id.is_none_or(|id| !self.erased.contains_key(id))
+            id.is_none_or(|id| !erased.contains_key(id))
         });
+        Ok(())
+    }
+}
+
+/// Whether somebody who was let go of because they left is employed again.
+pub(in crate::sync) fn is_back(employee: &Employee, live: &Compiled, now: DateTime<Utc>) -> bool {
+    match employee.status {
+        Status::Active | Status::OnLeave | Status::PreHire => true,
+        Status::Left | Status::Unknown(_) => false,
+        Status::ByDates => {
+            let state = judge(employee, &live.file.lifecycle, None, now).state;
+            !matches!(state, lifecycle::State::Left | lifecycle::State::Rescinded)
+        }
     }
 }
 
@@ -162,7 +174,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
     };
     drop(conn);
 
-    let mut seen = Seen::begin(&mut *job.conn().await?, job).await?;
+    let mut seen = Seen::default();
     let mut broken = None;
     let mut number = 0_i32;
     loop {
@@ -177,7 +189,7 @@ pub(in crate::sync) async fn read(job: &mut Job<'_>, live: &Compiled) -> Result<
                 tracing::info!("the HR system no longer knows what changed: everybody is read");
                 let mut conn = job.conn().await?;
                 store::clear(&mut conn, &job.run).await?;
-                seen = Seen::begin(&mut conn, job).await?;
+                seen = Seen::default();
                 pull = Pages::Pull(Box::new(live.pull(job.engine, &mut conn, &tokens).await?));
             }
             Err(Error::Connector(error)) if seen.read > 0 => {
@@ -298,7 +310,8 @@ async fn keep(
     mut page: Page,
     seen: &mut Seen,
 ) -> Result<(), Error> {
-    seen.pass_over_erased(&mut page);
+    let mut conn = job.conn().await?;
+    seen.pass_over_erased(&mut conn, (job, live), &mut page).await?;
     let mut problems = by_record(page.problems, seen);
     let mut records = Vec::with_capacity(page.employees.len());
     for employee in &page.employees {
@@ -317,7 +330,6 @@ async fn keep(
     let records: Vec<Staged> = records.into_iter().flatten().collect();
     let ids: Vec<String> = records.iter().map(|record| record.source_id.clone()).collect();
 
-    let mut conn = job.conn().await?;
     let known = identity::store::seen(&mut conn, job.run.tenant, job.run.connection, &ids).await?;
     let mut differing = Vec::new();
     for record in records {

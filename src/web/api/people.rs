@@ -90,12 +90,13 @@ struct EraseOrder {
     accounts: Option<Accounts>,
 }
 
-/// Erases a person. Apps are told first unless their accounts are to be left alone; then everything goes: at once, or by
-/// itself as soon as the apps have been told. No run takes the person's records in again. The log still verifies.
+/// Erases a person: the user goes at once, everything else by itself as soon as every app has been told, or right after
+/// this where accounts are to be left. GET /api/v1/erasures says how far it is and what it waits for; asked again meanwhile,
+/// the order about the accounts is changed. No run takes the person's records in again. The log still verifies.
 #[utoipa::path(
     post, path = "/api/v1/people/{id}/erase", tag = "people", request_body = EraseOrder,
     params(("id" = String, Path, description = "the person, its user, or the id it had before it was deleted")),
-    responses((status = 200, body = Object, description = "id, done, accounts_waiting, accounts_left, rows by place"),
+    responses((status = 200, body = Object, description = "id, done (false: it goes on by itself), accounts_waiting, accounts_left"),
               (status = 404, description = "nobody is known by that id"), (status = 422, description = "another user name")),
     security(("token" = ["admin"])),
 )]
@@ -125,7 +126,8 @@ async fn erase(
     Ok(Json(receipt))
 }
 
-/// Who was erased, the newest first: numbers, and ids that mean nothing any more.
+/// Who was erased, the newest first: numbers (of rows by place; of others' rows for all who were erased in the same pass),
+/// ids that mean nothing any more, and the apps in which accounts were left. Of those who wait, what for.
 #[utoipa::path(
     get, path = "/api/v1/erasures", tag = "people", params(PageQuery),
     responses((status = 200, body = List<Object>)), security(("token" = ["admin"])),
@@ -172,7 +174,7 @@ async fn retention(
 }
 
 /// Sets how long things are kept: days by name, null for ever, or "default". What is not named stays. What is too old goes
-/// within the hour, and for good.
+/// by itself and for good, from within a quarter of an hour on; of much that takes several turns between those of other tenants.
 #[utoipa::path(
     put, path = "/api/v1/retention", tag = "people", request_body = Object,
     responses((status = 200, body = RetentionBody), (status = 422, description = "no such name, or not 7 to 36500 days")),
@@ -203,6 +205,8 @@ struct VerifyBody {
     to: i64,
     /// Changes whose content was erased or let go of: of them the digest is checked alone.
     without_content: i64,
+    /// Changes of others out of which an erase took values: of them the digest is checked alone, too.
+    partly_erased: i64,
     /// The first number that is missing, or whose content or digest does not fit.
     broken_at: Option<i64>,
     /// What does not fit there.
@@ -216,6 +220,7 @@ impl From<Checked> for VerifyBody {
             from: checked.from,
             to: checked.to,
             without_content: checked.without_content,
+            partly_erased: checked.partly_erased,
             broken_at: checked.broken.map(|(at, _)| at),
             because: checked.broken.map(|(_, why)| why),
         }

@@ -1,0 +1,13 @@
+DROP FUNCTION erase_values;
+DROP FUNCTION erase_words;
+DROP VIEW erasure_account;
+DROP INDEX person_left;
+DROP INDEX hold_by_person;
+DROP INDEX hold_by_resource;
+DROP INDEX run_outcome_by_person;
+DROP INDEX account_member_by_member;
+DROP INDEX change_of_deleted_person;
+ALTER TABLE erased_record DROP COLUMN mark;
+COMMENT ON TABLE account_wipe IS 'Users whose accounts are to be deleted in every live app once the user is gone, whatever the app''s own steps say.';
+ALTER TABLE account_wipe DROP COLUMN deed;
+ALTER TABLE erasure DROP COLUMN users, DROP COLUMN leased_until, DROP COLUMN told_late_at, DROP COLUMN left_in;
