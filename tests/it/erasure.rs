@@ -42,7 +42,7 @@ fn zenobia() -> Row {
 }
 
 /// A company in which Zenobia is somebody's manager, was renamed, has an account with a history of refusals, holds and notes.
-async fn lived(bridge: &Bridge, app: &StubApp) -> (Company, String) {
+pub(crate) async fn lived(bridge: &Bridge, app: &StubApp) -> (Company, String) {
     let mut company = Company::of(3);
     company.add(zenobia());
     company.row("2").manager = "77".to_owned();

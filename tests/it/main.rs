@@ -29,6 +29,7 @@ mod embedded;
 mod entities;
 mod erasure;
 mod erasure_bounds;
+mod erasure_columns;
 mod fuzz_corpus;
 mod groups;
 mod identity;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::kit::{answer, with_json};
+use crate::kit::{Bridge, answer, dump, found_in, good, with_json};
 use crate::push::{StubApp, command_line, file, patch, publish};
 use crate::sync_kit::{Company, connected, connection_file, done, person, run_again, user};
 
@@ -126,5 +126,61 @@ async fn what_is_too_old_goes_tenant_by_tenant_and_the_log_still_verifies() {
     done(&bridge, &company).await;
     assert_eq!(user(&bridge, "person4@acme.example").await["active"], true);
     run_again(&bridge, false).await;
+    assert_eq!(bridge.get("/api/v1/log/verify").await["whole"], true);
+}
+
+/// Covers: item 9
+#[tokio::test]
+async fn busy_logs_and_those_of_clients_that_write_into_a_connection_are_let_go_of_in_one_day() {
+    let bridge = Bridge::spawn().await;
+    let file = json!({ "name": "push", "connector": "scim" });
+    let put = bridge.request(Method::PUT, "/api/v1/connections/push?publish=true");
+    good(with_json(put, &file)).await;
+    let order = json!({ "name": "workday", "scopes": ["scim:read", "scim:write"], "connection": "push" });
+    let token = bridge.post("/api/v1/tokens", &order).await["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "hr1", "title": "Canary Keeper",
+                       "name": { "givenName": "Given", "familyName": "Family" },
+                       "emails": [{ "value": "hr1@acme.example", "type": "work" }] });
+    let (status, made) = bridge.scim_as(&token, Method::POST, "/Users", Some(&body)).await;
+    assert_eq!(status, 201, "{made}");
+    bridge.drain().await;
+    let replace = |title: &str| {
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                "Operations": [{ "op": "replace", "path": "title", "value": title }] })
+    };
+    let pushed = format!("/Users/{}", made["id"].as_str().unwrap());
+    for title in ["Canary Teacher", "Other"] {
+        bridge
+            .scim_as(&token, Method::PATCH, &pushed, Some(&replace(title)))
+            .await;
+        bridge.drain().await;
+    }
+    let loner = crate::push::user(&bridge, "loner@acme.example", &json!({})).await;
+    for n in 0..120 {
+        let change = json!([{ "op": "replace", "path": "title", "value": format!("Title {n}") }]);
+        patch(&bridge, &format!("/scim/v2/Users/{loner}"), &change).await;
+        bridge.drain().await;
+    }
+    let moments = |log: &str| {
+        format!(
+            "SELECT count(*) FROM change_number WHERE tenant_id {log} '{}'",
+            bridge.tenant
+        )
+    };
+    assert!(bridge.count(&moments("=")).await > 110);
+    assert!(bridge.count(&moments("<>")).await >= 3, "the connection's own");
+    bridge.clock.advance(TimeDelta::days(800));
+    bridge.drain().await;
+    // The last moment stays: from it the chain goes on.
+    assert!(bridge.count(&moments("=")).await <= 2);
+    assert!(bridge.count(&moments("<>")).await <= 1);
+    let held = dump(bridge.database_url()).await;
+    assert_eq!(
+        found_in(&held, &["Canary Keeper", "Title 7\"", "Title 117"]),
+        [""; 0]
+    );
     assert_eq!(bridge.get("/api/v1/log/verify").await["whole"], true);
 }

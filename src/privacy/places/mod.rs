@@ -64,6 +64,7 @@ pub const PLACES: &[Place] = &[
     others("words_of_runs", "run"),
     others("words_of_freezes", "frozen"),
     others("words_of_removals", "planned_removal"),
+    others("words_of_endings", "person"),
     others("words_of_webhooks", "webhook"),
     others("words_of_subscriptions", "subscription"),
     others("words_of_checks", "connection_check"),

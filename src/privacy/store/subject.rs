@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::base::{PersonId, ResourceId, TenantId};
 use crate::db::{Conn, Statement as _};
 use crate::privacy::Error;
-use crate::{scim, statement};
+use crate::statement;
 
 /// Whom it is about: everything by which rows are found.
 #[derive(Debug, Clone)]
@@ -126,16 +126,17 @@ statement!(
 );
 
 statement!(
-    /// Which of these texts somebody else bears: as userName, name or address, in the directory or in HR.
-    Borne: (SqlUuid, Array<SqlUuid>, Nullable<SqlUuid>, Array<Text>) -> (Text,) =
-    "SELECT t FROM unnest($4) t
-     WHERE EXISTS (SELECT FROM resource r WHERE r.tenant_id = $1 AND r.kind = 'User' AND r.user_name = scim_fold(t) AND r.id <> ALL($2))
-        OR EXISTS (SELECT FROM resource r WHERE r.tenant_id = $1 AND r.kind = 'User' AND r.display_name = scim_fold(t) AND r.id <> ALL($2))
-        OR EXISTS (SELECT FROM resource_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id
-                   WHERE k.tenant_id = $1 AND k.keys @> ARRAY[scim_key($1, 'User', 'emails.value', scim_fold(t))] AND k.id <> ALL($2)
-                     AND strpos(scim_fold(r.body::text), scim_fold(t)) > 0)
-        OR EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.work_email IN (t, scim_fold(t))
-                   AND s.person_id IS DISTINCT FROM $3)"
+    /// Those of these texts that nobody else bears as userName, name or address, in the directory or in HR; each with its
+    /// folded form.
+    Unborne: (SqlUuid, Array<SqlUuid>, Nullable<SqlUuid>, Array<Text>) -> (Text, Text) =
+    "SELECT t, scim_fold(t) FROM unnest($4) t
+     WHERE NOT EXISTS (SELECT FROM resource r WHERE r.tenant_id = $1 AND r.kind = 'User' AND r.user_name = scim_fold(t) AND r.id <> ALL($2))
+       AND NOT EXISTS (SELECT FROM resource r WHERE r.tenant_id = $1 AND r.kind = 'User' AND r.display_name = scim_fold(t) AND r.id <> ALL($2))
+       AND NOT EXISTS (SELECT FROM resource_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id
+                       WHERE k.tenant_id = $1 AND k.keys @> ARRAY[scim_key($1, 'User', 'emails.value', scim_fold(t))] AND k.id <> ALL($2)
+                         AND strpos(scim_fold(r.body::text), scim_fold(t)) > 0)
+       AND NOT EXISTS (SELECT FROM source_record s WHERE s.tenant_id = $1 AND s.work_email IN (t, scim_fold(t))
+                       AND s.person_id IS DISTINCT FROM $3)"
 );
 
 /// Whom an id stands for; `None` when nobody.
@@ -178,14 +179,13 @@ pub(in crate::privacy) async fn subject(
         }
     }
     let texts: Vec<String> = texts.into_iter().collect();
-    let borne: Vec<(String,)> = Borne::with((tenant.uuid(), &of.users, person, &texts))
+    let own: Vec<(String, String)> = Unborne::with((tenant.uuid(), &of.users, person, &texts))
         .load(conn)
         .await?;
-    let borne: BTreeSet<String> = borne.into_iter().map(|(text,)| scim::fold(&text)).collect();
-    let own = texts
+    let own: BTreeSet<String> = own
         .into_iter()
-        .filter(|text| !borne.contains(&scim::fold(text)));
-    let own: BTreeSet<String> = own.flat_map(|text| [scim::fold(&text), text]).collect();
+        .flat_map(|(text, folded)| [text, folded])
+        .collect();
     of.texts = own.into_iter().collect();
     Ok(Some(of))
 }

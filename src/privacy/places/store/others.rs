@@ -212,6 +212,12 @@ places! {
         EmptyRemovals: "UPDATE planned_removal SET reason = erase_words(reason, $6)
               WHERE tenant_id = $1 AND (erase_words(reason, $6) <> reason)"
     }
+    "words_of_endings" {
+        ReadEndings: "SELECT jsonb_build_object('id', t.id) FROM person t WHERE tenant_id = $1 AND id <> ALL($2)
+              AND erase_values(suspended, $6, true) <> suspended",
+        EmptyEndings: "UPDATE person SET suspended = erase_values(suspended, $6, true)
+              WHERE tenant_id = $1 AND id <> ALL($2) AND erase_values(suspended, $6, true) <> suspended"
+    }
     "words_of_webhooks" {
         ReadWebhooks: "SELECT jsonb_build_object('id', t.id) FROM webhook t WHERE tenant_id = $1 AND (erase_words(last_failure, $6) <> last_failure)",
         EmptyWebhooks: "UPDATE webhook SET last_failure = erase_words(last_failure, $6)
