@@ -66,8 +66,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-230000_remember_checks",
     "2026-11-23-100000_compare_members",
     "2026-11-23-110000_find_due_accounts",
-    "2026-11-23-140000_end_plans_with_a_reason",
     "2026-11-23-120000_erase_in_the_background",
+    "2026-11-23-140000_end_plans_with_a_reason",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.

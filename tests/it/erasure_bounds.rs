@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::kit::{Answer, Bridge, Settings, Stub, answer, dump, found_in, good, with_json};
-use crate::push::{StubApp, command_line, file, publish};
+use crate::push::{StubApp, command_line, file, patch, publish};
 use crate::sync_kit::{Company, Row, active_users, connected, connection_file, done, person, run, user};
 
 fn id_of(user: &Value) -> String {
@@ -357,4 +357,138 @@ async fn who_is_erased_while_a_run_reads_is_not_made_anew() {
     assert_eq!(person(&bridge, 2).await["title"], "Title 2", "the run went on");
     let left = dump(bridge.database_url()).await;
     assert_eq!(found_in(&left, &["person3@acme.example", "Zuckmayer3"]), [""; 0]);
+}
+
+/// A stub app that keeps the next PATCH waiting: what says that it came, and what lets it go on.
+fn hold_next_patch(app: &StubApp) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (came, has_come) = mpsc::channel::<()>();
+    let (release, is_released) = mpsc::channel::<()>();
+    let gate = Mutex::new((came, is_released, true));
+    app.stub.rule(move |request| {
+        if request.method == "PATCH" {
+            let mut gate = gate.lock().unwrap();
+            if std::mem::take(&mut gate.2) {
+                gate.0.send(()).unwrap();
+                gate.1.recv().unwrap();
+            }
+        }
+        None
+    });
+    (has_come, release)
+}
+
+/// Covers: item 9
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_erase_waits_for_a_call_under_way_and_not_for_one_that_nobody_will_end() {
+    let (bridge, app) = (connected(&connection_file()).await, StubApp::start().await);
+    done(&bridge, &Company::of(6)).await;
+    publish(&bridge, &file("expenses", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    let bridge = Arc::new(bridge);
+    for (n, pauses) in [(2, false), (3, true)] {
+        let of = person(&bridge, n).await;
+        let (has_come, release) = hold_next_patch(&app);
+        let change = json!([{ "op": "replace", "path": "nickName", "value": "Called" }]);
+        patch(&bridge, &format!("/scim/v2/Users/{}", id_of(&of)), &change).await;
+        let pushing = tokio::spawn({
+            let bridge = Arc::clone(&bridge);
+            async move { bridge.drain().await }
+        });
+        tokio::task::spawn_blocking(move || has_come.recv().unwrap())
+            .await
+            .unwrap();
+        ask(&bridge, &of, "leave").await;
+        bridge.drain().await;
+        let waits = erasures(&bridge).await[0].clone();
+        assert_eq!(
+            (&waits["state"], &waits["waits_for"][0]["under_way"]),
+            (&json!("waiting"), &json!(true)),
+            "{waits}"
+        );
+        if pauses {
+            bridge.post("/api/v1/apps/expenses/pause", &json!({})).await;
+            bridge.drain().await;
+            assert_eq!(
+                erasures(&bridge).await[0]["state"],
+                "done",
+                "nobody leads that call any more"
+            );
+        }
+        release.send(()).unwrap();
+        pushing.await.unwrap();
+        bridge.drain().await;
+        assert_eq!(erasures(&bridge).await[0]["state"], "done");
+        assert_eq!(
+            app.named(of["userName"].as_str().unwrap())["active"],
+            true,
+            "left as it was"
+        );
+    }
+    let left = dump(bridge.database_url()).await;
+    assert_eq!(
+        found_in(&left, &["person2@acme.example", "person3@acme.example"]),
+        [""; 0]
+    );
+}
+
+/// Covers: item 9
+#[tokio::test]
+async fn notes_of_who_was_erased_count_at_the_read_and_when_a_plan_is_applied() {
+    let bridge = connected(&connection_file()).await;
+    let mut company = Company::of(20);
+    company.add(neighbour("77", "10001", "peter@acme.example"));
+    done(&bridge, &company).await;
+    let victim = user(&bridge, "peter@acme.example").await;
+    ask(&bridge, &victim, "leave").await;
+    bridge.drain().await;
+    // As an earlier version wrote it, or after the key was changed: the mark is made when it is asked for.
+    let rows = bridge.rows().await;
+    rows.execute("UPDATE erased_record SET mark = NULL", &[])
+        .await
+        .unwrap();
+    done(&bridge, &company).await;
+    assert!(user(&bridge, "peter@acme.example").await.is_null());
+    assert_eq!(
+        bridge
+            .count("SELECT count(*) FROM erased_record WHERE mark IS NOT NULL")
+            .await,
+        1
+    );
+
+    // The note comes while a plan waits that has the record.
+    rows.batch_execute("CREATE TABLE aside AS SELECT * FROM erased_record; DELETE FROM erased_record")
+        .await
+        .unwrap();
+    for n in (2..=20).step_by(2) {
+        let row = company.row(&n.to_string());
+        row.status = String::new();
+        row.last_day = "2020-11-20".to_owned();
+    }
+    let waiting = run(&bridge, &company).await;
+    assert_eq!(
+        (&waiting["state"], &waiting["counts"]["create"]),
+        (&json!("awaiting_approval"), &json!(1)),
+        "{waiting}"
+    );
+    rows.batch_execute("INSERT INTO erased_record SELECT * FROM aside; DROP TABLE aside")
+        .await
+        .unwrap();
+    let approve = format!("/api/v1/runs/{}/approve", waiting["id"].as_str().unwrap());
+    let (status, said) = answer(with_json(bridge.request(Method::POST, &approve), &json!({}))).await;
+    assert_eq!(status, 202, "{said}");
+    bridge.drain().await;
+    assert!(user(&bridge, "peter@acme.example").await.is_null());
+    assert_eq!(active_users(&bridge).await, 10, "everything else was applied");
+    let items = format!(
+        "/api/v1/plans/{}/items?state=refused",
+        waiting["plan"].as_str().unwrap()
+    );
+    let refused = bridge.get(&items).await["items"][0].clone();
+    assert!(refused["note"].as_str().unwrap().contains("erased"), "{refused}");
+    assert_eq!(
+        bridge
+            .count("SELECT count(*) FROM source_record WHERE source_id = '77'")
+            .await,
+        0
+    );
 }

@@ -12,6 +12,11 @@ use crate::base::{ResourceId, RunId, TenantId};
 use crate::db::{Conn, QueryError, Statement as _};
 use crate::statement;
 
+/// Whether an erase of somebody else took a value out of this line: what stood there is not known any more.
+fn is_partly_erased(line: &Value) -> bool {
+    line.to_string().contains("\"(erased)\"")
+}
+
 statement!(
     ChangesSince: (SqlUuid, Array<SqlUuid>, Timestamptz) -> (SqlUuid, Text, Nullable<Jsonb>, Jsonb) =
     "SELECT resource_id, action, delta, origin FROM change
@@ -44,6 +49,9 @@ impl Trace {
             let Some(path) = line.get("path").and_then(Value::as_str) else {
                 continue;
             };
+            if is_partly_erased(line) {
+                continue;
+            }
             let side = |name: &str| line.get(name).cloned().unwrap_or_default();
             if is_runs {
                 self.since.remove(path);
