@@ -34,7 +34,7 @@ pub(in crate::delivery) async fn apply(
         .map_err(|_| Error::Refused("the plan does not say what was ordered"))?;
     let live = match action {
         BulkAction::Suspend | BulkAction::Release => None,
-        _ => {
+        BulkAction::Push | BulkAction::Retry | BulkAction::Remove => {
             let app = provision::app_by_id(conn, tenant, AppId::from(plan.owner)).await?;
             AppInForce::live(conn, directory, tenant, &app).await?
         }

@@ -26,7 +26,6 @@ pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error>
     let mut worked = store::look_at_decided(&mut conn).await?;
     worked |= look_at_untold(&mut conn).await?;
     worked |= look_at_fresh(&mut conn, PAGE).await?;
-    let mut failed = None;
     let mut last = (TenantId::from(Uuid::nil()), AppId::from(Uuid::nil()));
     loop {
         let apps = store::apps_to_dispatch(&mut conn, last, APPS).await?;
@@ -37,17 +36,15 @@ pub(super) async fn dispatch(db: &Db, now: DateTime<Utc>) -> Result<bool, Error>
             match done {
                 Ok(done) => worked |= done,
                 Err(error) if error.is_lasting() => trouble(&mut conn, *at, &error, now).await?,
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    tracing::error!(app.id = %at.1, error = %Chain(&error), "an app is told of changes later");
+                }
             }
         }
         match apps.last() {
             Some(at) => last = *at,
-            None => break,
+            None => return Ok(worked),
         }
-    }
-    match failed {
-        Some(error) if !worked => Err(error),
-        _ => Ok(worked),
     }
 }
 

@@ -131,10 +131,12 @@ pub async fn leave_out(conn: &mut Conn, tenant: TenantId, plan: PlanId, by: &str
 
 statement!(
     CountAgain: (SqlUuid, SqlUuid) -> () =
-    "UPDATE account SET allowed = false WHERE tenant_id = $1 AND app_id = $2 AND allowed"
+    "UPDATE account x SET allowed = false
+     WHERE x.tenant_id = $1 AND x.app_id = $2 AND x.allowed
+       AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = x.resource_id AND r.active IS FALSE)"
 );
 
-/// Whatever was let pass for an app before is counted again.
+/// Whatever was let pass for an app before is counted again; but for those who have left, whose leave was judged.
 pub(in crate::delivery) async fn count_again(
     conn: &mut Conn,
     (tenant, app): (TenantId, AppId),

@@ -193,7 +193,7 @@ statement!(
          attempts = s.attempts,
          adopted = coalesce(s.adopted, x.adopted),
          acknowledged_at = CASE WHEN s.acknowledged THEN $3 ELSE x.acknowledged_at END,
-         allowed = x.allowed AND (NOT s.acknowledged OR x.cause IS NOT NULL),
+         allowed = x.allowed AND s.state <> 'parked' AND (NOT s.acknowledged OR x.cause IS NOT NULL),
          removing = CASE WHEN s.acknowledged AND s.learnt AND s.remote_id IS NULL THEN NULL ELSE x.removing END,
          doubtful = s.doubtful, candidates = s.candidates,
          steps_done = x.steps_done + (s.answers IS NOT NULL)::integer,

@@ -136,3 +136,53 @@ async fn an_app_whose_settings_cannot_be_read_any_more_stops_nobody_else() {
         .unwrap();
     assert!(broken.to_string().contains("settings"), "{status}");
 }
+
+/// What the database refuses of one app is that one's matter too.
+#[tokio::test]
+async fn an_app_whose_rows_the_database_refuses_stops_nobody_else() {
+    let (bridge, app, theirs) = (
+        Bridge::spawn().await,
+        StubApp::start().await,
+        StubApp::start().await,
+    );
+    let ann = user(&bridge, "ann@x", &json!({})).await;
+    publish(&bridge, &file("app", &app.stub.base_url, &json!({}))).await;
+    bridge.drain().await;
+    let neighbour = neighbour(&bridge, &theirs).await;
+    let rows = bridge.rows().await;
+    let refuse =
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$";
+    rows.batch_execute(refuse).await.unwrap();
+    let only = |what: &str| {
+        format!(
+            "DROP TRIGGER IF EXISTS refuse ON account;
+             DO $do$ BEGIN EXECUTE format('CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON account FOR EACH ROW
+             WHEN (NEW.app_id = %L AND {what}) EXECUTE FUNCTION refuse()', (SELECT id FROM app WHERE name = 'app')); END $do$;"
+        )
+    };
+    // First it cannot even be told of the change, then it cannot be worked on.
+    for (what, value) in [("NEW.look", false), ("NOT NEW.look", true)] {
+        rows.batch_execute(&only(what)).await.unwrap();
+        app.mutations();
+        theirs.mutations();
+        let put = json!([{"op": "replace", "path": "active", "value": value}]);
+        patch(&bridge, &format!("/scim/v2/Users/{ann}"), &put).await;
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": put,
+        });
+        as_other(&bridge, &neighbour.0, Method::PATCH, &neighbour.1, &body).await;
+        bridge.drain().await;
+        assert_eq!(theirs.mutations().len(), 1, "{what}: the neighbour goes on");
+        assert!(app.mutations().is_empty(), "{what}");
+    }
+    // Once it is mended, all that was missed is made up for.
+    rows.batch_execute("DROP TRIGGER refuse ON account")
+        .await
+        .unwrap();
+    let put = json!([{"op": "replace", "path": "title", "value": "T"}]);
+    patch(&bridge, &format!("/scim/v2/Users/{ann}"), &put).await;
+    bridge.clock.advance(chrono::TimeDelta::minutes(1));
+    bridge.drain().await;
+    assert_eq!(app.mutations().len(), 1);
+    assert_eq!(app.named("ann@x")["title"], "T");
+}
