@@ -129,7 +129,11 @@ async fn erase(
     output: Output,
 ) -> Result<Exit, Error> {
     let id = known_id(client, id).await?;
-    let person = client.get(&format!("/users/{}", escaped(&id)), &[]).await?;
+    // Of whom is gone already, or waits to be erased, there may be nothing to show.
+    let person = match client.get(&format!("/users/{}", escaped(&id)), &[]).await {
+        Err(Error::Refused { status: 404, .. }) => Value::Null,
+        found => found?,
+    };
     let name = items(&person, "attributes")
         .find(|one| one.get("path").and_then(Value::as_str) == Some("userName"))
         .map(|one| text(one, "value"));

@@ -134,6 +134,16 @@ async fn begin(
     let connections = of.connections.iter().copied();
     let records: Vec<(Uuid, String)> = connections.zip(of.sources.iter().cloned()).collect();
     add_erased(conn, order.tenant, &records, (why, now), sealer).await?;
+    let mut erasure = Erasure {
+        tenant: order.tenant,
+        id: Uuid::now_v7(),
+        subject: of.person().map_or(order.id.uuid(), crate::base::PersonId::uuid),
+        users: of.users.clone(),
+        asked_at: now,
+        asked_by: order.actor.to_owned(),
+        accounts: order.accounts.word().to_owned(),
+    };
+    erasure.id = store::add_erasure(conn, &erasure).await?;
     let fate = match order.accounts {
         Accounts::Leave => Fate::Left,
         Accounts::Disable => Fate::Stepped,
@@ -145,16 +155,6 @@ async fn begin(
         let target = (order.tenant, *user, "User");
         directory.delete(conn, target, &Expected::Any, &cause).await?;
     }
-    let mut erasure = Erasure {
-        tenant: order.tenant,
-        id: Uuid::now_v7(),
-        subject: of.person().map_or(order.id.uuid(), crate::base::PersonId::uuid),
-        users: of.users.clone(),
-        asked_at: now,
-        asked_by: order.actor.to_owned(),
-        accounts: order.accounts.word().to_owned(),
-    };
-    erasure.id = store::add_erasure(conn, &erasure).await?;
     let subject = format!("person:{}", erasure.subject);
     let detail = json!({ "erasure": erasure.id, "accounts": order.accounts });
     let (tenant, action) = (Some(order.tenant), "person.erase.ask");

@@ -196,6 +196,7 @@ const NAMING: &[&str] = &[
     "displayName",
     "display_name",
     "formatted",
+    "name.formatted",
     "work_email",
 ];
 /// The shortest text that is looked for in what is kept of others.
@@ -203,33 +204,41 @@ const SHORTEST: usize = 5;
 /// The most texts of one person that are looked for.
 const MOST: usize = 200;
 
-/// Gathers texts that name a person: userNames, addresses, and names of several words; never those of their manager.
+/// Gathers texts that name a person: userNames, their mail addresses, and names of several words; never those of their
+/// manager, nor of where they work, which others share.
 fn naming(value: &Value, texts: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
-            for (name, value) in fields.iter().filter(|(name, _)| !name.contains("manager")) {
+            for (name, value) in fields {
+                let lower = name.to_lowercase();
                 let own = NAMING
                     .iter()
                     .any(|one| name == one || name.ends_with(&format!(":{one}")));
-                match value {
-                    Value::String(text) if own || text.contains('@') => add(text, texts),
-                    Value::Array(sides) if own => {
-                        for text in sides.iter().filter_map(Value::as_str) {
-                            add(text, texts);
-                        }
-                    }
-                    other => naming(other, texts),
+                if lower.contains("manager") || (lower.contains("address") && !lower.contains("email")) {
+                    continue;
+                }
+                if own || lower.contains("email") {
+                    strings(value, own, texts);
+                } else {
+                    naming(value, texts);
                 }
             }
         }
         Value::Array(items) => {
             for item in items {
-                match item {
-                    Value::String(text) if text.contains('@') => add(text, texts),
-                    other => naming(other, texts),
-                }
+                naming(item, texts);
             }
         }
+        _ => {}
+    }
+}
+
+/// The strings of a value: all of a naming field's, else those that are addresses.
+fn strings(value: &Value, own: bool, texts: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if own || text.contains('@') => add(text, texts),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, own, texts)),
+        Value::Object(fields) => fields.values().for_each(|value| strings(value, false, texts)),
         _ => {}
     }
 }
