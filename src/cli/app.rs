@@ -279,7 +279,7 @@ async fn apply(file: &Path, publish: Option<(Option<Mode>, Whose)>, output: Outp
 }
 
 /// What the server refuses, with the places in the file: only it knows the tenant's own attributes.
-fn refused(file: &Path, toml: &str, error: Error) -> Error {
+pub(super) fn refused(file: &Path, toml: &str, error: Error) -> Error {
     if let Error::Refused { body, .. } = &error
         && let Some(problems) = body.get("problems")
         && let Ok(problems) = serde_json::from_value::<Vec<Problem>>(problems.clone())

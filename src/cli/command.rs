@@ -163,3 +163,49 @@ pub async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Token(command) => super::token::run(command, output).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::{EventKind, place, sample};
+
+    #[test]
+    fn every_command_that_a_mail_names_is_there() {
+        for kind in EventKind::ALL {
+            let (whole, mut without) = (sample(*kind), sample(*kind));
+            if matches!(
+                kind,
+                EventKind::CredentialFailed
+                    | EventKind::ReactivationsWithheld
+                    | EventKind::UserNameTaken
+                    | EventKind::UserNamesTaken
+            ) && let Some(detail) = without.as_object_mut()
+            {
+                detail.remove("app");
+            }
+            for detail in [&whole, &without] {
+                let place = place(*kind, detail);
+                if place.starts_with("scim-bridge") {
+                    if let Err(error) = Arguments::try_parse_from(place.split_whitespace()) {
+                        panic!("{kind:?}: {place}: {error}");
+                    }
+                } else {
+                    assert!(place.starts_with("https://"), "{kind:?}: {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_page_about_notices_is_there() {
+        let page = include_str!("../../docs/notices.md");
+        let commands = page.lines().filter(|line| line.starts_with("scim-bridge "));
+        let commands: Vec<&str> = commands.map(|line| line.split(" #").next().unwrap()).collect();
+        assert!(commands.len() > 10, "{commands:?}");
+        for command in commands {
+            if let Err(error) = Arguments::try_parse_from(command.split_whitespace()) {
+                panic!("{command}: {error}");
+            }
+        }
+    }
+}

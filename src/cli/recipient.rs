@@ -16,7 +16,7 @@ pub(super) enum Command {
         /// Its id
         id: String,
     },
-    /// Show or change the language and the size of digests for the whole tenant
+    /// Show or change the language, the size of digests, and who is told when plans wait, for the whole tenant
     Settings(Settings),
 }
 
@@ -43,6 +43,32 @@ pub(super) struct Settings {
     /// So many deactivated by one run are told one by one; of more, one mail tells
     #[arg(long)]
     digest_above: Option<u16>,
+    /// After so long (4h, 2d) a plan that still waits is told again; `never` ends that
+    #[arg(long, value_name = "TIME")]
+    escalate_after: Option<String>,
+    /// To whom; without anybody, to the same people
+    #[arg(long, value_name = "ADDRESS")]
+    escalate_to: Vec<String>,
+}
+
+impl Settings {
+    /// What is to be changed, by its name.
+    fn wanted(self) -> Vec<(&'static str, Value)> {
+        let after = self.escalate_after.map(|after| match after.as_str() {
+            "never" => Value::Null,
+            _ => after.into(),
+        });
+        let to = (!self.escalate_to.is_empty()).then(|| self.escalate_to.into());
+        [
+            ("language", self.language.map(Value::from)),
+            ("digest_above", self.digest_above.map(Value::from)),
+            ("escalate_after", after),
+            ("escalate_to", to),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
 }
 
 pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error> {
@@ -76,18 +102,22 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
         }
         Command::Settings(settings) => {
             let mut now = client.get("/notice-settings", &[]).await?;
-            if settings.language.is_some() || settings.digest_above.is_some() {
-                if let (Some(all), Some(language)) = (now.as_object_mut(), settings.language) {
-                    all.insert("language".to_owned(), language.into());
-                }
-                if let (Some(all), Some(above)) = (now.as_object_mut(), settings.digest_above) {
-                    all.insert("digest_above".to_owned(), above.into());
+            let wanted = settings.wanted();
+            if !wanted.is_empty() {
+                if let Some(all) = now.as_object_mut() {
+                    all.extend(wanted.into_iter().map(|(name, value)| (name.to_owned(), value)));
                 }
                 now = client.put("/notice-settings", &now).await?;
             }
             output.show(&now, || {
+                let (after, to) = (short(now.get("escalate_after")), short(now.get("escalate_to")));
+                let again = match (after.as_str(), to.as_str()) {
+                    ("", _) => "a plan that waits is told once".to_owned(),
+                    (after, "") => format!("a plan that waits is told again after {after}"),
+                    (after, to) => format!("a plan that waits is told again after {after}, to {to}"),
+                };
                 format!(
-                    "language {}, a digest above {}",
+                    "language {}, a digest above {}, {again}",
                     short(now.get("language")),
                     short(now.get("digest_above"))
                 )

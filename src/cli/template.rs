@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::app::refused;
 use super::recipient::short;
 use super::{Client, Error, Exit, Output};
 
@@ -69,7 +70,10 @@ pub(super) async fn run(command: Command, output: Output) -> Result<Exit, Error>
                 .map_err(|error| Error::Usage(format!("{at} cannot be read: {error}")))?;
             let body: Value =
                 toml::from_str(&text).map_err(|error| Error::Usage(format!("{at}: {error}")))?;
-            let words = client.put(&path(&set.which), &body).await?;
+            let words = client
+                .put(&path(&set.which), &body)
+                .await
+                .map_err(|error| refused(&set.file, &text, error))?;
             output.show(&words, || page(&words))?;
         }
         Command::Reset(which) => {

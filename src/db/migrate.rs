@@ -61,6 +61,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-22-211000_tell_people",
     "2026-11-22-212000_find_late_leavers",
     "2026-11-22-213000_tell_before_a_removal",
+    "2026-11-22-214000_escalate_for_a_tenant",
+    "2026-11-22-215000_find_doubtful_accounts",
     "2026-11-22-220000_remember_states_of_accounts",
     "2026-11-22-221000_let_people_go",
     "2026-11-22-230000_remember_checks",

@@ -69,7 +69,7 @@ pub use predict::{
 pub use preview::{Difference, Preview, PreviewPage};
 pub use propose::{Proposed, Waits, Why, leave_out};
 pub use publish::{PublishOrder, Published, pause, publish};
-pub use told::tell_late_leavers;
+pub use told::tell_of_accounts;
 
 pub use wipe::{Fate, forget_fate, set_fate};
 

@@ -22,7 +22,7 @@ use crate::base::{AppId, OperationId, PersonId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{Directory, Stored};
 use crate::guard::{self, NewHold};
-use crate::notice::{self, EventKind, NewEvent};
+use crate::notice::{self, NewEvent};
 use crate::provision::{
     Account, Cause, Decision, Employments, HeldValue, Invite, Mode, Next, Rules, Standing, State, Subject,
     UserView, decide, employments, manager_of, ours_of, with_attributes,
@@ -416,6 +416,7 @@ impl Plan<'_> {
             Next::Rest(state, reason) => match self.members_task(row, read, state) {
                 Some(task) => task,
                 None => {
+                    out.events.extend(told::withheld(self.at.1, row, read, &reason));
                     out.settled.push(rest(state, reason));
                     return;
                 }
@@ -478,16 +479,8 @@ impl Plan<'_> {
             return;
         }
         if !decision.unverified.is_empty() && row.attempts == 0 {
-            let person = read.stored.get(&row.resource).and_then(|stored| stored.person);
-            out.events.push(NewEvent {
-                kind: EventKind::PhoneUnverified,
-                key: OperationId::new().to_string(),
-                connection: None,
-                app: Some(self.at.1),
-                entity: None,
-                person,
-                detail: json!({ "count": 1, "user": row.resource, "fields": decision.unverified }),
-            });
+            out.events
+                .extend(told::unverified(self.at.1, row, read, &decision.unverified));
         }
         self.intend(row, task, (settled, decision.again_at), out);
     }

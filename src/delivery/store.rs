@@ -43,7 +43,8 @@ pub(super) struct Leased {
     pub is_matched: bool,
     /// A full compare is due.
     pub is_to_compare: bool,
-    pub in_trouble: bool,
+    /// What is wrong with it as a whole.
+    pub trouble: Option<String>,
     pub failures: i32,
     pub capabilities: Option<Value>,
 }
@@ -56,14 +57,14 @@ type LeaseRow = (
     i32,
     String,
     bool,
-    bool,
+    Option<String>,
     i32,
     Option<Value>,
     bool,
 );
 
 statement!(
-    LeaseApp: (SqlUuid, Timestamptz, Integer) -> (SqlUuid, SqlUuid, Text, BigInt, Integer, Text, Bool, Bool, Integer, Nullable<Jsonb>, Bool) =
+    LeaseApp: (SqlUuid, Timestamptz, Integer) -> (SqlUuid, SqlUuid, Text, BigInt, Integer, Text, Bool, Nullable<Text>, Integer, Nullable<Jsonb>, Bool) =
     "WITH candidate AS (
          SELECT a.tenant_id, a.id FROM app a
          WHERE a.mode <> 'paused' AND a.live_revision IS NOT NULL
@@ -80,7 +81,7 @@ statement!(
      UPDATE app a SET lease_owner = $1, lease_epoch = a.lease_epoch + 1, lease_until = now() + make_interval(secs => $3)
      FROM candidate c WHERE a.tenant_id = c.tenant_id AND a.id = c.id
      RETURNING a.tenant_id, a.id, a.name, a.lease_epoch, a.live_revision, a.mode, a.matched_at IS NOT NULL,
-               a.trouble IS NOT NULL, a.failures, a.capabilities, coalesce(a.compare_at <= $2, false)"
+               a.trouble, a.failures, a.capabilities, coalesce(a.compare_at <= $2, false)"
 );
 
 /// Takes the app that waited longest and has something to do, for `time` by the database's clock.
@@ -104,7 +105,7 @@ pub(super) async fn lease_app(
             revision,
             mode,
             is_matched,
-            in_trouble,
+            trouble,
             failures,
             capabilities,
             is_to_compare,
@@ -117,7 +118,7 @@ pub(super) async fn lease_app(
             mode: Mode::of(&mode).unwrap_or(Mode::Paused),
             is_matched,
             is_to_compare,
-            in_trouble,
+            trouble,
             failures,
             capabilities,
         },

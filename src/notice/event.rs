@@ -64,10 +64,21 @@ kinds! {
     FeedStale = "feed_stale",
     /// A leaver's account is still open. Key: the account and the cause. Detail: `user`, `since`, `state`, `reason`.
     LeaverNotDisabled = "leaver_not_disabled",
-    /// Telephone numbers came that nobody has verified. Key: the run. Detail: `count`.
+    /// More of them than are told of one by one. Key: the app and the hour. Detail: `count`, `people`, `more`.
+    LeaversNotDisabled = "leavers_not_disabled",
+    /// An app was told of a new number that its user has yet to verify. Key: the app and the call. Detail: `user`, `name`, `fields`.
     PhoneUnverified = "phone_unverified",
+    /// More of them than are told of one by one. Key: the app and the hour. Detail: `count`, `people`, `more`.
+    PhonesUnverified = "phones_unverified",
     /// Somebody returned and was not enabled again, by the policy. Key: the person and the day. Detail: `name`, `reason`.
     ReactivationWithheld = "reactivation_withheld",
+    /// More of them than are told of one by one. Key: the run, or the app and the hour. Detail: `count`, `people`, `more`.
+    ReactivationsWithheld = "reactivations_withheld",
+    /// Somebody cannot have a user or an account since somebody else has the user name. Key: the connection, the person and
+    /// the user name, or the app and the call. Detail: `user`, `name`, `user_name`, `reason`, `run`.
+    UserNameTaken = "user_name_taken",
+    /// More of them than are told of one by one. Key: the connection or app and the hour. Detail: `count`, `people`, `more`.
+    UserNamesTaken = "user_names_taken",
     /// A webhook of ours was switched off after failing for days. Key: the subscription and since when. Detail:
     /// `subscription`, `since`, `reason`.
     SubscriptionDisabled = "subscription_disabled",
@@ -93,6 +104,20 @@ impl EventKind {
     #[must_use]
     pub const fn is_for_the_person(self) -> bool {
         matches!(self, Self::Welcome | Self::DeletionNotice)
+    }
+
+    /// What is told in the place of many events of this kind.
+    #[must_use]
+    pub(super) const fn digest(self) -> Option<Self> {
+        match self {
+            Self::PersonDeactivated => Some(Self::PeopleDeactivated),
+            Self::ValueHeld => Some(Self::ValuesHeld),
+            Self::LeaverNotDisabled => Some(Self::LeaversNotDisabled),
+            Self::ReactivationWithheld => Some(Self::ReactivationsWithheld),
+            Self::UserNameTaken => Some(Self::UserNamesTaken),
+            Self::PhoneUnverified => Some(Self::PhonesUnverified),
+            _ => None,
+        }
     }
 
     /// Whether it calls for somebody to act: better told twice than never.

@@ -32,6 +32,7 @@ pub use event::{EventKind, NewEvent, impersonal, shown};
 pub use language::Language;
 pub use mail::{BadMailServer, MailServer};
 pub use notify::{Also, Notify, Summary, is_address};
+pub use place::place;
 pub use store::event::{Unsettled, raise, raise_all, settle, unsettled, withdraw};
 pub use store::invitation::{
     Invitation, InvitationFilter, InvitationView, Invitee, invitations, invite_by_hand, invite_new,

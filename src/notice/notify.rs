@@ -1,4 +1,4 @@
-//! `[notify]` of a connection file: who is told of what the connection does.
+//! `[notify]` of a connection file or an app file: who is told of what it does.
 
 use chrono::TimeDelta;
 use lettre::Address;
@@ -6,16 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{EventKind, Language};
 
-/// Who is told of what a connection does, beside the tenant's own recipients.
+/// Who is told of what a connection does, or what happens in an app, beside the tenant's own recipients.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// Who answers for the connection: told of everything it does. Another person takes over by another address here.
+    /// Who answers for it: told of everything it does. Another person takes over by another address here.
     pub owner: Option<String>,
     /// The owner's language.
     pub language: Option<Language>,
-    /// Which runs are summed up by mail.
-    pub summary: Summary,
+    /// Which runs of a connection are summed up by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
     /// After so long (`4h`, `2d`) a plan that still waits is told again.
     pub escalate_after: Option<String>,
     /// To whom; without anybody, to the same people.
@@ -61,7 +62,7 @@ pub fn is_address(text: &str) -> bool {
 }
 
 /// A wait such as `30m`, `4h`, `2d`.
-fn wait(text: &str) -> Option<TimeDelta> {
+pub(super) fn wait(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().last()?;
     let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
     let minutes = match unit {
@@ -99,6 +100,11 @@ impl Notify {
             found.push(("notify.escalate_after".to_owned(), message));
         }
         found
+    }
+
+    /// Whether somebody is told at all.
+    pub(super) const fn names_somebody(&self) -> bool {
+        self.owner.is_some() || !self.to.is_empty()
     }
 
     /// After how long a plan that waits is told again.

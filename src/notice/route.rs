@@ -9,7 +9,7 @@ use super::store::event::{self, Event, Group};
 use super::store::outbox::{self, NewMessage};
 use super::store::recipient::{Audience, audiences};
 use super::store::subscription;
-use super::{Error, EventKind, Language, NewEvent, Notify, Recipient, Summary};
+use super::{Error, EventKind, Language, NewEvent, Notify, Summary};
 use crate::base::TenantId;
 use crate::db::Conn;
 
@@ -45,7 +45,7 @@ pub(super) async fn route(
             mails(event, audience, has_mail_server, now, &mut messages);
         }
         let calls = listeners.iter().filter(|listener| {
-            listener.tenant == event.tenant && listener.hears(event.kind, event.entity.as_deref())
+            listener.tenant == event.tenant && listener.hears(event.kind, entity_of(event, audience))
         });
         messages.extend(calls.map(|listener| NewMessage {
             tenant: event.tenant,
@@ -64,13 +64,11 @@ pub(super) async fn route(
     Ok(events.len())
 }
 
-/// With which others an event may be told together: people whom one run deactivated, values of one connection or app.
+/// With which others an event may be told together: people of one run, what happens in one connection or app in an hour.
 fn group_of(event: &Event, now: DateTime<Utc>) -> Option<Group> {
-    if !matches!(event.kind, EventKind::PersonDeactivated | EventKind::ValueHeld) {
-        return None;
-    }
+    event.kind.digest()?;
     let (name, _) = event.key.split_once('/')?;
-    let of_a_run = event.detail.get("run").is_some_and(Value::is_string);
+    let of_a_run = event.detail.get("run").and_then(Value::as_str) == Some(name);
     Some(Group {
         tenant: event.tenant,
         kind: event.kind,
@@ -105,13 +103,16 @@ async fn digests(
         if count <= cap {
             continue;
         }
-        event::raise(conn, group.tenant, &digest_of(&group, event, count, &some), now).await?;
+        if let Some(kind) = group.kind.digest() {
+            let digest = digest_of(kind, &group, event, (count, &some));
+            event::raise(conn, group.tenant, &digest, now).await?;
+        }
         digested.insert(group);
     }
     Ok(digested)
 }
 
-fn digest_of(group: &Group, event: &Event, count: i64, some: &[Value]) -> NewEvent {
+fn digest_of(kind: EventKind, group: &Group, event: &Event, (count, some): (i64, &[Value])) -> NewEvent {
     let named = i64::try_from(some.len()).unwrap_or(NAMED);
     let more = (count > named).then_some(count - named);
     let parts = |names: &[&str]| -> Vec<Value> {
@@ -122,15 +123,12 @@ fn digest_of(group: &Group, event: &Event, count: i64, some: &[Value]) -> NewEve
             })
             .collect()
     };
-    let (kind, detail) = if group.kind == EventKind::PersonDeactivated {
-        let people = parts(&["user", "name", "user_name"]);
-        let run = event.detail.get("run");
-        let detail = json!({ "run": run, "count": count, "people": people, "more": more });
-        (EventKind::PeopleDeactivated, detail)
-    } else {
+    let detail = if group.kind == EventKind::ValueHeld {
         let values = parts(&["user", "name", "field", "old", "new"]);
-        let detail = json!({ "count": count, "values": values, "more": more });
-        (EventKind::ValuesHeld, detail)
+        json!({ "count": count, "values": values, "more": more })
+    } else {
+        let people = parts(&["user", "name", "user_name"]);
+        json!({ "run": event.detail.get("run"), "count": count, "people": people, "more": more })
     };
     NewEvent {
         kind,
@@ -194,8 +192,7 @@ fn mails(
         event.kind,
         EventKind::RunAwaitingApproval | EventKind::AppAwaitingApproval
     );
-    let escalation = notify.and_then(|notify| Some((notify.escalation()?, &notify.escalate_to)));
-    let Some((after, further)) = escalation.filter(|_| waits) else {
+    let Some((after, further)) = escalation(event, audience).filter(|_| waits) else {
         return;
     };
     if further.is_empty() {
@@ -208,6 +205,28 @@ fn mails(
     }
 }
 
+/// After how long a plan that still waits is told again, and to whom: as the connection or the app says, else the tenant.
+fn escalation<'a>(event: &Event, audience: &'a Audience) -> Option<(TimeDelta, &'a [String])> {
+    let app = event.app.and_then(|id| audience.apps.get(&id)?.notify.as_ref());
+    let own = event
+        .connection
+        .and_then(|id| audience.connections.get(&id))
+        .or(app)
+        .and_then(|notify| Some((notify.escalation()?, notify.escalate_to.as_slice())));
+    own.or_else(|| {
+        Some((
+            audience.wishes.escalation()?,
+            audience.wishes.escalate_to.as_slice(),
+        ))
+    })
+}
+
+/// The legal entity that an event belongs to: its own, else that to which its app is bound.
+fn entity_of<'a>(event: &'a Event, audience: &'a Audience) -> Option<&'a str> {
+    let of_app = || audience.apps.get(&event.app?)?.entity.as_deref();
+    event.entity.as_deref().or_else(of_app)
+}
+
 /// Whether a run is summed up by mail.
 fn is_summed_up(event: &Event, notify: Option<&Notify>) -> bool {
     let changes = event
@@ -216,40 +235,58 @@ fn is_summed_up(event: &Event, notify: Option<&Notify>) -> bool {
         .and_then(Value::as_i64)
         .unwrap_or_default();
     let partial = event.detail.get("state").and_then(Value::as_str) == Some("partial");
-    match notify.map(|notify| notify.summary).unwrap_or_default() {
+    match notify.and_then(|notify| notify.summary).unwrap_or_default() {
         Summary::Always => true,
         Summary::Changes => changes > 0 || partial,
         Summary::Never => false,
     }
 }
 
-/// The admins who are told, each once: those of the tenant, and those of the connection; where it is of no connection,
-/// the owners of all.
+/// The admins who are told, each once: those of the tenant; of what a connection does, the connection's; of what happens in
+/// an app, the app's, or, where it names nobody, the owners of all connections and those bound to its entity.
 fn told(event: &Event, audience: &Audience) -> BTreeMap<String, Language> {
-    let mut found: BTreeMap<String, (String, Language)> = BTreeMap::new();
-    let entity = event.entity.as_deref();
+    let entity = entity_of(event, audience);
     let usual = audience.wishes.language;
+    let mut found: BTreeMap<String, (String, Language)> = BTreeMap::new();
     let mut add = |address: &str, language: Option<Language>| {
         found
             .entry(address.to_lowercase())
             .or_insert_with(|| (address.to_owned(), language.unwrap_or(usual)));
     };
-    let takes_it = |one: &&Recipient| takes(&one.events, &one.entities, event.kind, entity);
-    for one in audience.recipients.iter().filter(takes_it) {
-        add(&one.address, one.language);
+    for one in &audience.recipients {
+        if takes(&one.events, &one.entities, event.kind, entity) {
+            add(&one.address, one.language);
+        }
+    }
+    let of_app = event.app.and_then(|id| audience.apps.get(&id)?.notify.as_ref());
+    let of_app = of_app.filter(|notify| notify.names_somebody());
+    if let Some(notify) = of_app {
+        add_all(notify, event.kind, entity, false, &mut add);
     }
     for (connection, notify) in &audience.connections {
-        if event.connection.is_some_and(|of| of != *connection) {
-            continue;
-        }
-        if let Some(owner) = &notify.owner {
-            add(owner, notify.language);
-        }
-        for one in &notify.to {
-            if event.connection.is_some() && takes(&one.events, &one.entities, event.kind, entity) {
-                add(&one.address, one.language);
-            }
+        match event.connection {
+            Some(of) if of == *connection => add_all(notify, event.kind, entity, false, &mut add),
+            None if of_app.is_none() => add_all(notify, event.kind, entity, true, &mut add),
+            _ => {}
         }
     }
     found.into_values().collect()
+}
+
+/// Those whom `[notify]` names; of what is none of its doing, beside the owner only those who are bound to the entity.
+fn add_all(
+    notify: &Notify,
+    kind: EventKind,
+    entity: Option<&str>,
+    only_bound: bool,
+    add: &mut impl FnMut(&str, Option<Language>),
+) {
+    if let Some(owner) = &notify.owner {
+        add(owner, notify.language);
+    }
+    for one in &notify.to {
+        if takes(&one.events, &one.entities, kind, entity) && !(only_bound && one.entities.is_empty()) {
+            add(&one.address, one.language);
+        }
+    }
 }

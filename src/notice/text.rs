@@ -243,12 +243,28 @@ pub fn sample(kind: EventKind) -> Value {
         EventKind::ClientOrAppFrozen => json!({ "who": "Okta", "reason": "520 disables in 24 hours" }),
         EventKind::FeedStale => json!({ "since": "2026-11-20" }),
         EventKind::LeaverNotDisabled => json!({
-            "user": "0194", "since": "2026-11-20", "state": "parked", "reason": "403",
+            "user": "0194", "name": "Ada Brook", "user_name": "ada@acme.example", "since": "2026-11-20",
+            "state": "parked", "reason": "403",
         }),
-        EventKind::PhoneUnverified => json!({ "run": "0192", "count": 3 }),
+        EventKind::PhoneUnverified => {
+            json!({ "user": "0194", "name": "Ada Brook", "fields": ["phoneNumbers.mobile"] })
+        }
+        EventKind::LeaversNotDisabled
+        | EventKind::ReactivationsWithheld
+        | EventKind::UserNamesTaken
+        | EventKind::PhonesUnverified => {
+            json!({
+                "run": "0192", "count": 30, "more": 10,
+                "people": [{ "user": "0194", "name": "Ada Brook", "user_name": "ada@acme.example" }],
+            })
+        }
         EventKind::ReactivationWithheld => {
             json!({ "user": "0194", "name": "Ada Brook", "reason": "by policy" })
         }
+        EventKind::UserNameTaken => json!({
+            "run": "0192", "user": "0194", "name": "Ada Brook", "user_name": "ada@acme.example",
+            "reason": "another user has this userName already",
+        }),
         EventKind::SubscriptionDisabled => json!({
             "subscription": "siem", "since": "2026-11-20", "reason": "404",
         }),

@@ -32,7 +32,7 @@ pub use desired::{Desired, HeldValue, Rules, UserView, manager_of};
 pub use dialect::Dialect;
 pub use error::{Error, Problem};
 pub use matching::{Candidate, Fit, Matcher, Ours, Remote, agrees, collision, work_emails};
-pub use plan::{Account, Cause, Decision, Next, State, Subject, decide};
+pub use plan::{Account, Cause, Decision, Next, State, Subject, WITHHELD, decide};
 pub use policy::FieldPolicy;
 pub use settings::{
     Ambiguous, Approve, ApproveRule, Caps, Deprovision, Do, EntityInvite, Groups, Guard, Invite, InviteOn,

@@ -182,6 +182,9 @@ pub enum Next {
     Hook(usize),
 }
 
+/// What is said of somebody who is back and stays disabled in the app.
+pub const WITHHELD: &str = "would reactivate: the person is back, and the app's lifecycle.reactivate is off";
+
 /// What is said of an account that is never written.
 const PROTECTED: &str = "a protected account";
 
@@ -330,10 +333,7 @@ fn stay_disabled(account: Account<'_>, now: DateTime<Utc>) -> Decision {
     Decision {
         cause: Some((Cause::Leaver, now)),
         steps_done: account.steps_done,
-        ..Decision::wanted(Next::Rest(
-            State::Disabled,
-            "would reactivate: the person is back, and the app's lifecycle.reactivate is off".to_owned(),
-        ))
+        ..Decision::wanted(Next::Rest(State::Disabled, WITHHELD.to_owned()))
     }
 }
 

@@ -36,7 +36,7 @@ impl Engine {
                     app: None,
                     entity: None,
                     person: None,
-                    detail: json!({ "connection": one.name, "since": one.since }),
+                    detail: json!({ "connection": one.name, "since": one.since.format("%Y-%m-%d %H:%M UTC").to_string() }),
                 };
                 notice::raise(conn, one.tenant, &event, now).await?;
             }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::Error;
-use super::run::{Run, RunState};
+use super::run::{Run, RunState, store as runs};
+use crate::base::RunId;
 use crate::db::Conn;
 use crate::guard;
 use crate::notice::{self, EventKind, NewEvent};
@@ -17,7 +18,7 @@ pub(super) async fn tell(conn: &mut Conn, run: &Run, now: DateTime<Utc>) -> Resu
     let own = run.id.to_string();
     let (kind, key, detail) = match run.state {
         RunState::Done | RunState::Partial => (EventKind::RunDone, own, done(run)),
-        RunState::Failed => failed(run, now),
+        RunState::Failed => failed(run, runs::last_read(conn, run).await?),
         RunState::AwaitingApproval => (EventKind::RunAwaitingApproval, own, waiting(conn, run).await?),
         _ => return Ok(()),
     };
@@ -42,8 +43,8 @@ fn done(run: &Run) -> Value {
     })
 }
 
-/// A schedule may fail every few minutes for one reason: that is told once a day.
-fn failed(run: &Run, now: DateTime<Utc>) -> (EventKind, String, Value) {
+/// A schedule may fail every few minutes for one reason: that is told once, and again when it was over meanwhile.
+fn failed(run: &Run, last_read: Option<RunId>) -> (EventKind, String, Value) {
     let part = |name: &str| {
         run.error
             .as_ref()
@@ -52,7 +53,8 @@ fn failed(run: &Run, now: DateTime<Utc>) -> (EventKind, String, Value) {
             .unwrap_or_default()
     };
     let (code, message) = (part("code"), part("message"));
-    let key = format!("{}/{code}/{}", run.connection, now.date_naive());
+    let since = last_read.map_or_else(|| "never".to_owned(), |id| id.to_string());
+    let key = format!("{}/{code}/{since}", run.connection);
     if code == "credentials" {
         return (
             EventKind::CredentialFailed,

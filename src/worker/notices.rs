@@ -10,7 +10,7 @@ use crate::{delivery, insight, notice};
 const LOOK: Duration = Duration::from_secs(2);
 /// How often old events are forgotten.
 const SWEEP: Duration = Duration::from_secs(3_600);
-/// How often it is looked whether leavers are still in.
+/// How often it is looked whether leavers are still in, and whom others are in the way.
 const WATCH: Duration = Duration::from_secs(60);
 /// People whose accounts are looked at together.
 const BATCH: i64 = 500;
@@ -72,7 +72,7 @@ fn watch(context: &Context) -> Task {
         let context = context.clone();
         async move {
             let now = context.clock.now();
-            delivery::tell_late_leavers(&context.db, now).await?;
+            delivery::tell_of_accounts(&context.db, &context.directory, now).await?;
             Ok(false)
         }
     })

@@ -12,6 +12,7 @@ mod first_day;
 mod invite;
 mod mail;
 mod tls;
+mod watch;
 mod words;
 
 /// A bridge that sends its mail to `server`.

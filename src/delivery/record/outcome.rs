@@ -40,7 +40,7 @@ impl Health {
     pub fn of(leased: &Leased) -> Self {
         Self {
             failures: leased.failures,
-            trouble: leased.in_trouble.then(String::new),
+            trouble: leased.trouble.clone(),
             ..Self::default()
         }
     }

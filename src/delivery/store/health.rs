@@ -79,7 +79,7 @@ pub(in crate::delivery) async fn set_health(
                 .execute(conn)
                 .await?
         }
-        None if leased.in_trouble => EndQuarantine::with((tenant, app, now)).execute(conn).await?,
+        None if leased.trouble.is_some() => EndQuarantine::with((tenant, app, now)).execute(conn).await?,
         None => 0,
     };
     Ok(())

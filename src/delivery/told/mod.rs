@@ -7,14 +7,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use self::store::Account;
 use super::Error;
+use super::prepare::Read;
 use super::record::Health;
-use super::store::Leased;
-use crate::base::{AppId, ResourceId, TenantId, digest};
+use super::store::{Leased, Row};
+use crate::base::{AppId, OperationId, ResourceId, TenantId, digest};
 use crate::db::{Conn, Db, Transactional as _};
-use crate::directory::Stored;
+use crate::directory::{Directory, Stored};
 use crate::guard::NewHold;
 use crate::notice::{self, EventKind, NewEvent};
+use crate::provision::WITHHELD;
 use crate::scim::{HR, Object};
 
 /// A leaver's account is open for too long after this.
@@ -57,37 +60,62 @@ pub(super) async fn held(
             let user = users.get(&resource)?;
             let new = digest(hold.new.clone().unwrap_or_default().to_string().as_bytes());
             let mark: String = new.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            let entity = user.object.get(HR).and_then(|facts| facts.pointer("/entity/id"));
             let detail = json!({
                 "user": resource, "name": name_of(&user.object), "field": hold.field, "old": notice::shown(hold.old.as_ref()),
                 "new": notice::shown(hold.new.as_ref()),
             });
-            Some(NewEvent {
-                entity: entity.and_then(Value::as_str).map(str::to_owned),
-                person: user.person,
-                ..event(
-                    EventKind::ValueHeld,
-                    format!("{}/{resource}/{}/{mark}", hold.owner, hold.field),
-                    leased.app,
-                    detail,
-                )
-            })
+            let key = format!("{}/{resource}/{}/{mark}", hold.owner, hold.field);
+            Some(about(user, event(EventKind::ValueHeld, key, leased.app, detail)))
         })
         .collect();
     Ok(notice::raise_all(conn, leased.tenant, &events, now).await?)
 }
 
-/// Tells that an app began to fail, or refuses our token: once a day.
+/// Says, once, that somebody is back and stays disabled in an app, by its policy.
+pub(super) fn withheld(app: AppId, row: &Row, read: &Read, reason: &str) -> Option<NewEvent> {
+    let is_new = reason == WITHHELD && row.reason != reason;
+    let user = read.stored.get(&row.resource).filter(|_| is_new)?;
+    let (_, since) = row.cause?;
+    let key = format!("{app}/{}/{}", user.id, since.timestamp());
+    let detail = json!({ "user": user.id, "name": name_of(&user.object), "reason": reason });
+    Some(about(
+        user,
+        event(EventKind::ReactivationWithheld, key, app, detail),
+    ))
+}
+
+/// Says that an app is told of a number that its user has yet to verify.
+pub(super) fn unverified(app: AppId, row: &Row, read: &Read, fields: &[String]) -> Option<NewEvent> {
+    let user = read.stored.get(&row.resource)?;
+    let detail = json!({ "user": user.id, "name": name_of(&user.object), "fields": fields });
+    let key = format!("{app}/{}", OperationId::new());
+    Some(about(user, event(EventKind::PhoneUnverified, key, app, detail)))
+}
+
+/// An event about a user.
+fn about(user: &Stored, event: NewEvent) -> NewEvent {
+    let entity = user.object.get(HR).and_then(|facts| facts.pointer("/entity/id"));
+    NewEvent {
+        entity: entity.and_then(Value::as_str).map(str::to_owned),
+        person: user.person,
+        ..event
+    }
+}
+
+/// Tells that an app began to fail, or refuses our token: once until it works again, and once an hour at most.
 pub(super) async fn trouble(
     conn: &mut Conn,
     leased: &Leased,
     (before, after): (&Health, &Health),
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let (None, Some(words)) = (&before.trouble, &after.trouble) else {
+    let Some(words) = &after.trouble else {
         return Ok(());
     };
-    let key = format!("{}/{}", leased.app, now.date_naive());
+    if before.trouble.is_some() && before.refuses_us() == after.refuses_us() {
+        return Ok(());
+    }
+    let key = format!("{}/{}", leased.app, now.format("%Y-%m-%dT%H"));
     let event = if after.refuses_us() {
         event(
             EventKind::CredentialFailed,
@@ -133,21 +161,44 @@ pub(super) async fn unmatched(
     Ok(notice::raise(conn, tenant, &event, now).await?)
 }
 
-/// Tells of leavers whose accounts are still open an hour after they left, each once.
+/// Tells of leavers whose accounts are still open an hour after they left, and of accounts that cannot be made since others
+/// are in the way; each once.
 ///
 /// # Errors
 /// When the store refuses.
-pub async fn tell_late_leavers(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+pub async fn tell_of_accounts(db: &Db, directory: &Directory, now: DateTime<Utc>) -> Result<(), Error> {
     let mut conn = db.conn().await?;
     let late = store::late_leavers(&mut conn, now - TOO_LONG, BATCH).await?;
-    for (tenant, app, user, since, state, reason) in late {
-        let detail = json!({
-            "user": user, "since": since.format("%Y-%m-%d %H:%M UTC").to_string(), "state": state, "reason": reason,
-        });
-        let key = format!("{app}/{user}/{}", since.timestamp());
-        let event = event(EventKind::LeaverNotDisabled, key, app, detail);
-        conn.transaction(async |conn| notice::raise(conn, tenant, &event, now).await)
+    let stuck = store::doubtful(&mut conn, BATCH).await?;
+    let both = late.into_iter().map(|one| (EventKind::LeaverNotDisabled, one));
+    let both = both.chain(stuck.into_iter().map(|one| (EventKind::UserNameTaken, one)));
+    let mut tenants: HashMap<TenantId, Vec<(EventKind, Account)>> = HashMap::new();
+    for (kind, one) in both {
+        tenants.entry(one.tenant).or_default().push((kind, one));
+    }
+    for (tenant, accounts) in tenants {
+        let users: Vec<ResourceId> = accounts.iter().map(|(_, one)| one.user).collect();
+        let users = directory.load(&mut conn, tenant, &users).await?;
+        let events: Vec<NewEvent> = accounts
+            .into_iter()
+            .map(|(kind, one)| of_account(kind, &one, users.get(&one.user)))
+            .collect();
+        conn.transaction(async |conn| notice::raise_all(conn, tenant, &events, now).await)
             .await?;
     }
     Ok(())
+}
+
+fn of_account(kind: EventKind, one: &Account, user: Option<&Stored>) -> NewEvent {
+    let detail = json!({
+        "user": one.user, "since": one.since.format("%Y-%m-%d %H:%M UTC").to_string(), "state": one.state,
+        "reason": one.reason, "name": user.and_then(|user| name_of(&user.object)),
+        "user_name": user.and_then(|user| user.object.get("userName")),
+    });
+    let key = format!("{}/{}/{}", one.app, one.user, one.since.timestamp());
+    let event = event(kind, key, one.app, detail);
+    match user {
+        Some(user) => about(user, event),
+        None => event,
+    }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types::{Array, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::super::{Error, EventKind, Language, Notify};
-use crate::base::{ConnectionId, TenantId};
+use super::super::notify::wait;
+use super::super::{Error, EventKind, Language, Notify, is_address};
+use crate::base::{AppId, ConnectionId, TenantId};
 use crate::db::{Conn, QueryResult, Statement as _};
 use crate::statement;
 
@@ -17,12 +18,36 @@ use crate::statement;
 const DIGEST_ABOVE: i32 = 20;
 
 /// How a tenant wants to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wishes {
     /// For whoever has no language of their own.
     pub language: Language,
     /// So many people deactivated by one run are told one by one; of more, one mail tells.
     pub digest_above: i32,
+    /// After so long (`4h`, `2d`) a plan that still waits is told again, where the connection or the app says nothing.
+    pub escalate_after: Option<String>,
+    /// To whom; without anybody, to the same people.
+    pub escalate_to: Vec<String>,
+}
+
+impl Wishes {
+    /// What cannot be used, in words.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        if !(0..=500).contains(&self.digest_above) {
+            return Some("digest_above is 0 to 500".to_owned());
+        }
+        if self.escalate_after.is_some() && self.escalation().is_none() {
+            return Some("escalate_after is a number with m, h or d, such as 4h".to_owned());
+        }
+        let wrong = self.escalate_to.iter().position(|to| !is_address(to));
+        wrong.map(|place| format!("escalate_to[{place}] is no mail address"))
+    }
+
+    /// After how long a plan that waits is told again.
+    pub(in crate::notice) fn escalation(&self) -> Option<TimeDelta> {
+        self.escalate_after.as_deref().and_then(wait)
+    }
 }
 
 impl Default for Wishes {
@@ -30,6 +55,8 @@ impl Default for Wishes {
         Self {
             language: Language::default(),
             digest_above: DIGEST_ABOVE,
+            escalate_after: None,
+            escalate_to: Vec::new(),
         }
     }
 }
@@ -57,6 +84,15 @@ pub(in crate::notice) struct Audience {
     pub wishes: Wishes,
     pub recipients: Vec<Recipient>,
     pub connections: HashMap<ConnectionId, Notify>,
+    pub apps: HashMap<AppId, AppAudience>,
+}
+
+/// Who may be told of an app.
+#[derive(Debug, Clone)]
+pub(in crate::notice) struct AppAudience {
+    pub notify: Option<Notify>,
+    /// The legal entity to which it is bound.
+    pub entity: Option<String>,
 }
 
 type RecipientRow = (
@@ -80,14 +116,33 @@ fn read((_, id, address, language, events, entities, created_at): RecipientRow) 
     }
 }
 
+type WishesRow = (Uuid, String, i32, Option<String>, Vec<String>);
+type AppRow = (Uuid, Uuid, Option<Value>, Option<String>);
+
+fn read_wishes((_, language, digest_above, escalate_after, escalate_to): WishesRow) -> Wishes {
+    Wishes {
+        language: Language::of(&language).unwrap_or_default(),
+        digest_above,
+        escalate_after,
+        escalate_to,
+    }
+}
+
 statement!(
     RecipientsOf: (Array<SqlUuid>) -> (SqlUuid, SqlUuid, Text, Nullable<Text>, Array<Text>, Array<Text>, Timestamptz) =
     "SELECT tenant_id, id, address, language, events, entities, created_at FROM recipient
      WHERE tenant_id = ANY($1) ORDER BY tenant_id, address"
 );
 statement!(
-    WishesOf: (Array<SqlUuid>) -> (SqlUuid, Text, Integer) =
-    "SELECT tenant_id, language, digest_above FROM notice_setting WHERE tenant_id = ANY($1)"
+    WishesOf: (Array<SqlUuid>) -> (SqlUuid, Text, Integer, Nullable<Text>, Array<Text>) =
+    "SELECT tenant_id, language, digest_above, escalate_after, escalate_to FROM notice_setting WHERE tenant_id = ANY($1)"
+);
+statement!(
+    AppsOf: (Array<SqlUuid>) -> (SqlUuid, SqlUuid, Nullable<Jsonb>, Nullable<Text>) =
+    "SELECT a.tenant_id, a.id, r.body -> 'notify', r.body ->> 'entity'
+     FROM app a
+     JOIN setting_revision r ON r.tenant_id = a.tenant_id AND r.owner_id = a.id AND r.revision = a.live_revision
+     WHERE a.tenant_id = ANY($1) AND (r.body -> 'notify' IS NOT NULL OR r.body ->> 'entity' IS NOT NULL)"
 );
 statement!(
     NotifyOf: (Array<SqlUuid>) -> (SqlUuid, SqlUuid, Jsonb) =
@@ -112,13 +167,18 @@ pub(in crate::notice) async fn audiences(
             audience.recipients.push(read(row));
         }
     }
-    let rows: Vec<(Uuid, String, i32)> = WishesOf::with((tenants.to_vec(),)).load(conn).await?;
-    for (tenant, language, digest_above) in rows {
+    let rows: Vec<WishesRow> = WishesOf::with((tenants.to_vec(),)).load(conn).await?;
+    for row in rows {
+        if let Some(audience) = found.get_mut(&TenantId::from(row.0)) {
+            audience.wishes = read_wishes(row);
+        }
+    }
+    let rows: Vec<AppRow> = AppsOf::with((tenants.to_vec(),)).load(conn).await?;
+    for (tenant, app, notify, entity) in rows {
         if let Some(audience) = found.get_mut(&TenantId::from(tenant)) {
-            audience.wishes = Wishes {
-                language: Language::of(&language).unwrap_or_default(),
-                digest_above,
-            };
+            // It was checked when it was saved.
+            let notify = notify.and_then(|notify| serde_json::from_value(notify).ok());
+            audience.apps.insert(app.into(), AppAudience { notify, entity });
         }
     }
     let rows: Vec<(Uuid, Uuid, Value)> = NotifyOf::with((tenants.to_vec(),)).load(conn).await?;
@@ -195,30 +255,29 @@ pub async fn drop_recipient(conn: &mut Conn, tenant: TenantId, id: Uuid) -> Resu
 /// # Errors
 /// When the store refuses.
 pub async fn wishes(conn: &mut Conn, tenant: TenantId) -> Result<Wishes, Error> {
-    let rows: Vec<(Uuid, String, i32)> = WishesOf::with((vec![tenant.uuid()],)).load(conn).await?;
-    Ok(rows
-        .into_iter()
-        .next()
-        .map(|(_, language, digest_above)| Wishes {
-            language: Language::of(&language).unwrap_or_default(),
-            digest_above,
-        })
-        .unwrap_or_default())
+    let rows: Vec<WishesRow> = WishesOf::with((vec![tenant.uuid()],)).load(conn).await?;
+    Ok(rows.into_iter().next().map(read_wishes).unwrap_or_default())
 }
 
 statement!(
-    SetWishes: (SqlUuid, Text, Integer) -> () =
-    "INSERT INTO notice_setting (tenant_id, language, digest_above) VALUES ($1, $2, $3)
-     ON CONFLICT (tenant_id) DO UPDATE SET language = $2, digest_above = $3"
+    SetWishes: (SqlUuid, Text, Integer, Nullable<Text>, Array<Text>) -> () =
+    "INSERT INTO notice_setting (tenant_id, language, digest_above, escalate_after, escalate_to) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (tenant_id) DO UPDATE SET language = $2, digest_above = $3, escalate_after = $4, escalate_to = $5"
 );
 
-/// Changes how a tenant wants to be told.
+/// Changes how a tenant wants to be told. It was checked: see [`Wishes::problem`].
 ///
 /// # Errors
 /// When the store refuses.
-pub async fn set_wishes(conn: &mut Conn, tenant: TenantId, wishes: Wishes) -> Result<(), Error> {
-    SetWishes::with((tenant.uuid(), wishes.language.code(), wishes.digest_above))
-        .execute(conn)
-        .await?;
+pub async fn set_wishes(conn: &mut Conn, tenant: TenantId, wishes: &Wishes) -> Result<(), Error> {
+    SetWishes::with((
+        tenant.uuid(),
+        wishes.language.code(),
+        wishes.digest_above,
+        wishes.escalate_after.as_deref(),
+        wishes.escalate_to.clone(),
+    ))
+    .execute(conn)
+    .await?;
     Ok(())
 }

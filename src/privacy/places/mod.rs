@@ -51,6 +51,7 @@ pub const PLACES: &[Place] = &[
     others("messages", "message"),
     others("told_of", "event"),
     others("told", "recipient"),
+    others("told_again", "notice_setting"),
     others("audit", "audit_entry"),
     others("walks", "walk"),
     others("history_of_others", "change"),
@@ -113,7 +114,6 @@ pub const FREE: &[(&str, &str)] = &[
     ("erasure", "numbers of those who were erased"),
     ("lease", "processes"),
     ("oauth_client", "the operator's clients at vendors"),
-    ("notice_setting", "a language and a number"),
     ("org_group", "groups of org units"),
     (
         "push_page",

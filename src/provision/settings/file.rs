@@ -21,6 +21,7 @@ use super::protect::Protect;
 use super::reconcile::Reconcile;
 use super::scope::Scope;
 use super::termination::Termination;
+use crate::notice::Notify;
 
 /// An app file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,6 +79,9 @@ pub struct Settings {
     /// Who is invited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite: Option<Invite>,
+    /// Who is told of what happens in the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// The steps per cause.
     #[serde(default)]
     pub deprovision: Deprovision,
@@ -177,6 +181,16 @@ impl Settings {
         self.pace.problems(&mut found);
         if let Some(invite) = &self.invite {
             found.extend(invite.problems());
+        }
+        if let Some(notify) = &self.notify {
+            let problems = notify.problems().into_iter();
+            found.extend(problems.map(|(at, message)| Problem::at(&at, message)));
+            if notify.summary.is_some() {
+                found.push(Problem::at(
+                    "notify.summary",
+                    "is for connections: an app has no runs",
+                ));
+            }
         }
         self.deprovision.problems(&mut found);
         guard::problems("guard", &self.guard.named(), &mut found);
@@ -310,6 +324,16 @@ ask = "https://vouchers.acme.example/may-end"
                 "after = \"0d\"",
                 "after = \"0d\"\nnotice = \"7d\"",
                 "deprovision.leaver",
+            ),
+            (
+                "[invite]",
+                "[notify]\nowner = \"nobody\"\n[invite]",
+                "notify.owner",
+            ),
+            (
+                "[invite]",
+                "[notify]\nsummary = \"never\"\n[invite]",
+                "notify.summary",
             ),
             ("\"emails.work\"]", "\"emails.work+\"]", "match.by"),
             ("member_batch = 100", "member_batch = 0", "groups.member_batch"),

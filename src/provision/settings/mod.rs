@@ -1,8 +1,7 @@
 //! An app file, a file of code per part of it.
 //!
 //! Comes in: the text or JSON of an app file. Goes out: [`Settings`], each part checked by itself
-//! (`problems`), or every problem at once. A part that is kept but not acted on says so in its `warnings`.
-//! Owns no table; must not know what is done with the settings.
+//! (`problems`), or every problem at once. Owns no table; must not know what is done with the settings.
 
 mod approve;
 mod caps;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::batch::{Batch, Work};
-use crate::base::digest;
+use crate::base::{ResourceId, digest};
 use crate::db::Conn;
 use crate::guard::Action;
 use crate::notice::{self, EventKind, NewEvent};
@@ -16,12 +16,14 @@ impl Batch<'_> {
         let (run, now) = (&self.job.run, self.cause.now);
         let mut events: Vec<NewEvent> = work.iter().filter_map(|one| self.deactivated(one)).collect();
         events.extend(work.iter().flat_map(|one| self.held(one)));
+        events.extend(work.iter().filter_map(|one| self.clashed(one)));
+        events.extend(self.withheld(conn, work).await?);
         Ok(notice::raise_all(conn, run.tenant, &events, now).await?)
     }
 
     fn event(&self, one: &Work, kind: EventKind, key: String, detail: Value) -> NewEvent {
         let object = one.effect.object.as_ref();
-        let entity = object.and_then(|object| object.get(HR)?.pointer("/entity/id")?.as_str());
+        let entity = object.and_then(entity_of);
         NewEvent {
             kind,
             key,
@@ -48,13 +50,56 @@ impl Batch<'_> {
         Some(self.event(one, EventKind::PersonDeactivated, format!("{run}/{user}"), detail))
     }
 
+    /// Two people should have one userName.
+    fn clashed(&self, one: &Work) -> Option<NewEvent> {
+        let clash = one.effect.clash.as_ref()?;
+        let person = one.item.item.person?;
+        let key = format!(
+            "{}/{person}/{}",
+            self.job.run.connection,
+            mark(clash.user_name.as_bytes())
+        );
+        let detail = json!({
+            "run": self.job.run.id, "name": clash.name, "user_name": clash.user_name,
+            "reason": "another user has this userName already",
+        });
+        Some(self.event(one, EventKind::UserNameTaken, key, detail))
+    }
+
+    /// Who is back in HR and stays disabled.
+    async fn withheld(&self, conn: &mut Conn, work: &[Work]) -> Result<Vec<NewEvent>, Error> {
+        let (run, directory) = (&self.job.run, &self.job.engine.directory);
+        let is_withheld = |one: &&Work| one.effect.withheld && one.refused.is_none();
+        let users: Vec<ResourceId> = work
+            .iter()
+            .filter(is_withheld)
+            .filter_map(|one| one.user)
+            .collect();
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let users = directory.load(conn, run.tenant, &users).await?;
+        let told = work.iter().filter(is_withheld).filter_map(|one| {
+            let user = users.get(&one.user?)?;
+            let detail = json!({
+                "user": user.id, "name": name_of(&user.object), "reason": "lifecycle.reactivate of the connection is off",
+            });
+            let key = format!("{}/{}", run.id, user.id);
+            let event = self.event(one, EventKind::ReactivationWithheld, key, detail);
+            Some(NewEvent {
+                entity: entity_of(&user.object).map(str::to_owned),
+                ..event
+            })
+        });
+        Ok(told.collect())
+    }
+
     fn held(&self, one: &Work) -> Vec<NewEvent> {
         let Some(user) = one.user else { return Vec::new() };
         let holds = one.effect.holds.iter();
         holds
             .map(|hold| {
-                let new = digest(hold.new.clone().unwrap_or_default().to_string().as_bytes());
-                let mark: String = new.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                let mark = mark(hold.new.clone().unwrap_or_default().to_string().as_bytes());
                 let key = format!("{}/{user}/{}/{mark}", self.job.run.connection, hold.field);
                 let detail = json!({
                     "user": user, "name": one.effect.object.as_ref().and_then(name_of), "field": hold.field,
@@ -64,6 +109,19 @@ impl Batch<'_> {
             })
             .collect()
     }
+}
+
+/// A short mark of a value, for keys.
+fn mark(value: &[u8]) -> String {
+    digest(value)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn entity_of(user: &Object) -> Option<&str> {
+    user.get(HR)?.pointer("/entity/id")?.as_str()
 }
 
 /// Somebody's name for people.

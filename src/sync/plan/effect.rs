@@ -28,6 +28,12 @@ pub(in crate::sync) struct Effect {
     /// HR held the user disabled, and lifts that.
     #[serde(skip_serializing_if = "is_false")]
     pub lifts: bool,
+    /// HR says active again, and the account stays disabled by the policy: new with this.
+    #[serde(skip_serializing_if = "is_false")]
+    pub withheld: bool,
+    /// The userName that somebody else has, so that nothing is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clash: Option<Clash>,
     /// Whose user, made by the same plan, becomes the manager as soon as it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_waits: Option<PersonId>,
@@ -64,6 +70,15 @@ pub(in crate::sync) struct Effect {
     /// What was kept back of whom and is no longer, because HR says something else, as path and digest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<Release>,
+}
+
+/// A userName that two people should have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sync) struct Clash {
+    /// The userName.
+    pub user_name: String,
+    /// Who should have it, and does not, by name.
+    pub name: Option<String>,
 }
 
 /// A part that is kept back no longer.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::absence::{Absence, absence};
 use super::assign::{Assigned, assign};
-use super::effect::{Effect, RecordEffect, ReviewAt};
+use super::effect::{Clash, Effect, RecordEffect, ReviewAt};
 use super::kept::keep_back;
 use super::naming;
 use super::person::{Draft, View, decide};
@@ -416,6 +416,9 @@ async fn settle_names(job: &Job<'_>, drafts: &mut [Draft], planning: &mut Planni
 }
 
 fn conflict(draft: &mut Draft, planning: &mut Planning) {
+    let name = draft.effect.object.as_ref();
+    let name = name.and_then(|user| user.get("displayName")?.as_str().map(str::to_owned));
+    let clash = draft.new_name().map(|user_name| Clash { user_name, name });
     planning.made.remove(&draft.person);
     draft.action = Action::Conflict;
     draft.reason = "the userName belongs to another user".to_owned();
@@ -425,6 +428,7 @@ fn conflict(draft: &mut Draft, planning: &mut Planning) {
         "another user has this userName already: give one of the two another e-mail address in HR, or delete the other user",
     );
     let effect = &mut draft.effect;
+    effect.clash = clash;
     effect.object = None;
     effect.delta.clear();
     effect.groups = super::effect::Groups::default();

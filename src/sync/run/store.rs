@@ -620,3 +620,19 @@ pub(in crate::sync) async fn outcomes(
     said.extend(rows.into_iter().map(read_outcome));
     Ok(said)
 }
+
+statement!(
+    LastRead: (SqlUuid, SqlUuid, SqlUuid) -> (SqlUuid,) =
+    "SELECT id FROM run WHERE tenant_id = $1 AND connection_id = $2 AND id < $3
+       AND state IN ('awaiting_approval', 'done', 'partial', 'rejected', 'superseded')
+     ORDER BY id DESC LIMIT 1"
+);
+
+/// The last run of the connection before this one that read the HR system.
+pub(in crate::sync) async fn last_read(conn: &mut Conn, run: &Run) -> Result<Option<RunId>, QueryError> {
+    let row: Option<(Uuid,)> = LastRead::with((run.tenant.uuid(), run.connection.uuid(), run.id.uuid()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(|(id,)| id.into()))
+}

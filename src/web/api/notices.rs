@@ -210,6 +210,12 @@ struct WishesBody {
     /// So many people deactivated by one run, or values that differ within an hour, are told one by one; of more, one mail
     /// tells. 0 to 500.
     digest_above: i32,
+    /// After so long (4h, 2d) a plan that still waits is told again, where the connection or the app says nothing else.
+    #[serde(default)]
+    escalate_after: Option<String>,
+    /// To whom; without anybody, to the same people.
+    #[serde(default)]
+    escalate_to: Vec<String>,
 }
 
 impl From<Wishes> for WishesBody {
@@ -217,6 +223,8 @@ impl From<Wishes> for WishesBody {
         Self {
             language: wanted.language,
             digest_above: wanted.digest_above,
+            escalate_after: wanted.escalate_after,
+            escalate_to: wanted.escalate_to,
         }
     }
 }
@@ -248,25 +256,28 @@ async fn set_wishes(
     caller: ApiCaller<Admin>,
     body: Json<WishesBody>,
 ) -> Result<Json<WishesBody>, Problem> {
-    if !(0..=500).contains(&body.digest_above) {
-        return Err(Problem::unprocessable(
-            "invalid-setting",
-            "digest_above is 0 to 500",
-        ));
-    }
+    let body = body.into_inner();
     let (tenant, actor, now) = (caller.tenant, caller.actor(), state.clock.now());
     let wanted = Wishes {
         language: body.language,
         digest_above: body.digest_above,
+        escalate_after: body.escalate_after,
+        escalate_to: body.escalate_to,
     };
+    if let Some(problem) = wanted.problem() {
+        return Err(Problem::unprocessable("invalid-setting", problem));
+    }
     let mut conn = state.db.conn().await?;
     conn.transaction(async |conn| {
-        notice::set_wishes(conn, tenant, wanted).await?;
-        let detail = json!({ "language": wanted.language, "digest_above": wanted.digest_above });
+        notice::set_wishes(conn, tenant, &wanted).await?;
+        let detail = json!({
+            "language": wanted.language, "digest_above": wanted.digest_above, "escalate_after": wanted.escalate_after,
+            "escalate_to": wanted.escalate_to.len(),
+        });
         note(conn, tenant, (&actor, now), ("notice.settings", "tenant"), detail).await
     })
     .await?;
-    Ok(body)
+    Ok(Json(wanted.into()))
 }
 
 /// Words that are there.

@@ -125,6 +125,12 @@ places! {
         ReadTold: "SELECT to_jsonb(t) FROM recipient t WHERE tenant_id = $1 AND scim_fold(address) = ANY($6)",
         EmptyTold: "DELETE FROM recipient WHERE tenant_id = $1 AND scim_fold(address) = ANY($6)"
     }
+    "told_again" {
+        ReadToldAgain: "SELECT to_jsonb(s) FROM notice_setting t CROSS JOIN LATERAL unnest(t.escalate_to) s
+              WHERE tenant_id = $1 AND scim_fold(s) = ANY($6)",
+        EmptyToldAgain: "UPDATE notice_setting t SET escalate_to = ARRAY(SELECT s FROM unnest(t.escalate_to) s WHERE scim_fold(s) <> ALL($6))
+              WHERE tenant_id = $1 AND EXISTS (SELECT FROM unnest(t.escalate_to) s WHERE scim_fold(s) = ANY($6))"
+    }
     "audit" {
         ReadAudit: "SELECT to_jsonb(t) FROM audit_entry t WHERE tenant_id = $1
               AND EXISTS (SELECT FROM unnest($2 || $3) u WHERE strpos(subject, u::text) > 0) ORDER BY id",

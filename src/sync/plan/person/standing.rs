@@ -108,6 +108,7 @@ impl<'a> Deciding<'a> {
     pub(super) fn keep_facts(&self, facts: Facts, effect: &mut Effect) {
         let before = self.view.around.facts.get(&self.person);
         let is_same = before.map_or(facts.records.is_empty(), |before| *before == facts);
+        effect.withheld = facts.stays_disabled && !before.is_some_and(|before| before.stays_disabled);
         effect.facts = (!is_same).then_some(facts);
     }
 }
