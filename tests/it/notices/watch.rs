@@ -351,4 +351,18 @@ async fn a_user_name_that_two_people_should_have_is_told_once() {
     let mails = server.mails_to(OWNER).into_iter();
     let mails: Vec<_> = mails.filter(|mail| mail.text().contains("in wiki")).collect();
     assert_eq!(mails.len(), 1, "{:?}", server.mails());
+
+    // Very many of them are one mail.
+    let bridge = bridge_with(&server).await;
+    connection["notify"]["owner"] = json!("many@acme.example");
+    published(&bridge, &connection).await;
+    run(&bridge, &Company::of(30)).await;
+    let mails = server.mails_to("many@acme.example");
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(mails[0].subject(), "29 user names belong to somebody else");
+    assert!(
+        mails[0].text().contains("- Given30 Family30"),
+        "{}",
+        mails[0].text()
+    );
 }
