@@ -213,7 +213,7 @@ async fn carry_out(
     }
     let all = Subject::all(tenant, &subjects);
     let mut together = BTreeMap::new();
-    for place in PLACES.iter().filter(|place| place.reach == Reach::Others) {
+    for place in PLACES.iter().filter(|place| place.reach != Reach::Own) {
         let gone = conn
             .transaction(async |conn| places::empty(conn, place, &all).await)
             .await?;

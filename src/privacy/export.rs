@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::places::Reach;
 use super::{Error, PLACES, places, store};
 use crate::base::{ResourceId, Sealer, TenantId};
 use crate::db::Conn;
@@ -29,7 +30,7 @@ pub async fn export(conn: &mut Conn, sealer: &Sealer, asked: Asked) -> Result<Va
         .await?
         .ok_or(Error::Unknown)?;
     let mut all = Map::new();
-    for place in PLACES {
+    for place in PLACES.iter().filter(|place| place.reach != Reach::Mentions) {
         let rows = places::read(conn, place, &subject).await?;
         let rows = rows.into_iter().map(without_bytes).collect();
         all.insert(place.name.to_owned(), Value::Array(rows));

@@ -10,8 +10,10 @@ pub(super) use store::{empty, read};
 pub enum Reach {
     /// The person's own, found by indexes: emptied in one transaction.
     Own,
-    /// Those of others, or of nobody, which are gone through: emptied before, for several people at once.
-    Others,
+    /// The person's own, which no index finds: the tenant's are gone through, before, for several people at once.
+    Scattered,
+    /// Those of others, or of nobody, that mention the person: gone through in the same way, and no part of an export.
+    Mentions,
 }
 
 /// A place.
@@ -30,45 +32,50 @@ const fn own(name: &'static str, table: &'static str) -> Place {
     Place { name, table, reach }
 }
 
-const fn others(name: &'static str, table: &'static str) -> Place {
-    let reach = Reach::Others;
+const fn scattered(name: &'static str, table: &'static str) -> Place {
+    let reach = Reach::Scattered;
+    Place { name, table, reach }
+}
+
+const fn mentions(name: &'static str, table: &'static str) -> Place {
+    let reach = Reach::Mentions;
     Place { name, table, reach }
 }
 
 /// Every place.
 pub const PLACES: &[Place] = &[
-    others("attempts", "attempt"),
-    others("operations", "operation"),
-    others("drift", "drift"),
-    others("accounts_of_others", "account"),
-    others("states_of_others", "account_state"),
-    others("holds_of_others", "hold"),
-    others("reviews", "review"),
-    others("reviews_of_others", "review"),
-    others("plan_items", "plan_item"),
-    others("plan_items_of_others", "plan_item"),
-    others("plans", "plan"),
-    others("messages", "message"),
-    others("told_of", "event"),
-    others("told", "recipient"),
-    others("told_again", "notice_setting"),
-    others("audit", "audit_entry"),
-    others("walks", "walk"),
-    others("history_of_others", "change"),
-    others("references_of_others", "source_record"),
-    others("references_staged", "staging_record"),
-    others("remarks_of_others", "source_record"),
-    others("outcomes_of_others", "run_outcome"),
-    others("moves", "rekey"),
-    others("words_of_apps", "app"),
-    others("words_of_compares", "compare"),
-    others("words_of_runs", "run"),
-    others("words_of_freezes", "frozen"),
-    others("words_of_removals", "planned_removal"),
-    others("words_of_endings", "person"),
-    others("words_of_webhooks", "webhook"),
-    others("words_of_subscriptions", "subscription"),
-    others("words_of_checks", "connection_check"),
+    scattered("attempts", "attempt"),
+    scattered("operations", "operation"),
+    scattered("drift", "drift"),
+    mentions("accounts_of_others", "account"),
+    mentions("states_of_others", "account_state"),
+    mentions("holds_of_others", "hold"),
+    scattered("reviews", "review"),
+    mentions("reviews_of_others", "review"),
+    scattered("plan_items", "plan_item"),
+    mentions("plan_items_of_others", "plan_item"),
+    mentions("plans", "plan"),
+    scattered("messages", "message"),
+    scattered("told_of", "event"),
+    scattered("told", "recipient"),
+    scattered("told_again", "notice_setting"),
+    scattered("audit", "audit_entry"),
+    mentions("walks", "walk"),
+    mentions("history_of_others", "change"),
+    mentions("references_of_others", "source_record"),
+    mentions("references_staged", "staging_record"),
+    mentions("remarks_of_others", "source_record"),
+    mentions("outcomes_of_others", "run_outcome"),
+    scattered("moves", "rekey"),
+    mentions("words_of_apps", "app"),
+    mentions("words_of_compares", "compare"),
+    mentions("words_of_runs", "run"),
+    mentions("words_of_freezes", "frozen"),
+    mentions("words_of_removals", "planned_removal"),
+    mentions("words_of_endings", "person"),
+    mentions("words_of_webhooks", "webhook"),
+    mentions("words_of_subscriptions", "subscription"),
+    mentions("words_of_checks", "connection_check"),
     own("account_states", "account_state"),
     own("memberships_in_apps", "account_member"),
     own("drift_in_groups", "drift_member"),

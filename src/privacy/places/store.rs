@@ -1,7 +1,8 @@
 //! The statements of each place: how it is read, and how it is emptied.
 
-mod others;
+mod mentions;
 mod own;
+mod scattered;
 
 use serde_json::Value;
 
@@ -41,7 +42,26 @@ macro_rules! places {
 }
 use places;
 
-/// The rows of a place.
+macro_rules! mentioned {
+    ($($name:literal { $empty:ident: $erase:literal })+) => {
+        $(
+            statement!(
+                $empty: (SqlUuid, Array<SqlUuid>, Array<SqlUuid>, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Text>) -> () = $erase
+            );
+        )+
+
+        /// Empties a place; how many rows that touched.
+        pub(super) async fn empty(conn: &mut Conn, place: &str, of: &Subject) -> Result<usize, Error> {
+            Ok(match place {
+                $($name => $empty::with(of.binds()).execute(conn).await?,)+
+                _ => 0,
+            })
+        }
+    };
+}
+use mentioned;
+
+/// The rows of a place. What others' rows mention is not read: it is theirs.
 pub(in crate::privacy) async fn read(
     conn: &mut Conn,
     place: &Place,
@@ -49,7 +69,8 @@ pub(in crate::privacy) async fn read(
 ) -> Result<Vec<Value>, Error> {
     match place.reach {
         Reach::Own => own::read(conn, place.name, of).await,
-        Reach::Others => others::read(conn, place.name, of).await,
+        Reach::Scattered => scattered::read(conn, place.name, of).await,
+        Reach::Mentions => Ok(Vec::new()),
     }
 }
 
@@ -57,6 +78,7 @@ pub(in crate::privacy) async fn read(
 pub(in crate::privacy) async fn empty(conn: &mut Conn, place: &Place, of: &Subject) -> Result<usize, Error> {
     match place.reach {
         Reach::Own => own::empty(conn, place.name, of).await,
-        Reach::Others => others::empty(conn, place.name, of).await,
+        Reach::Scattered => scattered::empty(conn, place.name, of).await,
+        Reach::Mentions => mentions::empty(conn, place.name, of).await,
     }
 }
