@@ -258,8 +258,9 @@ impl<'a> Read<'a> {
             );
             return;
         }
-        for pair in self.may_join(bucket) {
-            self.union(pair.0, pair.1);
+        let pairs: Vec<(usize, usize)> = self.may_join(bucket).collect();
+        for (a, b) in pairs {
+            self.union(a, b);
         }
         let people: BTreeSet<PersonId> = bucket
             .iter()
@@ -327,31 +328,37 @@ impl<'a> Read<'a> {
             .is_some_and(|node| self.not_person.contains(&(node.source_id, person)))
     }
 
-    /// Pairs of a bucket that nobody decided to be two.
-    fn may_join(&self, bucket: &[usize]) -> Vec<(usize, usize)> {
-        let free = |a: &Node<'a>, b: &Node<'a>| {
-            !self.apart.contains(&(a.source_id, b.source_id))
-                && !b
-                    .person
-                    .is_some_and(|person| self.not_person.contains(&(a.source_id, person)))
-                && !a
-                    .person
-                    .is_some_and(|person| self.not_person.contains(&(b.source_id, person)))
+    /// Pairs of a bucket that nobody decided to be two, enough of them to join all that may be joined: records about which
+    /// nothing was decided are a chain, the others are compared with each.
+    fn may_join(&self, bucket: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+        let is_decided = |index: &usize| {
+            self.node(*index)
+                .is_some_and(|node| self.decided_ids.contains(node.source_id))
         };
-        let mut pairs = Vec::new();
-        let undecided = self.known.decided.is_empty();
-        for (place, a) in bucket.iter().enumerate() {
-            // Without decisions a chain joins all of them.
-            let reach = if undecided { 1 } else { bucket.len() };
-            for b in bucket.iter().skip(place + 1).take(reach) {
-                if let (Some(one), Some(other)) = (self.node(*a), self.node(*b))
-                    && free(one, other)
-                {
-                    pairs.push((*a, *b));
-                }
-            }
-        }
-        pairs
+        let (decided, plain): (Vec<usize>, Vec<usize>) = bucket.iter().partition(|index| is_decided(index));
+        let next: Vec<usize> = plain.iter().skip(1).copied().collect();
+        let all: Vec<usize> = decided.iter().chain(&plain).copied().collect();
+        let compared = decided.into_iter().enumerate().flat_map(move |(place, a)| {
+            let others: Vec<usize> = all.iter().skip(place + 1).copied().collect();
+            others.into_iter().map(move |b| (a, b))
+        });
+        plain
+            .into_iter()
+            .zip(next)
+            .chain(compared.filter(|(a, b)| self.is_free(*a, *b)))
+    }
+
+    /// Whether nobody decided that two records are two people's.
+    fn is_free(&self, a: usize, b: usize) -> bool {
+        let (Some(a), Some(b)) = (self.node(a), self.node(b)) else {
+            return false;
+        };
+        let is_not = |one: &Node<'a>, other: &Node<'a>| {
+            other
+                .person
+                .is_some_and(|person| self.not_person.contains(&(one.source_id, person)))
+        };
+        !self.apart.contains(&(a.source_id, b.source_id)) && !is_not(a, b) && !is_not(b, a)
     }
 
     fn review(&mut self, reason: impl Into<String>, nodes: &[usize]) {
@@ -499,12 +506,12 @@ impl<'a> Read<'a> {
     fn refuse_doubles(&mut self, key: KeyRule) {
         for bucket in self.buckets(key, |node| node.same_connection && node.present) {
             let roots: BTreeSet<usize> = bucket.iter().map(|index| self.root(*index)).collect();
-            let asked = self.may_join(&bucket);
-            let is_open = asked.iter().any(|(a, b)| {
-                let person = |index: usize| self.node(index).and_then(|node| node.person);
-                self.root(*a) != self.root(*b) && !(person(*a).is_some() && person(*a) == person(*b))
-            });
-            if roots.len() > 1 && is_open {
+            let is_open = roots.len() > 1
+                && self.may_join(&bucket).any(|(a, b)| {
+                    let person = |index: usize| self.node(index).and_then(|node| node.person);
+                    self.root(a) != self.root(b) && !(person(a).is_some() && person(a) == person(b))
+                });
+            if is_open {
                 self.review(
                     format!("the records share {}, which must be unique", key.key),
                     &bucket,
@@ -515,11 +522,10 @@ impl<'a> Read<'a> {
 
     fn finish(mut self) -> Correlated {
         let people = self.people();
+        let by_root = self.by_root();
         // A group that is known as several people cannot be written as one.
         for (root, several) in people.iter().filter(|(_, people)| people.len() > 1) {
-            let members: BTreeSet<usize> = (0..self.nodes.len())
-                .filter(|index| self.root(*index) == *root)
-                .collect();
+            let members: BTreeSet<usize> = by_root.get(root).into_iter().flatten().copied().collect();
             if members.iter().any(|index| *index < self.candidates) && !self.all_decided(&members) {
                 self.reviews.push((
                     "the records belong together but are known as several people".to_owned(),
@@ -528,7 +534,11 @@ impl<'a> Read<'a> {
                 ));
             }
         }
-        let reviews = self.joined_reviews();
+        let reviews = self.joined_reviews(&by_root);
+        let mut in_review: HashMap<usize, usize> = HashMap::new();
+        for (place, (nodes, _)) in reviews.iter().enumerate() {
+            in_review.extend(nodes.iter().map(|index| (*index, place)));
+        }
         let found = self.found();
         let mut new_people: HashMap<usize, usize> = HashMap::new();
         let mut order: Vec<(&str, usize)> = (0..self.candidates)
@@ -537,7 +547,7 @@ impl<'a> Read<'a> {
         order.sort_unstable();
         let mut outcomes = vec![Correlation::New(0); self.candidates];
         for (_, index) in order {
-            let outcome = self.outcome(index, &reviews, &people, &found, &mut new_people);
+            let outcome = self.outcome(index, &in_review, &people, &found, &mut new_people);
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = outcome;
             }
@@ -572,13 +582,13 @@ impl<'a> Read<'a> {
     fn outcome(
         &self,
         index: usize,
-        reviews: &[(BTreeSet<usize>, Review)],
+        in_review: &HashMap<usize, usize>,
         people: &HashMap<usize, BTreeSet<PersonId>>,
         found: &Found,
         new_people: &mut HashMap<usize, usize>,
     ) -> Correlation {
-        if let Some(review) = reviews.iter().position(|(nodes, _)| nodes.contains(&index)) {
-            return Correlation::Review(review);
+        if let Some(review) = in_review.get(&index) {
+            return Correlation::Review(*review);
         }
         if let Some(person) = found.decided.get(&index) {
             return Correlation::Linked(*person, By::Decision);
@@ -595,33 +605,45 @@ impl<'a> Read<'a> {
         Correlation::New(*new_people.entry(root).or_insert(next))
     }
 
-    /// Reviews whose records belong together are one; a group is reviewed as a whole. A record that is linked already
-    /// takes part in a review only when the review is about its own keys.
-    fn joined_reviews(&mut self) -> Vec<(BTreeSet<usize>, Review)> {
+    /// The nodes of each group, by its root.
+    fn by_root(&self) -> BTreeMap<usize, Vec<usize>> {
         let mut by_root: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for index in 0..self.nodes.len() {
             by_root.entry(self.root(index)).or_default().push(index);
         }
-        let mut joined: Vec<(BTreeSet<usize>, BTreeSet<PersonId>, BTreeSet<String>)> = Vec::new();
+        by_root
+    }
+
+    /// Reviews whose records belong together are one; a group is reviewed as a whole. A record that is linked already
+    /// takes part in a review only when the review is about its own keys.
+    fn joined_reviews(&mut self, by_root: &BTreeMap<usize, Vec<usize>>) -> Vec<(BTreeSet<usize>, Review)> {
+        type Joined = (BTreeSet<usize>, BTreeSet<PersonId>, BTreeSet<String>);
+        let mut joined: Vec<Option<Joined>> = Vec::new();
+        // In which of them a node is.
+        let mut place_of: HashMap<usize, usize> = HashMap::new();
         for (reason, nodes, people) in std::mem::take(&mut self.reviews) {
             let mut whole: BTreeSet<usize> = nodes
                 .iter()
                 .flat_map(|index| by_root.get(&self.root(*index)).into_iter().flatten().copied())
                 .collect();
             let (mut all_people, mut reasons) = (people, BTreeSet::from([reason]));
-            let (touching, apart): (Vec<_>, Vec<_>) = joined
-                .into_iter()
-                .partition(|(other, _, _)| !other.is_disjoint(&whole));
-            for (nodes, people, why) in touching {
-                whole.extend(nodes);
-                all_people.extend(people);
-                reasons.extend(why);
+            let touching: BTreeSet<usize> = whole
+                .iter()
+                .filter_map(|index| place_of.get(index).copied())
+                .collect();
+            for place in touching {
+                if let Some((mut nodes, people, why)) = joined.get_mut(place).and_then(Option::take) {
+                    whole.append(&mut nodes);
+                    all_people.extend(people);
+                    reasons.extend(why);
+                }
             }
-            joined = apart;
-            joined.push((whole, all_people, reasons));
+            place_of.extend(whole.iter().map(|index| (*index, joined.len())));
+            joined.push(Some((whole, all_people, reasons)));
         }
         let mut out: Vec<(BTreeSet<usize>, Review)> = joined
             .into_iter()
+            .flatten()
             .filter(|(nodes, _, _)| nodes.iter().any(|index| *index < self.candidates))
             .map(|(nodes, mut people, reasons)| {
                 people.extend(nodes.iter().filter_map(|index| self.node(*index)?.person));

@@ -18,7 +18,7 @@ pub use people::{
 };
 pub use records::{
     KnownKeys, NewRecord, Seen, Stored, absent, known, managers, mark_missing, mark_returned, of_people,
-    save, seen, set_outcomes, source_ids, stored, take_stock, unlink,
+    save, saved_since, seen, set_outcomes, source_ids, stored, take_stock, unlink,
 };
 pub use reviews::{
     Opened, ReviewRow, decide, decided, open_reviews, read_again, reopen, reviews, set_reviews,

@@ -169,13 +169,18 @@ async fn what_is_wrong_with_an_entity_is_said_with_its_place() {
     file["entity"] = json!([
         { "id": "A", "include": "employee.titel == 1" },
         { "id": "B", "mapping": { "titel": { "from": "employee.title" } } },
-        { "id": "B" },
+        { "id": "B", "mapping": { "userName": { "policy": "ignore" } } },
     ]);
     let request = bridge.request(reqwest::Method::PUT, "/api/v1/connections/people");
     let (status, problem) = crate::kit::answer(crate::kit::with_json(request, &file)).await;
     assert_eq!(status, 422);
     let said = problem["errors"].to_string();
-    for place in ["entity.0.include", "entity.1.mapping.titel", "entity.2.id"] {
+    for place in [
+        "entity.0.include",
+        "entity.1.mapping.titel",
+        "entity.2.id",
+        "entity.2.mapping.userName",
+    ] {
         assert!(said.contains(place), "{place}: {said}");
     }
 }

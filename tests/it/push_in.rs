@@ -484,3 +484,86 @@ async fn a_server_that_is_killed_loses_no_page_and_doubles_nobody() {
     );
     stop(server).await;
 }
+
+async fn changes(bridge: &Bridge, records: Vec<Value>) -> Value {
+    let session = open(bridge, "changes").await;
+    let (status, taken) = send(bridge, &session, 1, &Value::Array(records)).await;
+    assert_eq!((status, &taken["errors"]), (200, &json!([])), "{taken}");
+    let (status, run) = commit(bridge, &session, 1).await;
+    assert_eq!(status, 202, "{run}");
+    run
+}
+
+fn but(n: usize, more: &Value) -> Value {
+    let mut record = record(n);
+    record
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    record
+}
+
+#[tokio::test]
+async fn what_a_newer_session_said_stands_when_an_older_plan_is_approved() {
+    let bridge = pushed(&json!({})).await;
+    bridge.clock.set("2026-11-22T08:00:00Z");
+    let all: Vec<usize> = (1..=12).collect();
+    everybody(&bridge, &all, 12).await;
+    bridge.clock.set("2026-11-22T09:00:00Z");
+    let mut older: Vec<Value> = (2..=7)
+        .map(|n| but(n, &json!({ "status": "left", "last_day": "2026-11-20" })))
+        .collect();
+    older.extend([8, 9].map(|n| but(n, &json!({ "title": "Old" }))));
+    let waiting = changes(&bridge, older).await;
+    assert_eq!(waiting["state"], "awaiting_approval", "{waiting}");
+    bridge.clock.set("2026-11-22T10:00:00Z");
+    let newer = vec![
+        but(8, &json!({ "title": "New" })),
+        but(9, &json!({ "status": "left", "last_day": "2026-11-20" })),
+    ];
+    let done = changes(&bridge, newer).await;
+    assert_eq!(done["state"], "done", "{done}");
+
+    bridge.clock.set("2026-11-22T11:00:00Z");
+    let path = format!("/api/v1/runs/{}/approve", waiting["id"].as_str().unwrap());
+    bridge.post(&path, &json!({})).await;
+    bridge.drain().await;
+    bridge.clock.set("2026-11-24T11:00:00Z");
+    bridge.drain().await;
+    let applied = show(&bridge, &waiting).await;
+    assert_eq!(applied["counts"]["refused"], 2, "{applied}");
+    assert_eq!(user(&bridge, "person8@acme.example").await["title"], "New");
+    let left = user(&bridge, "person9@acme.example").await;
+    assert_eq!(left["active"], false, "who left stays out: {left}");
+    assert_eq!(active_users(&bridge).await, 5);
+}
+
+#[tokio::test]
+async fn a_run_whose_pages_are_deleted_does_not_go_on_as_if_nobody_had_been_pushed() {
+    let bridge = pushed(&json!({})).await;
+    let all: Vec<usize> = (1..=12).collect();
+    everybody(&bridge, &all, 12).await;
+    let session = open(&bridge, "complete").await;
+    let (status, problem) = commit(&bridge, &session, 0).await;
+    assert_eq!(status, 409, "{problem}");
+    let leavers = (2..=9)
+        .map(|n| but(n, &json!({ "status": "left", "last_day": "2020-11-20" })))
+        .collect();
+    let waiting = changes(&bridge, leavers).await;
+    assert_eq!(waiting["state"], "awaiting_approval", "{waiting}");
+    let path = format!("/api/v1/runs/{}", waiting["id"].as_str().unwrap());
+    bridge.post(&format!("{path}/cancel"), &json!({})).await;
+    bridge.clock.advance(chrono::TimeDelta::minutes(20));
+    bridge.drain().await;
+    assert_eq!(bridge.count("SELECT count(*) FROM push_page").await, 0);
+    let resume = with_json(
+        bridge.request(Method::POST, &format!("{path}/resume")),
+        &json!({}),
+    );
+    let (status, problem) = answer(resume).await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("push it again"),
+        "{problem}"
+    );
+}

@@ -325,6 +325,29 @@ statement!(
        missing_reads = 0, missing_since = NULL, changed_at = EXCLUDED.changed_at"
 );
 
+statement!(
+    SavedSince: (Uuid, Uuid, Array<Text>, Timestamptz) -> (Text,) =
+    "SELECT source_id FROM source_record \
+     WHERE tenant_id = $1 AND connection_id = $2 AND source_id = ANY($3) AND changed_at > $4"
+);
+
+/// Which of these records were stored anew after an instant.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn saved_since(
+    conn: &mut Conn,
+    tenant: TenantId,
+    connection: ConnectionId,
+    source_ids: &[&str],
+    since: DateTime<Utc>,
+) -> Result<HashSet<String>, Error> {
+    let rows: Vec<(String,)> = SavedSince::with((tenant.uuid(), connection.uuid(), source_ids, since))
+        .get_results(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Stores records as read now; they count as present. A source id may stand in a batch once.
 /// A record that waits for review and has a person already keeps that person and what it said before: nothing of it
 /// counts until somebody has decided.

@@ -1,15 +1,44 @@
-//! What becomes of items that the directory refused: nobody keeps access for that, and the record is read again.
+//! What becomes of items that are refused: a newer read stands; nobody keeps access for it; the record is read again.
 
 use super::batch::{Batch, Work};
 use crate::base::{PersonId, ResourceId};
 use crate::db::Conn;
 use crate::directory::Put;
-use crate::guard::Action;
+use crate::guard::{Action, ItemState, Mark};
 use crate::identity::store as people;
 use crate::sync::Error;
 use crate::sync::plan::store;
 
+/// Said of an item that a newer read has overtaken.
+const OVERTAKEN: &str = "a newer read of this record was applied while the plan waited: what it said stands";
+
 impl Batch<'_> {
+    /// Takes the items out whose records another run has read and stored since this run began: nothing of them is done.
+    pub(super) async fn pass_over_overtaken(
+        &self,
+        conn: &mut Conn,
+        work: &mut Vec<Work>,
+    ) -> Result<(), Error> {
+        let run = &self.job.run;
+        let ids: Vec<&str> = work.iter().flat_map(records).collect();
+        let Some(began) = run.started_at.filter(|_| !ids.is_empty()) else {
+            return Ok(());
+        };
+        let newer = people::saved_since(conn, run.tenant, run.connection, &ids, began).await?;
+        if newer.is_empty() {
+            return Ok(());
+        }
+        let overtaken = work.extract_if(.., |one| records(one).any(|record| newer.contains(record)));
+        let refused: Vec<Mark> = overtaken
+            .map(|one| Mark {
+                ordinal: one.item.ordinal,
+                state: ItemState::Refused,
+                note: Some(OVERTAKEN.to_owned()),
+            })
+            .collect();
+        self.mark_all(conn, &refused).await
+    }
+
     /// Who leaves and was refused for another change, a userName that is taken, is disabled without it.
     pub(super) async fn disable_alone(&self, conn: &mut Conn, work: &mut [Work]) -> Result<(), Error> {
         let is_leaver = |one: &Work| one.refused.is_some() && one.item.item.action == Action::Disable;
@@ -72,4 +101,10 @@ impl Batch<'_> {
         store::look_tomorrow(conn, run.tenant, &people, self.cause.now).await?;
         Ok(())
     }
+}
+
+/// The records of this connection that an item is made of.
+fn records(one: &Work) -> impl Iterator<Item = &str> {
+    let read = one.effect.records.iter().map(|record| record.source_id.as_str());
+    read.chain(one.effect.gone.iter().map(String::as_str))
 }

@@ -72,6 +72,7 @@ impl Batch<'_> {
     /// Applies the items. The caller holds the lease in this transaction.
     pub async fn apply(&self, conn: &mut Conn, mut work: Vec<Work>) -> Result<(), Error> {
         self.pass_over_erased(conn, &mut work).await?;
+        self.pass_over_overtaken(conn, &mut work).await?;
         self.people_and_records(conn, &work).await?;
         self.users(conn, &mut work).await?;
         self.disable_alone(conn, &mut work).await?;
@@ -629,7 +630,7 @@ impl Batch<'_> {
         self.mark_all(conn, &marks).await
     }
 
-    async fn mark_all(&self, conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
+    pub(super) async fn mark_all(&self, conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
         if let Some(plan) = self.job.run.plan {
             guard::mark(conn, self.job.run.tenant, plan, marks).await?;
         }

@@ -201,7 +201,15 @@ pub(in crate::sync) fn settle(
             ));
         }
         let include = include(entity, &at, &mut problems);
-        let own = lines(file, &entity.mapping, &mut Vec::new());
+        let mut wrong = Vec::new();
+        let own = lines(file, &entity.mapping, &mut wrong);
+        if entity.mapping.lines.contains_key("userName") {
+            let at_home = |problem: FileProblem| FileProblem {
+                at: problem.at.map(|place| format!("{at}.{place}")),
+                ..problem
+            };
+            problems.extend(wrong.into_iter().map(at_home));
+        }
         match Mapping::compile(kind, &own, &file.group, Some(&required)) {
             Ok(mapping) => entities.push(Entity {
                 id: entity.id.clone(),

@@ -18,4 +18,4 @@ pub(in crate::sync) mod store;
 
 pub use record::{RecordError, Shape};
 pub use session::{Accepted, PushSession, SessionKind, SessionState};
-pub(in crate::sync) use source::Pushed;
+pub(in crate::sync) use source::{GONE, Pushed};

@@ -359,8 +359,13 @@ impl Engine {
                 let session = match self.open_session(conn, tenant, connection.id, id).await {
                     Ok(session) => session,
                     // Asked again by a caller who did not hear the answer.
-                    Err(error) => return self.committed(conn, tenant, id).await?.ok_or(error),
+                    Err(error) => return self.committed(conn, (tenant, connection.id), id).await?.ok_or(error),
                 };
+                if session.pages == 0 {
+                    return Err(refused(
+                        "no page arrived: a session that is committed has at least one, if need be an empty one",
+                    ));
+                }
                 if session.pages != session.last_page || pages.is_some_and(|pages| pages != session.pages) {
                     return Err(refused(format!(
                         "{} pages arrived, the highest has number {}: send what is missing and commit again",
@@ -393,11 +398,12 @@ impl Engine {
     async fn committed(
         &self,
         conn: &mut Conn,
-        tenant: TenantId,
+        (tenant, connection): (TenantId, ConnectionId),
         id: PushSessionId,
     ) -> Result<Option<Run>, Error> {
         let Some(run) = store::session(conn, tenant, id)
             .await?
+            .filter(|session| session.connection == connection)
             .and_then(|session| session.run)
         else {
             return Ok(None);

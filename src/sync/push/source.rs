@@ -13,6 +13,10 @@ use crate::sync::engine::Job;
 /// How many kept records are looked at together.
 const PAGE: i64 = 500;
 
+/// Said of a run whose pages were deleted.
+pub(in crate::sync) const GONE: &str =
+    "what was pushed for this run was deleted since it was stopped: push it again";
+
 /// A read of what was pushed.
 pub(in crate::sync) enum Pushed {
     /// The pages of a committed session.
@@ -20,6 +24,7 @@ pub(in crate::sync) enum Pushed {
         id: PushSessionId,
         kind: SessionKind,
         after: i32,
+        pages: i64,
     },
     /// What was pushed before, for a run that no session is behind.
     Kept { after: String },
@@ -36,7 +41,12 @@ impl Pushed {
     pub async fn of(job: &Job<'_>) -> Result<Self, Error> {
         let mut conn = job.conn().await?;
         Ok(match store::of_run(&mut conn, &job.run).await? {
-            Some((id, kind)) => Self::Session { id, kind, after: 0 },
+            Some((id, kind)) => Self::Session {
+                id,
+                kind,
+                after: 0,
+                pages: 0,
+            },
             None => Self::Kept { after: String::new() },
         })
     }
@@ -57,11 +67,18 @@ impl Pushed {
         let (tenant, sealer) = (job.run.tenant, &job.engine.sealer);
         let mut conn = job.conn().await?;
         match self {
-            Self::Session { id, after, .. } => {
+            Self::Session { id, after, pages, .. } => {
                 let Some((number, sealed)) = store::next_page(&mut conn, tenant, *id, *after).await? else {
-                    return Ok(None);
+                    // Pages are deleted as a whole once no run needs them, and a run may be resumed after that.
+                    let kept = store::pages(&mut conn, tenant, *id).await?;
+                    return if *pages > 0 && *pages == kept {
+                        Ok(None)
+                    } else {
+                        Err(Error::Push(GONE.to_owned()))
+                    };
                 };
                 *after = number;
+                *pages = pages.saturating_add(1);
                 let content = sealer.open(&about(*id), &sealed)?;
                 let content: Content = serde_json::from_slice(&content).map_err(Error::Record)?;
                 Ok(Some(Page {

@@ -229,7 +229,7 @@ statement!(
 );
 
 /// The session that a run reads, when there is one.
-pub(super) async fn of_run(
+pub(in crate::sync) async fn of_run(
     conn: &mut Conn,
     run: &Run,
 ) -> Result<Option<(PushSessionId, SessionKind)>, QueryError> {
@@ -256,6 +256,23 @@ pub(super) async fn next_page(
         .get_result(conn)
         .await
         .optional()
+}
+
+statement!(
+    CountPages: (SqlUuid, SqlUuid) -> (BigInt,) =
+    "SELECT count(*) FROM push_page WHERE tenant_id = $1 AND session_id = $2"
+);
+
+/// How many pages of a session are kept.
+pub(in crate::sync) async fn pages(
+    conn: &mut Conn,
+    tenant: TenantId,
+    session: PushSessionId,
+) -> Result<i64, QueryError> {
+    let (count,): (i64,) = CountPages::with((tenant.uuid(), session.uuid()))
+        .get_result(conn)
+        .await?;
+    Ok(count)
 }
 
 statement!(

@@ -10,6 +10,7 @@ use crate::guard::{self, PlanState};
 use crate::sync::Error;
 use crate::sync::connection::{ConnectionState, store as connections};
 use crate::sync::engine::Engine;
+use crate::sync::push;
 use crate::sync::read::store::base;
 
 impl Engine {
@@ -53,6 +54,12 @@ impl Engine {
                 };
                 let has_a_plan = plan.is_some_and(|plan| plan.state == PlanState::Approved);
                 let state = if has_a_plan { RunState::Applying } else { RunState::Queued };
+                if state == RunState::Queued
+                    && let Some((session, _)) = push::store::of_run(conn, &run).await?
+                    && push::store::pages(conn, tenant, session).await? == 0
+                {
+                    return Err(problem(&format!("cannot go on: {}", push::GONE)));
+                }
                 if !store::resume(conn, &run, state).await? {
                     return Err(problem(
                         "cannot go on: a newer run of its connection has taken its place, or is under way; start another \

@@ -162,10 +162,15 @@ async fn records(
             return Err(error.into());
         }
     };
-    let run = state
-        .sync
-        .commit_push(tenant, &name, session.id, Some(1), &actor)
-        .await?;
+    let committed = state.sync.commit_push(tenant, &name, session.id, Some(1), &actor);
+    let run = match committed.await {
+        Ok(run) => run,
+        Err(error) => {
+            // Of no use to anybody: the caller does not know its id. One that was committed all the same stays.
+            state.sync.abort_push(tenant, &name, session.id).await.ok();
+            return Err(error.into());
+        }
+    };
     Ok(HttpResponse::Accepted().json(json!({
         "session": session.id, "records": accepted.records, "errors": accepted.errors,
         "run": RunBody::of(run, &name, None),
