@@ -1,4 +1,5 @@
-//! People are told before an account of theirs is removed, and what was not sent is withdrawn when it is not removed.
+//! People are told before an account of theirs is removed, and what was not sent is withdrawn when it is not removed; nobody
+//! is welcomed whose account is closed before the mail could be sent.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,8 @@ use crate::notice::{self, EventKind, NewEvent};
 use crate::provision::{Cause, addressee};
 use crate::scim::{HR, Object};
 
-/// Tells those whose removal was decided on by this look, in its transaction; calls off what is no longer to come.
+/// Tells those whose removal was decided on by this look, in its transaction; calls off what is no longer to come. At most
+/// three statements, and none for most looks.
 pub(super) async fn farewell(
     conn: &mut Conn,
     leased: &Leased,
@@ -23,15 +25,15 @@ pub(super) async fn farewell(
     users: &HashMap<ResourceId, Stored>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    if rows.iter().all(|row| row.told.is_none()) && settled.iter().all(|after| after.told.is_none()) {
-        return Ok(());
-    }
     let before: HashMap<ResourceId, &Row> = rows.iter().map(|row| (row.resource, row)).collect();
-    let (mut events, mut over) = (Vec::new(), Vec::new());
+    let (mut events, mut over, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
     for after in settled {
         let Some(row) = before.get(&after.resource) else {
             continue;
         };
+        if row.cause.is_none() && after.cause.is_some() && row.kind == "User" {
+            leaving.push(row.resource);
+        }
         if row.told == after.told {
             continue;
         }
@@ -42,6 +44,7 @@ pub(super) async fn farewell(
             events.push(notice_of(leased.app, row, users.get(&row.resource), cause, on));
         }
     }
+    notice::withdraw_welcomes(conn, (leased.tenant, leased.app), &leaving, now).await?;
     notice::withdraw(conn, leased.tenant, EventKind::DeletionNotice, &over, now).await?;
     Ok(notice::raise_all(conn, leased.tenant, &events, now).await?)
 }

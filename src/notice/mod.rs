@@ -46,6 +46,6 @@ pub use store::subscription::{
     NewSubscription, Preset, Replay, Subscription, add_subscription, drop_subscription, replay, set_state,
     subscriptions,
 };
-pub use store::welcome::{Waiting, Welcome, settle_welcomes, waiting_welcomes};
+pub use store::welcome::{Waiting, Welcome, settle_welcomes, waiting_welcomes, withdraw_welcomes};
 pub use store::words::{list_own_words, own_words, reset_words, set_words};
 pub use text::{Said, Words, WordsFault, built_in, sample};

@@ -95,6 +95,38 @@ statement!(
      WHERE e.tenant_id = w.tenant_id AND e.id = w.id AND e.routed_at IS NULL"
 );
 
+statement!(
+    WithdrawWelcomes: (SqlUuid, SqlUuid, Array<SqlUuid>, Timestamptz) -> () =
+    "WITH gone AS (
+       UPDATE message m SET state = 'withdrawn', detail = 'the account was closed', finished_at = $4
+       FROM invitation i
+       WHERE i.tenant_id = $1 AND i.app_id = $2 AND i.resource_id = ANY($3)
+         AND m.tenant_id = $1 AND m.event_id = i.event_id AND m.state IN ('waiting', 'unsent')
+       RETURNING i.resource_id)
+     UPDATE invitation i SET state = 'pending', reason = 'withdrawn: the account was closed before the mail could be sent'
+     FROM gone WHERE i.tenant_id = $1 AND i.app_id = $2 AND i.resource_id = gone.resource_id"
+);
+
+/// Takes back, in the caller's transaction, the welcomes of these users into an app that wait to be sent.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn withdraw_welcomes(
+    conn: &mut Conn,
+    (tenant, app): (TenantId, AppId),
+    users: &[ResourceId],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<Uuid> = users.iter().map(|user| user.uuid()).collect();
+    WithdrawWelcomes::with((tenant.uuid(), app.uuid(), users, now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Does with welcomes that waited what was said, in the caller's transaction.
 ///
 /// # Errors

@@ -88,6 +88,34 @@ async fn somebody_who_comes_later_is_welcomed_on_the_first_day_if_it_comes() {
     assert_eq!(welcomed("2027-04-01T08:00:00Z").await, five, "each once");
 }
 
+/// A welcome that the mail server did not take yet is withdrawn when the account is closed meanwhile.
+///
+/// Covers: LEAP-17
+#[tokio::test]
+async fn a_welcome_that_could_not_be_sent_is_withdrawn_when_nobody_comes() {
+    let Some(server) = MailServer::start() else { return };
+    let bridge = bridge_with(&server).await;
+    let wiki = StubApp::start().await;
+    published(
+        &bridge,
+        &company_file(&json!({ "invite": { "new_people": true } })),
+    )
+    .await;
+    publish(&bridge, &file("wiki", &wiki.stub.base_url, &json!({}))).await;
+    let mut company = Company::of(9);
+    company.row("2").email = "busy-2@acme.example".to_owned();
+    run(&bridge, &company).await;
+    assert_eq!(welcomes(&server).len(), 8);
+    company.row("2").status = String::new();
+    run(&bridge, &company).await;
+    let pending = invitations(&bridge, "?state=pending").await;
+    assert_eq!(pending.len(), 1, "{pending:?}");
+    assert!(pending[0]["reason"].as_str().unwrap().starts_with("withdrawn"));
+    bridge.clock.advance(chrono::TimeDelta::days(1));
+    bridge.drain().await;
+    assert_eq!(welcomes(&server).len(), 8);
+}
+
 /// Invited by hand before the first day, nobody is welcomed twice.
 #[tokio::test]
 async fn who_is_invited_by_hand_before_the_first_day_is_not_invited_again() {
