@@ -425,7 +425,7 @@ async fn a_connection_that_does_not_work_is_not_read_because_of_a_delivery() {
     acme.bridge.drain().await;
     assert_eq!(acme.reads(), (0, Vec::new()));
     assert_eq!(acme.sheet().await["ignored"], 1);
-    let csv = json!({"name": "file", "connector": "csv", "settings": {"path": "x.csv"}, "fields": {"source_id": "Id"}});
+    let csv = json!({"name": "file", "connector": "csv", "settings": {"path": "x.csv"}, "fields": {"source_id": "Id", "work_email": "Mail"}});
     good(with_json(
         acme.bridge.request(Method::PUT, "/api/v1/connections/file"),
         &csv,
