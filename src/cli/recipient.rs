@@ -27,7 +27,7 @@ pub(super) struct Set {
     /// Only these kinds of events, such as run_failed; all without it
     #[arg(long = "event", value_name = "KIND")]
     events: Vec<String>,
-    /// Only events of these legal entities, by their ids
+    /// Only events of these legal entities, each by its id, code or name in HR
     #[arg(long = "entity", value_name = "ID")]
     entities: Vec<String>,
     /// de, en, fr or nl; the tenant's without it

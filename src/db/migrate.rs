@@ -70,6 +70,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "2026-11-23-110000_find_due_accounts",
     "2026-11-23-120000_erase_in_the_background",
     "2026-11-23-140000_end_plans_with_a_reason",
+    "2026-11-23-160000_tell_each_its_own",
 ];
 
 /// The session lock under which migrations run: "scimbrdg" as a number.

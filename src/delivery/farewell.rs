@@ -12,9 +12,9 @@ use super::store::{Leased, Row};
 use crate::base::{AppId, ResourceId};
 use crate::db::Conn;
 use crate::directory::Stored;
-use crate::notice::{self, EventKind, NewEvent};
+use crate::notice::{self, Entity, EventKind, NewEvent};
 use crate::provision::{Cause, addressee};
-use crate::scim::{HR, Object};
+use crate::scim::{Object, entity_names};
 
 /// Tells those whose removal was decided on by this look, in its transaction; calls off what is no longer to come. At most
 /// three statements, and none for most looks.
@@ -69,13 +69,12 @@ fn notice_of(
     let mut detail = addressee(object, cause.0 != Cause::OutOfScope);
     detail.insert("user".to_owned(), json!(row.resource));
     detail.insert("on".to_owned(), json!(on.format("%Y-%m-%d").to_string()));
-    let entity = object.get(HR).and_then(|facts| facts.pointer("/entity/id"));
     NewEvent {
         kind: EventKind::DeletionNotice,
         key: key(app, row.resource, cause),
         connection: None,
         app: Some(app),
-        entity: entity.and_then(Value::as_str).map(str::to_owned),
+        entity: Entity::of(&entity_names(object)),
         person: user.and_then(|user| user.person),
         detail: Value::Object(detail),
     }

@@ -13,9 +13,9 @@ use super::store::{Leased, Row};
 use crate::base::{AppId, ConnectionId, ResourceId, TenantId};
 use crate::db::Conn;
 use crate::directory::{self, Directory, Stored};
-use crate::notice::{self, Invitation, Invitee};
+use crate::notice::{self, Entity, Invitation, Invitee};
 use crate::provision::{Invite, InviteOn, Inviter, Settings, addressee};
-use crate::scim::HR;
+use crate::scim::entity_names;
 
 /// Keeps which accounts were created, and invites whom the settings invite. In the transaction that keeps what the calls
 /// taught, so that a repeated report invites nobody twice.
@@ -87,16 +87,12 @@ impl Plan<'_> {
             return BTreeMap::new();
         };
         let own = self.rules.settings().invite.as_ref();
-        let decided = Invite::decide(own, read.invites.get(&row.resource), entity_of(user));
+        let decided = Invite::decide(own, read.invites.get(&row.resource), &entity_names(&user.object));
         match (decided.now, decided.by) {
             (true, Inviter::App) => decided.tell,
             _ => BTreeMap::new(),
         }
     }
-}
-
-fn entity_of(user: &Stored) -> Option<&str> {
-    user.object.get(HR)?.pointer("/entity/id")?.as_str()
 }
 
 /// What the connections say that these users come from.
@@ -131,8 +127,8 @@ fn invitee(
     connection: Option<&Invite>,
     now: DateTime<Utc>,
 ) -> Invitee {
-    let entity = entity_of(user).map(str::to_owned);
-    let decided = Invite::decide(settings.invite.as_ref(), connection, entity.as_deref());
+    let entity = entity_names(&user.object);
+    let decided = Invite::decide(settings.invite.as_ref(), connection, &entity);
     let mut detail = addressee(&user.object, false);
     let remote = match &report.finding {
         Finding::Done(Some(id)) | Finding::Found(id, ..) => id.as_str(),
@@ -166,7 +162,7 @@ fn invitee(
     Invitee {
         resource: user.id,
         person: user.person,
-        entity,
+        entity: Entity::of(&entity),
         detail: Value::Object(detail),
         how,
         reason,
@@ -203,7 +199,7 @@ pub async fn invite_by_hand(
             detail.contains_key("to").then(|| Invitee {
                 resource: *id,
                 person: user.person,
-                entity: entity_of(user).map(str::to_owned),
+                entity: Entity::of(&entity_names(&user.object)),
                 detail: Value::Object(detail),
                 how: Invitation::Mail,
                 reason: "by hand".to_owned(),

@@ -120,10 +120,10 @@ pub(super) async fn prepare(
         let asked = out.holds.iter().chain(out.ruled.iter().map(|(hold, _)| hold));
         let asked: Vec<NewHold> = asked.cloned().collect();
         guard::close_holds(conn, leased.tenant, owner, &out.judged, &asked, now).await?;
-        guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
+        let held = guard::open_holds(conn, leased.tenant, &out.holds, now).await?;
         guard::rule_holds(conn, leased.tenant, &out.ruled, now).await?;
         notice::raise_all(conn, leased.tenant, &out.events, now).await?;
-        told::held(conn, leased, &out.holds, &read.stored, now).await?;
+        told::held(conn, leased, &held, &read.stored, now).await?;
         farewell(conn, leased, (&rows, &out.settled), &read.stored, now).await?;
     }
     if plan.rules.reads_reports() {

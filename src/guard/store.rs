@@ -10,6 +10,8 @@ pub use ending::{Instead, end, fail, supersede, withdraw};
 pub use kept::{end_kept, keep_back, kept_back, kept_of, release_kept};
 pub use look::{found_items, item_counts, plans};
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{
@@ -360,18 +362,18 @@ type HoldRow = (
 );
 
 statement!(
-    OpenHolds: (SqlUuid, Array<SqlUuid>, Array<SqlUuid>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Text>, Array<Nullable<Jsonb>>, Array<Nullable<Jsonb>>, Array<Text>, Timestamptz) -> (SqlUuid,) =
+    OpenHolds: (SqlUuid, Array<SqlUuid>, Array<SqlUuid>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Nullable<SqlUuid>>, Array<Text>, Array<Nullable<Jsonb>>, Array<Nullable<Jsonb>>, Array<Text>, Timestamptz) -> (SqlUuid, SqlUuid, Nullable<SqlUuid>, Text) =
     "INSERT INTO hold (tenant_id, id, owner_id, app_id, person_id, resource_id, field, old, new, detail, state, created_at)
      SELECT $1, asked.*, 'open', $11
      FROM UNNEST($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::jsonb[], $9::jsonb[], $10::text[]) AS asked
      ON CONFLICT (tenant_id, owner_id, resource_id, field) WHERE state = 'open'
      DO UPDATE SET old = excluded.old, new = excluded.new, detail = excluded.detail, heeded = false
      WHERE hold.new IS DISTINCT FROM excluded.new OR hold.old IS DISTINCT FROM excluded.old
-     RETURNING id"
+     RETURNING id, owner_id, resource_id, field"
 );
 
 /// Asks for decisions. One that is open already for the same owner, resource and field takes the newer values. Returns
-/// those that were not asked before, each with its id.
+/// those that were not asked before, or not with these values, each with its id.
 ///
 /// # Errors
 /// When the store refuses.
@@ -396,9 +398,9 @@ pub async fn open_holds(
     let old: Vec<Option<&Value>> = asked.iter().map(|hold| hold.old.as_ref()).collect();
     let new: Vec<Option<&Value>> = asked.iter().map(|hold| hold.new.as_ref()).collect();
     let details: Vec<&str> = asked.iter().map(|hold| hold.detail.as_str()).collect();
-    let written: Vec<(Uuid,)> = OpenHolds::with((
+    let written: Vec<(Uuid, Uuid, Option<Uuid>, String)> = OpenHolds::with((
         tenant.uuid(),
-        ids.clone(),
+        ids,
         owners,
         apps,
         people,
@@ -412,12 +414,19 @@ pub async fn open_holds(
     .get_results(conn)
     .await?;
     // What was open already keeps its id.
-    let written: std::collections::HashSet<Uuid> = written.into_iter().map(|(id,)| id).collect();
-    Ok(ids
+    let of: HashMap<(Uuid, Option<Uuid>, &str), &NewHold> = asked
+        .iter()
+        .map(|hold| {
+            let resource = hold.resource.map(ResourceId::uuid);
+            ((hold.owner, resource, hold.field.as_str()), hold)
+        })
+        .collect();
+    Ok(written
         .into_iter()
-        .zip(asked)
-        .filter(|(id, _)| written.contains(id))
-        .map(|(id, hold)| (HoldId::from(id), hold.clone()))
+        .filter_map(|(id, owner, resource, field)| {
+            let hold = of.get(&(owner, resource, field.as_str()))?;
+            Some((HoldId::from(id), (*hold).clone()))
+        })
         .collect())
 }
 

@@ -96,7 +96,7 @@ impl Engine {
         let mut mails = mails.into_iter();
         for mail in mails.by_ref() {
             if let Err(failure) = self.send(server, &mail, &mut session).await? {
-                let is_gone = session.is_none() && matches!(failure, Failure::Later(_));
+                let is_gone = matches!(failure, Failure::Gone(_));
                 self.end(&mail, &failure).await?;
                 if is_gone {
                     // The server does not answer: the others need not try.
@@ -106,7 +106,7 @@ impl Engine {
         }
         let words = "the mail server does not answer".to_owned();
         for mail in mails {
-            self.end(&mail, &Failure::Later(words.clone())).await?;
+            self.end(&mail, &Failure::Gone(words.clone())).await?;
         }
         if let Some(session) = session {
             session.end().await;
@@ -182,6 +182,8 @@ impl Engine {
         };
         let said = match self.say(mail).await {
             Ok(said) => said,
+            // Another version of the program raised it, and may tell of it.
+            Err(error @ Error::UnknownKind) => return Ok(Err(Failure::Later(error.to_string()))),
             Err(Error::Words(error)) => return refused(&format!("the template cannot be filled: {error}")),
             Err(error) => return Err(error),
         };
@@ -226,9 +228,9 @@ impl Engine {
         let state = match failure {
             Failure::Refused(words) if words == WITHDRAWN => "withdrawn",
             Failure::Refused(_) => "failed",
-            Failure::Later(_) if old => "failed",
+            Failure::Gone(_) | Failure::Later(_) if old => "failed",
             Failure::Unknown(_) if mail.at_most_once => "unknown",
-            Failure::Later(_) | Failure::Unknown(_) => "waiting",
+            Failure::Gone(_) | Failure::Later(_) | Failure::Unknown(_) => "waiting",
         };
         tracing::warn!(message.id = %mail.id, state, "a mail was not sent");
         let mut conn = self.db.conn().await?;

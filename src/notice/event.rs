@@ -42,9 +42,10 @@ kinds! {
     PlanFailed = "plan_failed",
     /// Somebody was deactivated. Key: the run (or `by_hand`), a slash, and the user. Detail: `user`, `name`, `user_name`, `run`.
     PersonDeactivated = "person_deactivated",
-    /// More people were deactivated at once than are told of one by one. Key: the run. Detail: `run`, `count`, `people`, `more`.
+    /// More people were deactivated at once than are told of one by one. Key of this digest and of all others: the run, or the
+    /// connection or app and the hour; the first of them; whose digest it is. Detail: `run`, `count`, `people`, `more`.
     PeopleDeactivated = "people_deactivated",
-    /// A value differs and waits for a decision. Key: the connection or app, a slash, and the hold. Detail: `hold`, `field`, `old`, `new`, `name`.
+    /// A value differs and waits for a decision. Key: the connection or app, the hold, and a mark of the value. Detail: `hold`, `field`, `old`, `new`, `name`.
     ValueHeld = "value_held",
     /// More values wait than are told of one by one. Key: the connection or app and the hour. Detail: `count`, `values`, `more`.
     ValuesHeld = "values_held",
@@ -104,6 +105,11 @@ impl EventKind {
     #[must_use]
     pub const fn is_for_the_person(self) -> bool {
         matches!(self, Self::Welcome | Self::DeletionNotice)
+    }
+
+    /// Whether it is told in the place of many others.
+    pub(super) fn is_digest(self) -> bool {
+        Self::ALL.iter().any(|kind| kind.digest() == Some(self))
     }
 
     /// What is told in the place of many events of this kind.
@@ -170,6 +176,22 @@ pub fn shown(value: Option<&Value>) -> String {
     }
 }
 
+/// A legal entity by all the words that stand for it: id, code, name. Whoever is told of an entity names it by any of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entity(Vec<String>);
+
+impl Entity {
+    /// The entity of these words, the one that is shown first; none without words.
+    #[must_use]
+    pub fn of(words: &[&str]) -> Option<Self> {
+        (!words.is_empty()).then(|| Self(words.iter().map(|word| (*word).to_owned()).collect()))
+    }
+
+    pub(super) fn words(&self) -> &[String] {
+        &self.0
+    }
+}
+
 /// An event to be raised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
@@ -182,7 +204,7 @@ pub struct NewEvent {
     /// The app it is of.
     pub app: Option<AppId>,
     /// The legal entity it belongs to.
-    pub entity: Option<String>,
+    pub entity: Option<Entity>,
     /// The person it is about.
     pub person: Option<PersonId>,
     /// Numbers and ids; personal data only in the fields that the text needs. An object.

@@ -14,6 +14,7 @@
 //! decided once, in one place (`route`); from then on each message goes its own way. The words are put together when a message is
 //! sent, so a tenant's new words hold for what still waits. How often a mail may arrive: see `mail`; a call: `webhook`.
 
+mod digest;
 mod engine;
 mod error;
 mod event;
@@ -28,7 +29,7 @@ mod webhook;
 
 pub use engine::Engine;
 pub use error::Error;
-pub use event::{EventKind, NewEvent, impersonal, shown};
+pub use event::{Entity, EventKind, NewEvent, impersonal, shown};
 pub use language::Language;
 pub use mail::{BadMailServer, MailServer};
 pub use notify::{Also, Notify, Summary, is_address};

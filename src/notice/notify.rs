@@ -61,6 +61,9 @@ pub fn is_address(text: &str) -> bool {
     text.len() <= 254 && text.parse::<Address>().is_ok()
 }
 
+/// The longest of such waits: events are kept for longer.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(30);
+
 /// A wait such as `30m`, `4h`, `2d`.
 pub(super) fn wait(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().last()?;
@@ -71,9 +74,10 @@ pub(super) fn wait(text: &str) -> Option<TimeDelta> {
         'd' => 24 * 60,
         _ => return None,
     };
-    (1..=10_000)
-        .contains(&number)
-        .then(|| TimeDelta::minutes(number * minutes))
+    let minutes = number.checked_mul(minutes)?;
+    (1..=LONGEST_WAIT.num_minutes())
+        .contains(&minutes)
+        .then(|| TimeDelta::minutes(minutes))
 }
 
 impl Notify {
@@ -96,7 +100,7 @@ impl Notify {
             address(format!("notify.to[{place}].address"), &to.address);
         }
         if self.escalate_after.is_some() && self.escalation().is_none() {
-            let message = "is a number with m, h or d, such as 4h".to_owned();
+            let message = "is a number with m, h or d, such as 4h; 30d at most".to_owned();
             found.push(("notify.escalate_after".to_owned(), message));
         }
         found
@@ -136,7 +140,18 @@ mod tests {
             ]
         );
         assert_eq!(wait("2d"), Some(TimeDelta::hours(48)));
-        for text in ["", "d", "0h", "-1h", "4", "4 h", "99999999d"] {
+        for text in [
+            "",
+            "d",
+            "0h",
+            "-1h",
+            "4",
+            "4 h",
+            "31d",
+            "721h",
+            "99999999d",
+            "9999999999999999d",
+        ] {
             assert_eq!(wait(text), None, "{text}");
         }
         let unknown = toml::from_str::<Notify>("[[to]]\naddress = \"b@acme.example\"\nevents = [\"lunch\"]");

@@ -1,24 +1,22 @@
 //! Who is told of an event: the one place where events become messages.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use serde_json::{Value, json};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
-use super::store::event::{self, Event, Group};
+use super::digest::{digests, set_of};
+use super::store::event::{self, Event};
 use super::store::outbox::{self, NewMessage};
 use super::store::recipient::{Audience, audiences};
 use super::store::subscription;
-use super::{Error, EventKind, Language, NewEvent, Notify, Summary};
-use crate::base::TenantId;
+use super::{Error, EventKind, Language, Notify, Summary};
 use crate::db::Conn;
 
 /// Events of which it is decided at once.
 const BATCH: i64 = 200;
 /// For so long a deactivation waits for the end of its run.
-const PATIENCE: TimeDelta = TimeDelta::hours(1);
-/// So many people or values a digest names.
-const NAMED: i64 = 100;
+pub(super) const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
 /// Decides who is told of the events that nobody was told of. The caller's transaction. Returns how many there were.
 pub(super) async fn route(
@@ -35,13 +33,18 @@ pub(super) async fn route(
     tenants.dedup();
     let audiences = audiences(conn, &tenants).await?;
     let listeners = subscription::listeners(conn, &tenants).await?;
-    let digested = digests(conn, &events, &audiences, now).await?;
-    let mut messages = Vec::new();
+    let digests = digests(conn, &events, (&audiences, &listeners), now).await?;
+    let (mut messages, mut routed, mut put_off) = (Vec::new(), Vec::new(), Vec::new());
     for event in &events {
+        if let Some(until) = digests.put_off(event, now) {
+            put_off.push((event, until));
+            continue;
+        }
+        routed.push(event);
         let Some(audience) = audiences.get(&event.tenant) else {
             continue;
         };
-        if group_of(event, now).is_none_or(|group| !digested.contains(&group)) {
+        if !digests.tell_of(event, now) {
             mails(event, audience, has_mail_server, now, &mut messages);
         }
         let calls = listeners.iter().filter(|listener| {
@@ -60,96 +63,26 @@ pub(super) async fn route(
         }));
     }
     outbox::add(conn, &messages, now).await?;
-    event::mark_routed(conn, &events, now).await?;
+    event::put_off(conn, &put_off).await?;
+    event::mark_routed(conn, &routed, now).await?;
     Ok(events.len())
 }
 
-/// With which others an event may be told together: people of one run, what happens in one connection or app in an hour.
-fn group_of(event: &Event, now: DateTime<Utc>) -> Option<Group> {
-    event.kind.digest()?;
-    let (name, _) = event.key.split_once('/')?;
-    let of_a_run = event.detail.get("run").and_then(Value::as_str) == Some(name);
-    Some(Group {
-        tenant: event.tenant,
-        kind: event.kind,
-        name: name.to_owned(),
-        since: if of_a_run {
-            DateTime::UNIX_EPOCH
-        } else {
-            now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now)
-        },
-    })
+/// Whether a list of kinds, empty for all, wants mails of a kind: whoever is told of each is told of many.
+pub(super) fn wants(events: &[EventKind], kind: EventKind) -> bool {
+    events.is_empty()
+        || events
+            .iter()
+            .any(|one| *one == kind || one.digest() == Some(kind))
 }
 
-/// Raises one event in the place of many: for the groups of which there are more than are told of one by one.
-async fn digests(
-    conn: &mut Conn,
-    events: &[Event],
-    audiences: &HashMap<TenantId, Audience>,
-    now: DateTime<Utc>,
-) -> Result<BTreeSet<Group>, Error> {
-    let mut groups: BTreeMap<Group, &Event> = BTreeMap::new();
-    for event in events {
-        if let Some(group) = group_of(event, now) {
-            groups.entry(group).or_insert(event);
-        }
+/// Whether a list of entities, empty for all, takes an event of an entity that has these words. Of digests each takes the
+/// one that is made for it.
+pub(super) fn is_of(entities: &[String], kind: EventKind, words: &[String]) -> bool {
+    if kind.is_digest() {
+        return set_of(entities) == set_of(words);
     }
-    let mut digested = BTreeSet::new();
-    for (group, event) in groups {
-        let cap = audiences
-            .get(&group.tenant)
-            .map_or(0, |audience| i64::from(audience.wishes.digest_above));
-        let (count, some) = group.members(conn, NAMED).await?;
-        if count <= cap {
-            continue;
-        }
-        if let Some(kind) = group.kind.digest() {
-            let digest = digest_of(kind, &group, event, (count, &some));
-            event::raise(conn, group.tenant, &digest, now).await?;
-        }
-        digested.insert(group);
-    }
-    Ok(digested)
-}
-
-fn digest_of(kind: EventKind, group: &Group, event: &Event, (count, some): (i64, &[Value])) -> NewEvent {
-    let named = i64::try_from(some.len()).unwrap_or(NAMED);
-    let more = (count > named).then_some(count - named);
-    let parts = |names: &[&str]| -> Vec<Value> {
-        some.iter()
-            .map(|detail| {
-                let part = |name: &&str| Some(((*name).to_owned(), detail.get(*name)?.clone()));
-                Value::Object(names.iter().filter_map(part).collect())
-            })
-            .collect()
-    };
-    let detail = if group.kind == EventKind::ValueHeld {
-        let values = parts(&["user", "name", "field", "old", "new"]);
-        json!({ "count": count, "values": values, "more": more })
-    } else {
-        let people = parts(&["user", "name", "user_name"]);
-        json!({ "run": event.detail.get("run"), "count": count, "people": people, "more": more })
-    };
-    NewEvent {
-        kind,
-        key: format!("{}/{}", group.name, group.since.timestamp()),
-        connection: event.connection,
-        app: event.app,
-        entity: None,
-        person: None,
-        detail,
-    }
-}
-
-/// Whether a list of kinds and one of entities, each empty for all, take an event.
-pub(super) fn takes(
-    events: &[EventKind],
-    entities: &[String],
-    kind: EventKind,
-    entity: Option<&str>,
-) -> bool {
-    (events.is_empty() || events.contains(&kind))
-        && (entities.is_empty() || entity.is_some_and(|entity| entities.iter().any(|one| one == entity)))
+    entities.is_empty() || entities.iter().any(|one| words.contains(one))
 }
 
 fn mails(
@@ -222,9 +155,12 @@ fn escalation<'a>(event: &Event, audience: &'a Audience) -> Option<(TimeDelta, &
 }
 
 /// The legal entity that an event belongs to: its own, else that to which its app is bound.
-fn entity_of<'a>(event: &'a Event, audience: &'a Audience) -> Option<&'a str> {
-    let of_app = || audience.apps.get(&event.app?)?.entity.as_deref();
-    event.entity.as_deref().or_else(of_app)
+fn entity_of<'a>(event: &'a Event, audience: &'a Audience) -> &'a [String] {
+    let of_app = || audience.apps.get(&event.app?)?.entity.as_ref();
+    match of_app().filter(|_| event.entity.is_empty() && !event.kind.is_digest()) {
+        Some(entity) => std::slice::from_ref(entity),
+        None => &event.entity,
+    }
 }
 
 /// Whether a run is summed up by mail.
@@ -254,38 +190,52 @@ fn told(event: &Event, audience: &Audience) -> BTreeMap<String, Language> {
             .or_insert_with(|| (address.to_owned(), language.unwrap_or(usual)));
     };
     for one in &audience.recipients {
-        if takes(&one.events, &one.entities, event.kind, entity) {
+        if wants(&one.events, event.kind) && is_of(&one.entities, event.kind, entity) {
             add(&one.address, one.language);
         }
     }
-    let of_app = event.app.and_then(|id| audience.apps.get(&id)?.notify.as_ref());
-    let of_app = of_app.filter(|notify| notify.names_somebody());
-    if let Some(notify) = of_app {
-        add_all(notify, event.kind, entity, false, &mut add);
-    }
-    for (connection, notify) in &audience.connections {
-        match event.connection {
-            Some(of) if of == *connection => add_all(notify, event.kind, entity, false, &mut add),
-            None if of_app.is_none() => add_all(notify, event.kind, entity, true, &mut add),
-            _ => {}
-        }
+    for (notify, only_bound) in notifies(event, audience) {
+        add_all(notify, event.kind, entity, only_bound, &mut add);
     }
     found.into_values().collect()
+}
+
+/// What connections and apps say of who is told of an event; whether, beside the owner, only those who are bound to its
+/// entity.
+pub(super) fn notifies<'a>(
+    event: &Event,
+    audience: &'a Audience,
+) -> impl Iterator<Item = (&'a Notify, bool)> + use<'a> {
+    let of_app = event.app.and_then(|id| audience.apps.get(&id)?.notify.as_ref());
+    let of_app = of_app.filter(|notify| notify.names_somebody());
+    let (of, is_of_app) = (event.connection, of_app.is_some());
+    let connections = audience
+        .connections
+        .iter()
+        .filter_map(move |(id, notify)| match of {
+            Some(of) => (of == *id).then_some((notify, false)),
+            None => (!is_of_app).then_some((notify, true)),
+        });
+    of_app
+        .map(|notify| (notify, false))
+        .into_iter()
+        .chain(connections)
 }
 
 /// Those whom `[notify]` names; of what is none of its doing, beside the owner only those who are bound to the entity.
 fn add_all(
     notify: &Notify,
     kind: EventKind,
-    entity: Option<&str>,
+    entity: &[String],
     only_bound: bool,
     add: &mut impl FnMut(&str, Option<Language>),
 ) {
-    if let Some(owner) = &notify.owner {
+    if let Some(owner) = notify.owner.as_ref().filter(|_| is_of(&[], kind, entity)) {
         add(owner, notify.language);
     }
     for one in &notify.to {
-        if takes(&one.events, &one.entities, kind, entity) && !(only_bound && one.entities.is_empty()) {
+        let takes = wants(&one.events, kind) && is_of(&one.entities, kind, entity);
+        if takes && !(only_bound && one.entities.is_empty()) {
             add(&one.address, one.language);
         }
     }

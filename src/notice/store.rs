@@ -1,6 +1,7 @@
 //! The tables of what is told.
 
 pub(super) mod event;
+pub(super) mod group;
 pub(super) mod invitation;
 pub(super) mod outbox;
 pub(super) mod recipient;

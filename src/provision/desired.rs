@@ -9,7 +9,7 @@ use super::standing::Standing;
 use super::target::Target;
 use crate::base::ResourceId;
 use crate::expression::{Expression, Fields, Truth, user_context};
-use crate::scim::{ENTERPRISE, HR, Object, ResourceType};
+use crate::scim::{ENTERPRISE, HR, Object, ResourceType, entity_names};
 
 /// An app's settings with everything compiled and checked.
 #[derive(Debug, Clone)]
@@ -168,7 +168,8 @@ impl Rules {
         if let Some(entity) = &self.settings.entity {
             // By all employments; where none is known, by the entity that the user shows.
             let employed = view.standing.facts.and_then(|facts| facts.has_entity(entity));
-            match employed.or_else(|| entity_of(view.object).map(|found| found == entity)) {
+            let shown = entity_names(view.object);
+            match employed.or_else(|| (!shown.is_empty()).then(|| shown.contains(&entity.as_str()))) {
                 None => {
                     return Desired::Unclear(
                         "the user has no legal entity, to which this app is bound".to_owned(),
@@ -293,10 +294,6 @@ fn own_names(user: &ResourceType) -> Vec<String> {
             }
         })
         .collect()
-}
-
-fn entity_of(user: &Object) -> Option<&str> {
-    user.get(HR)?.get("entity")?.get("id")?.as_str()
 }
 
 /// The user as expressions read it: with its id, its manager's name and how many report to it.

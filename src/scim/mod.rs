@@ -39,7 +39,7 @@ pub use key::{SortKey, key_of, keys, sort_key, sort_place};
 pub use path::{AttrPath, Place, Target};
 pub use projection::Projection;
 pub use read::{Incoming, Member, read, replace, set_defaults, set_schemas};
-pub use registry::{ENTERPRISE, Extension, GROUP, HR, PAYROLL, Registry, ResourceType, USER};
+pub use registry::{ENTERPRISE, Extension, GROUP, HR, PAYROLL, Registry, ResourceType, USER, entity_names};
 pub use schema::{Attribute, BadSchema, Mutability, Returned, Schema, Type, Uniqueness};
 pub use tolerated::{Audience, Manner, Shape, TOLERANCES, Tolerance};
 pub use value::instant;

@@ -30,6 +30,17 @@ pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:
 /// URN of our extension with facts of the employment.
 pub const HR: &str = "urn:scim-bridge:params:scim:schemas:extension:hr:2.0:User";
 
+/// The words by which HR knows a user's legal entity: its id, code and name, as far as they are there. A setting names an
+/// entity by any of them, exactly.
+#[must_use]
+pub fn entity_names(user: &super::Object) -> Vec<&str> {
+    let entity = user.get(HR).and_then(|facts| facts.get("entity"));
+    ["id", "code", "name"]
+        .iter()
+        .filter_map(|part| entity?.get(part)?.as_str())
+        .collect()
+}
+
 /// URN of our extension for payroll. It belongs to no type until a tenant adds it to its users.
 pub const PAYROLL: &str = "urn:scim-bridge:params:scim:schemas:extension:payroll:2.0:User";
 

@@ -95,6 +95,7 @@ const LEFT: &[(&[&str], &str)] = &[
         &[
             "employment.facts",
             "event.entity",
+            "event.entity_words",
             "external_id.value",
             "invitation.invitee",
             "membership.display",

@@ -7,6 +7,7 @@ use crate::kit::{Bridge, MailServer, Settings};
 use crate::sync_kit::{Company, apply, connection_file, run};
 
 mod alarms;
+mod fair;
 mod farewell;
 mod first_day;
 mod invite;

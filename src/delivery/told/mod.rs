@@ -12,13 +12,13 @@ use super::Error;
 use super::prepare::Read;
 use super::record::Health;
 use super::store::{Leased, Row};
-use crate::base::{AppId, OperationId, ResourceId, TenantId, digest};
+use crate::base::{AppId, HoldId, OperationId, ResourceId, TenantId, digest};
 use crate::db::{Conn, Db, Transactional as _};
 use crate::directory::{Directory, Stored};
 use crate::guard::NewHold;
-use crate::notice::{self, EventKind, NewEvent};
+use crate::notice::{self, Entity, EventKind, NewEvent};
 use crate::provision::WITHHELD;
-use crate::scim::{HR, Object};
+use crate::scim::{Object, entity_names};
 
 /// A leaver's account is open for too long after this.
 const TOO_LONG: TimeDelta = TimeDelta::hours(1);
@@ -45,26 +45,26 @@ pub(super) fn name_of(user: &Object) -> Option<&str> {
         .and_then(Value::as_str)
 }
 
-/// Tells of values that wait for a decision, each once: the same value asked for again is no news.
+/// Tells of values that wait for a decision since now, or wait with other values.
 pub(super) async fn held(
     conn: &mut Conn,
     leased: &Leased,
-    holds: &[NewHold],
+    holds: &[(HoldId, NewHold)],
     users: &HashMap<ResourceId, Stored>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let events: Vec<NewEvent> = holds
         .iter()
-        .filter_map(|hold| {
+        .filter_map(|(id, hold)| {
             let resource = hold.resource?;
             let user = users.get(&resource)?;
             let new = digest(hold.new.clone().unwrap_or_default().to_string().as_bytes());
             let mark: String = new.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             let detail = json!({
-                "user": resource, "name": name_of(&user.object), "field": hold.field, "old": notice::shown(hold.old.as_ref()),
-                "new": notice::shown(hold.new.as_ref()),
+                "hold": id, "user": resource, "name": name_of(&user.object), "field": hold.field,
+                "old": notice::shown(hold.old.as_ref()), "new": notice::shown(hold.new.as_ref()),
             });
-            let key = format!("{}/{resource}/{}/{mark}", hold.owner, hold.field);
+            let key = format!("{}/{id}/{mark}", hold.owner);
             Some(about(user, event(EventKind::ValueHeld, key, leased.app, detail)))
         })
         .collect();
@@ -94,9 +94,8 @@ pub(super) fn unverified(app: AppId, row: &Row, read: &Read, fields: &[String]) 
 
 /// An event about a user.
 fn about(user: &Stored, event: NewEvent) -> NewEvent {
-    let entity = user.object.get(HR).and_then(|facts| facts.pointer("/entity/id"));
     NewEvent {
-        entity: entity.and_then(Value::as_str).map(str::to_owned),
+        entity: Entity::of(&entity_names(&user.object)),
         person: user.person,
         ..event
     }

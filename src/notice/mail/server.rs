@@ -152,8 +152,14 @@ impl MailServer {
             .map_err(|_| Failure::Later("TLS cannot be set up on this machine".to_owned()))
     }
 
-    /// Connects and signs in.
+    /// Connects and signs in. Whatever goes wrong, the server takes no mail of ours now, whomever it is for.
     pub(in crate::notice) async fn connect(&self) -> Result<Session, Failure> {
+        self.sign_in()
+            .await
+            .map_err(|failure| Failure::Gone(failure.words().to_owned()))
+    }
+
+    async fn sign_in(&self) -> Result<Session, Failure> {
         let wrapped = match self.tls {
             Tls::Wrapped => Some(self.tls_of()?),
             _ => None,
@@ -184,6 +190,8 @@ impl MailServer {
 /// Why a mail was not sent, or not surely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::notice) enum Failure {
+    /// The server takes no mail at all; it may take it later.
+    Gone(String),
     /// The server has not taken it; it may take it later.
     Later(String),
     /// The server has not taken it and never will.
@@ -195,7 +203,7 @@ pub(in crate::notice) enum Failure {
 impl Failure {
     pub fn words(&self) -> &str {
         match self {
-            Self::Later(words) | Self::Refused(words) | Self::Unknown(words) => words,
+            Self::Gone(words) | Self::Later(words) | Self::Refused(words) | Self::Unknown(words) => words,
         }
     }
 }
@@ -238,7 +246,8 @@ async fn in_time<T>(
 pub(in crate::notice) struct Session(AsyncSmtpConnection);
 
 impl Session {
-    /// Names sender and recipient and gets leave to send: afterwards the server waits for the text.
+    /// Names sender and recipient and gets leave to send: afterwards the server waits for the text. Only of the recipient a
+    /// refusal is for good.
     pub async fn offer(&mut self, from: &Address, to: &Address) -> Result<(), Failure> {
         let is_ascii = from.to_string().is_ascii() && to.to_string().is_ascii();
         let mut parameters = Vec::new();
@@ -254,9 +263,12 @@ impl Session {
             PATIENCE,
             self.0.command(Mail::new(Some(from.clone()), parameters)),
         )
-        .await?;
+        .await
+        .map_err(|failure| Failure::Later(failure.words().to_owned()))?;
         in_time(PATIENCE, self.0.command(Rcpt::new(to.clone(), Vec::new()))).await?;
-        in_time(PATIENCE, self.0.command(Data)).await?;
+        in_time(PATIENCE, self.0.command(Data))
+            .await
+            .map_err(|failure| Failure::Later(failure.words().to_owned()))?;
         Ok(())
     }
 

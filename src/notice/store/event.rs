@@ -1,22 +1,23 @@
 //! The table `event`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{Error, EventKind, NewEvent};
+use super::super::{Entity, Error, EventKind, NewEvent};
 use crate::base::{AppId, ConnectionId, PersonId, TenantId};
 use crate::db::{Conn, QueryResult, Statement as _};
 use crate::statement;
 
 statement!(
     RaiseEvents: (SqlUuid, Timestamptz, Array<SqlUuid>, Array<Text>, Array<Text>, Array<Nullable<SqlUuid>>,
-                  Array<Nullable<SqlUuid>>, Array<Nullable<Text>>, Array<Nullable<SqlUuid>>, Array<Jsonb>) -> () =
-    "INSERT INTO event (tenant_id, at, ready_at, id, kind, key, connection_id, app_id, entity, person_id, detail)
-     SELECT $1, $2, $2, e.*
-     FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::uuid[], $10::jsonb[]) AS e
+                  Array<Nullable<SqlUuid>>, Array<Jsonb>, Array<Nullable<SqlUuid>>, Array<Jsonb>) -> () =
+    "INSERT INTO event (tenant_id, at, ready_at, id, kind, key, connection_id, app_id, entity_words, person_id, detail, entity)
+     SELECT $1, $2, $2, e.*, e.entity_words ->> 0
+     FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::jsonb[], $9::uuid[], $10::jsonb[])
+          AS e(id, kind, key, connection_id, app_id, entity_words, person_id, detail)
      ON CONFLICT (tenant_id, kind, key) DO NOTHING"
 );
 
@@ -62,7 +63,7 @@ pub async fn raise_all(
             .collect::<Vec<_>>(),
         events
             .iter()
-            .map(|event| event.entity.as_deref())
+            .map(|event| json!(event.entity.as_ref().map_or(&[][..], Entity::words)))
             .collect::<Vec<_>>(),
         events
             .iter()
@@ -120,20 +121,27 @@ pub(in crate::notice) struct Event {
     pub key: String,
     pub connection: Option<ConnectionId>,
     pub app: Option<AppId>,
-    pub entity: Option<String>,
+    /// The words for its legal entity; of a digest, the entities of those whose digest it is.
+    pub entity: Vec<String>,
     pub detail: Value,
+    pub at: DateTime<Utc>,
+    /// It waited to be told with others.
+    pub was_put_off: bool,
+    /// It is told with others, by no mail of its own.
+    pub is_digested: bool,
 }
 
 statement!(
     /// Of people who were deactivated it waits until their accounts are known, and until the run has ended, so that
-    /// one can say how many they are.
-    EventsToRoute: (Timestamptz, Timestamptz, BigInt) -> (SqlUuid, SqlUuid, Text, Text, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<Text>, Jsonb) =
-    "SELECT tenant_id, id, kind, key, connection_id, app_id, entity, detail FROM event e
-     WHERE routed_at IS NULL AND ready_at <= $1 AND (kind <> 'welcome' OR detail -> 'waits' IS NULL)
+    /// one can say how many they are. Kinds that this version of the program does not know wait for one that does.
+    EventsToRoute: (Timestamptz, Timestamptz, BigInt, Array<Text>) -> (SqlUuid, SqlUuid, Text, Text, Nullable<SqlUuid>, Nullable<SqlUuid>, Jsonb, Jsonb, Timestamptz, Bool, Bool) =
+    "SELECT tenant_id, id, kind, key, connection_id, app_id, entity_words, detail, at, ready_at > at, digest IS NOT NULL
+     FROM event e
+     WHERE routed_at IS NULL AND ready_at <= $1 AND kind = ANY($4) AND (kind <> 'welcome' OR detail -> 'waits' IS NULL)
        AND (kind <> 'person_deactivated' OR detail -> 'accounts' IS NOT NULL
             AND (detail -> 'run' IS NULL OR at < $2 OR EXISTS (
-                   SELECT FROM event r WHERE r.tenant_id = e.tenant_id AND r.kind IN ('run_done', 'run_failed')
-                     AND r.key = e.detail ->> 'run')))
+                   SELECT FROM run r WHERE r.tenant_id = e.tenant_id AND r.finished_at IS NOT NULL
+                     AND r.id = CASE WHEN e.detail ->> 'run' ~ '^[0-9a-f-]{36}$' THEN (e.detail ->> 'run')::uuid END)))
      ORDER BY ready_at LIMIT $3 FOR UPDATE SKIP LOCKED"
 );
 
@@ -144,8 +152,11 @@ type EventRow = (
     String,
     Option<Uuid>,
     Option<Uuid>,
-    Option<String>,
     Value,
+    Value,
+    DateTime<Utc>,
+    bool,
+    bool,
 );
 
 /// Up to `limit` events of which nobody has been told, oldest first. They are ours until the transaction ends.
@@ -155,12 +166,14 @@ pub(in crate::notice) async fn to_route(
     patience: TimeDelta,
     limit: i64,
 ) -> QueryResult<Vec<Event>> {
-    let rows: Vec<EventRow> = EventsToRoute::with((now, now - patience, limit))
+    let known: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let rows: Vec<EventRow> = EventsToRoute::with((now, now - patience, limit, known))
         .load(conn)
         .await?;
     Ok(rows
         .into_iter()
-        .filter_map(|(tenant, id, kind, key, connection, app, entity, detail)| {
+        .filter_map(|row| {
+            let (tenant, id, kind, key, connection, app, entity, detail, at, was_put_off, is_digested) = row;
             Some(Event {
                 tenant: tenant.into(),
                 id,
@@ -168,11 +181,41 @@ pub(in crate::notice) async fn to_route(
                 key,
                 connection: connection.map(Into::into),
                 app: app.map(Into::into),
-                entity,
+                entity: serde_json::from_value(entity).unwrap_or_default(),
                 detail,
+                at,
+                was_put_off,
+                is_digested,
             })
         })
         .collect())
+}
+
+statement!(
+    PutOff: (Array<SqlUuid>, Array<SqlUuid>, Array<Timestamptz>) -> () =
+    "UPDATE event SET ready_at = p.until FROM UNNEST($1::uuid[], $2::uuid[], $3::timestamptz[]) AS p(tenant_id, id, until)
+     WHERE event.tenant_id = p.tenant_id AND event.id = p.id"
+);
+
+/// Lets events wait until then.
+pub(in crate::notice) async fn put_off(
+    conn: &mut Conn,
+    events: &[(&Event, DateTime<Utc>)],
+) -> QueryResult<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    PutOff::with((
+        events
+            .iter()
+            .map(|(event, _)| event.tenant.uuid())
+            .collect::<Vec<_>>(),
+        events.iter().map(|(event, _)| event.id).collect::<Vec<_>>(),
+        events.iter().map(|(_, until)| *until).collect::<Vec<_>>(),
+    ))
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 statement!(
@@ -184,7 +227,7 @@ statement!(
 /// Says that it was decided who is told of these.
 pub(in crate::notice) async fn mark_routed(
     conn: &mut Conn,
-    events: &[Event],
+    events: &[&Event],
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
     MarkRouted::with((
@@ -195,42 +238,6 @@ pub(in crate::notice) async fn mark_routed(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-statement!(
-    CountOfGroup: (SqlUuid, Text, Text, Text, Timestamptz) -> (BigInt,) =
-    "SELECT count(*) FROM event WHERE tenant_id = $1 AND kind = $2 AND key >= $3 AND key < $4 AND at >= $5"
-);
-statement!(
-    SomeOfGroup: (SqlUuid, Text, Text, Text, Timestamptz, BigInt) -> (Jsonb,) =
-    "SELECT detail FROM event
-     WHERE tenant_id = $1 AND kind = $2 AND key >= $3 AND key < $4 AND at >= $5 ORDER BY key LIMIT $6"
-);
-
-/// Events of one kind that may be told together: their keys begin with `name` and a slash.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::notice) struct Group {
-    pub tenant: TenantId,
-    pub kind: EventKind,
-    pub name: String,
-    /// Older ones do not count.
-    pub since: DateTime<Utc>,
-}
-
-impl Group {
-    /// How many they are, and the details of the first `limit`.
-    pub async fn members(&self, conn: &mut Conn, limit: i64) -> QueryResult<(i64, Vec<Value>)> {
-        let (tenant, kind) = (self.tenant.uuid(), self.kind.as_str());
-        let (from, to) = (format!("{}/", self.name), format!("{}0", self.name));
-        let (count,): (i64,) = CountOfGroup::with((tenant, kind, from.as_str(), to.as_str(), self.since))
-            .get_result(conn)
-            .await?;
-        let rows: Vec<(Value,)> =
-            SomeOfGroup::with((tenant, kind, from.as_str(), to.as_str(), self.since, limit))
-                .load(conn)
-                .await?;
-        Ok((count, rows.into_iter().map(|(detail,)| detail).collect()))
-    }
 }
 
 /// Somebody who was deactivated, whose accounts are not known yet.
@@ -247,10 +254,11 @@ pub struct Unsettled {
 }
 
 statement!(
+    /// Of each tenant the first, then of each the second: an app that is away keeps those of other tenants from nothing.
     ListUnsettled: (Timestamptz, BigInt) -> (SqlUuid, SqlUuid, Text, Timestamptz) =
     "SELECT tenant_id, id, coalesce(detail ->> 'user', ''), at FROM event
      WHERE routed_at IS NULL AND ready_at <= $1 AND kind = 'person_deactivated' AND detail -> 'accounts' IS NULL
-     ORDER BY ready_at LIMIT $2"
+     ORDER BY row_number() OVER (PARTITION BY tenant_id ORDER BY ready_at), ready_at LIMIT $2"
 );
 
 /// Up to `limit` people who were deactivated, of whom nobody is told before the apps have answered: see [`settle`].

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::super::{Error, EventKind, NewEvent};
+use super::super::{Entity, Error, EventKind, NewEvent};
 use super::event::{raise_all, withdraw};
 use super::welcome::waits;
 use crate::base::{AppId, ConnectionId, PersonId, ResourceId, TenantId};
@@ -36,7 +36,7 @@ pub struct Invitee {
     /// The person.
     pub person: Option<PersonId>,
     /// The legal entity.
-    pub entity: Option<String>,
+    pub entity: Option<Entity>,
     /// What the mail needs: `to`, `name`, `given_name`, `user_name`, `language`, `link`.
     pub detail: Value,
     /// How.

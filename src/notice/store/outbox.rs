@@ -30,11 +30,12 @@ pub(in crate::notice) struct NewMessage {
 }
 
 statement!(
+    /// One that is due later is tried from then on.
     AddMessages: (Timestamptz, Array<SqlUuid>, Array<SqlUuid>, Array<SqlUuid>, Array<Nullable<Text>>,
                   Array<Nullable<SqlUuid>>, Array<Text>, Array<Bool>, Array<Text>, Array<Bool>, Array<Timestamptz>) -> () =
     "INSERT INTO message (created_at, channel, tenant_id, id, event_id, address, subscription_id, language, escalated,
                           state, at_most_once, due_at, finished_at)
-     SELECT $1, CASE WHEN m.subscription_id IS NULL THEN 'mail' ELSE 'webhook' END, m.*,
+     SELECT m.due_at, CASE WHEN m.subscription_id IS NULL THEN 'mail' ELSE 'webhook' END, m.*,
             CASE WHEN m.state = 'unsent' THEN $1 END
      FROM UNNEST($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::bool[], $9::text[], $10::bool[],
                  $11::timestamptz[])
@@ -95,14 +96,22 @@ statement!(
      WHERE channel = 'mail' AND state = 'handing' AND lease_until < now()"
 );
 statement!(
+    /// Of each tenant the first, then of each the second: nobody waits for all that others are told. Alarms go first.
     LeaseMails: (SqlUuid, Timestamptz, Double, BigInt) -> (SqlUuid, SqlUuid, Text, Text, Text, Bool, Bool, Integer, Timestamptz, Jsonb) =
     "WITH taken AS (
        UPDATE message SET state = 'leased', attempts = attempts + 1, lease_owner = $1,
               lease_until = now() + make_interval(secs => $3)
-       FROM (SELECT tenant_id, id FROM message
-             WHERE channel = 'mail' AND due_at <= $2
-               AND (state = 'waiting' OR state = 'leased' AND lease_until < now())
-             ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) next
+       FROM (SELECT m.tenant_id, m.id
+             FROM tenant
+             CROSS JOIN LATERAL (
+               SELECT o.id, row_number() OVER (ORDER BY o.at_most_once, o.due_at) AS place
+               FROM message o
+               WHERE o.tenant_id = tenant.id AND o.channel = 'mail' AND o.due_at <= $2
+                 AND o.state IN ('waiting', 'leased') AND (o.state = 'waiting' OR o.lease_until < now())
+               ORDER BY o.at_most_once, o.due_at LIMIT $4) first
+             JOIN message m ON m.tenant_id = tenant.id AND m.id = first.id
+             WHERE m.state = 'waiting' OR m.state = 'leased' AND m.lease_until < now()
+             ORDER BY first.place, m.at_most_once, m.due_at LIMIT $4 FOR UPDATE OF m SKIP LOCKED) next
        WHERE message.tenant_id = next.tenant_id AND message.id = next.id
        RETURNING message.*)
      SELECT m.tenant_id, m.id, e.kind, coalesce(m.address, ''), m.language, m.escalated, m.at_most_once,
@@ -114,7 +123,7 @@ statement!(
      JOIN tenant t ON t.id = m.tenant_id
      LEFT JOIN connection c ON c.tenant_id = e.tenant_id AND c.id = e.connection_id
      LEFT JOIN app a ON a.tenant_id = e.tenant_id AND a.id = e.app_id
-     ORDER BY m.due_at"
+     ORDER BY m.at_most_once, m.due_at"
 );
 
 type LeasedRow = (
@@ -130,7 +139,7 @@ type LeasedRow = (
     Value,
 );
 
-/// Takes up to `limit` mails that are due, oldest first, for `seconds`; what a killed process left at handing over is
+/// Takes up to `limit` mails that are due, alarms and then the oldest first, for `seconds`; what a killed process left at handing over is
 /// settled first.
 pub(in crate::notice) async fn lease_mails(
     conn: &mut Conn,
@@ -234,7 +243,7 @@ pub struct MessageView {
     pub attempts: i32,
     /// What the other side said.
     pub detail: String,
-    /// Since when.
+    /// From when on it is sent.
     pub created_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,

@@ -38,7 +38,7 @@ impl Wishes {
             return Some("digest_above is 0 to 500".to_owned());
         }
         if self.escalate_after.is_some() && self.escalation().is_none() {
-            return Some("escalate_after is a number with m, h or d, such as 4h".to_owned());
+            return Some("escalate_after is a number with m, h or d, such as 4h; 30d at most".to_owned());
         }
         let wrong = self.escalate_to.iter().position(|to| !is_address(to));
         wrong.map(|place| format!("escalate_to[{place}] is no mail address"))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::super::route::takes;
+use super::super::route::is_of;
 use super::super::webhook::new_secret;
 use super::super::{Error, EventKind, Language};
 use crate::base::{Sealer, Secret, TenantId, Unsealable};
@@ -22,14 +22,14 @@ pub(in crate::notice) struct Listener {
     pub tenant: TenantId,
     pub id: Uuid,
     pub language: Option<Language>,
-    events: Vec<EventKind>,
-    entities: Vec<String>,
+    pub events: Vec<EventKind>,
+    pub entities: Vec<String>,
 }
 
 impl Listener {
-    /// Whether it is told of such an event.
-    pub fn hears(&self, kind: EventKind, entity: Option<&str>) -> bool {
-        takes(&self.events, &self.entities, kind, entity)
+    /// Whether it is told of such an event of an entity that has these words.
+    pub fn hears(&self, kind: EventKind, entity: &[String]) -> bool {
+        (self.events.is_empty() || self.events.contains(&kind)) && is_of(&self.entities, kind, entity)
     }
 }
 
@@ -151,20 +151,23 @@ pub(in crate::notice) struct Call {
 }
 
 statement!(
-    /// A failing address is asked about one event at a time.
+    /// Of each subscription the first that are open: of a failing one the first alone. So neither much that waits for one
+    /// nor an address that hangs keeps the others from being told.
     LeaseCalls: (SqlUuid, Timestamptz, Double, BigInt) -> (SqlUuid, SqlUuid, SqlUuid, Text, Timestamptz, Jsonb, Jsonb, Jsonb, SqlUuid, Text, Text, Binary, Bool, Text, Integer, Integer) =
     "WITH taken AS (
        UPDATE message SET state = 'leased', attempts = attempts + 1, lease_owner = $1,
               lease_until = now() + make_interval(secs => $3)
-       FROM (SELECT m.tenant_id, m.id FROM message m
-             JOIN subscription s ON s.tenant_id = m.tenant_id AND s.id = m.subscription_id AND s.state = 'active'
-               AND (s.resume_at IS NULL OR s.resume_at <= $2)
-             WHERE m.channel = 'webhook' AND m.due_at <= $2
+       FROM (SELECT m.tenant_id, m.id
+             FROM subscription s
+             CROSS JOIN LATERAL (
+               SELECT o.id, row_number() OVER (ORDER BY o.created_at, o.id) AS place
+               FROM message o
+               WHERE o.tenant_id = s.tenant_id AND o.subscription_id = s.id AND o.state IN ('waiting', 'leased')
+               ORDER BY o.created_at, o.id LIMIT CASE WHEN s.failures = 0 THEN 5 ELSE 1 END) first
+             JOIN message m ON m.tenant_id = s.tenant_id AND m.id = first.id
+             WHERE s.state = 'active' AND (s.resume_at IS NULL OR s.resume_at <= $2) AND m.due_at <= $2
                AND (m.state = 'waiting' OR m.state = 'leased' AND m.lease_until < now())
-               AND (s.failures = 0 OR NOT EXISTS (
-                      SELECT FROM message o WHERE o.tenant_id = m.tenant_id AND o.subscription_id = m.subscription_id
-                        AND o.id < m.id AND o.state IN ('waiting', 'leased')))
-             ORDER BY m.due_at, m.id LIMIT $4 FOR UPDATE OF m SKIP LOCKED) next
+             ORDER BY first.place, m.created_at, m.id LIMIT $4 FOR UPDATE OF m SKIP LOCKED) next
        WHERE message.tenant_id = next.tenant_id AND message.id = next.id
        RETURNING message.*)
      SELECT m.tenant_id, m.id, m.event_id, e.kind, e.at,
@@ -271,18 +274,19 @@ pub(in crate::notice) async fn succeeded(conn: &mut Conn, tenant: TenantId, id: 
     Ok(())
 }
 
-/// An address did not; nothing more is sent before `resume_at`. Returns since when it fails.
+/// An address did not; nothing more is sent before `resume_at`. Returns since when it fails;
+/// nothing when it was taken away meanwhile.
 pub(in crate::notice) async fn failed(
     conn: &mut Conn,
     tenant: TenantId,
     id: Uuid,
     (words, now): (&str, DateTime<Utc>),
     resume_at: DateTime<Utc>,
-) -> QueryResult<DateTime<Utc>> {
-    let (since,): (DateTime<Utc>,) = Failed::with((tenant.uuid(), id, words, now, resume_at))
-        .get_result(conn)
+) -> QueryResult<Option<DateTime<Utc>>> {
+    let rows: Vec<(DateTime<Utc>,)> = Failed::with((tenant.uuid(), id, words, now, resume_at))
+        .load(conn)
         .await?;
-    Ok(since)
+    Ok(rows.into_iter().next().map(|(since,)| since))
 }
 
 statement!(
@@ -464,13 +468,18 @@ pub enum Replay {
 }
 
 statement!(
-    ReplayEvents: (SqlUuid, SqlUuid, Timestamptz, Nullable<SqlUuid>, Timestamptz, Timestamptz, BigInt) -> () =
+    /// In the order of the events, by microseconds. What nobody was told of yet is told in its time.
+    ReplayEvents: (SqlUuid, SqlUuid, Timestamptz, Nullable<SqlUuid>, Timestamptz, Timestamptz, BigInt, Array<Text>) -> () =
     "INSERT INTO message (tenant_id, id, event_id, channel, subscription_id, language, state, at_most_once, due_at, created_at)
-     SELECT e.tenant_id, gen_random_uuid(), e.id, 'webhook', s.id, coalesce(s.language, 'en'), 'waiting', false, $3, $3
+     SELECT e.tenant_id, gen_random_uuid(), e.id, 'webhook', s.id, coalesce(s.language, 'en'), 'waiting', false, $3,
+            $3 + row_number() OVER (ORDER BY e.at, e.id) * interval '1 microsecond'
      FROM event e JOIN subscription s ON s.tenant_id = e.tenant_id AND s.id = $2
      WHERE e.tenant_id = $1 AND ($4 IS NOT NULL AND e.id = $4 OR $4 IS NULL AND e.at >= $5 AND e.at < $6)
-       AND (s.events = '{}' OR e.kind = ANY(s.events)) AND (s.entities = '{}' OR e.entity = ANY(s.entities))
-     ORDER BY e.at LIMIT $7"
+       AND e.routed_at IS NOT NULL AND (s.events = '{}' OR e.kind = ANY(s.events))
+       AND CASE WHEN e.kind = ANY($8)
+                THEN e.entity_words @> to_jsonb(s.entities) AND to_jsonb(s.entities) @> e.entity_words
+                ELSE s.entities = '{}' OR e.entity_words ?| s.entities END
+     ORDER BY e.at, e.id LIMIT $7"
 );
 
 /// Sends events again to a subscription that hears them, oldest first and `limit` at most. Returns how many.
@@ -488,8 +497,13 @@ pub async fn replay(
         Replay::Event(event) => (Some(event), now, now),
         Replay::Span(from, to) => (None, from, to),
     };
+    let digests: Vec<&str> = EventKind::ALL
+        .iter()
+        .filter(|kind| kind.is_digest())
+        .map(|kind| kind.as_str())
+        .collect();
     Ok(
-        ReplayEvents::with((tenant.uuid(), id, now, event, from, to, limit))
+        ReplayEvents::with((tenant.uuid(), id, now, event, from, to, limit, digests))
             .execute(conn)
             .await?,
     )

@@ -120,6 +120,7 @@ async fn keep(
     let failures = u32::try_from(call.failures).unwrap_or_default().saturating_add(1);
     let resume_at = later(now, wait_before(failures.saturating_add(3), asked, dice(call.id)));
     let since = subscription::failed(conn, call.tenant, call.subscription, (&words, now), resume_at).await?;
+    let Some(since) = since else { return Ok(()) };
     outbox::end(conn, whose, ("waiting", &words), now, now).await?;
     if is_gone || now - since >= SWITCHED_OFF_AFTER {
         switch_off(conn, call, &words, since, now).await?;

@@ -43,7 +43,7 @@ pub struct Settings {
     /// The mode that publishing puts the app in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
-    /// Binds the app to one legal entity, by its id.
+    /// Binds the app to one legal entity, by its id, code or name in HR, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
     /// Who belongs into the app.

@@ -34,7 +34,7 @@ pub enum InviteOn {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntityInvite {
-    /// The legal entity's id.
+    /// The legal entity's id, code or name in HR, exactly.
     pub id: String,
     /// Whether its new people are invited.
     pub new_people: bool,
@@ -159,8 +159,8 @@ impl Invite {
         }
     }
 
-    fn says(&self, entity: Option<&str>) -> Option<(bool, String)> {
-        let of_entity = entity.and_then(|id| self.entity.iter().find(|one| one.id == id));
+    fn says(&self, entity: &[&str]) -> Option<(bool, String)> {
+        let of_entity = self.entity.iter().find(|one| entity.contains(&one.id.as_str()));
         let yes_or_no = |yes: bool| if yes { "are" } else { "are not" };
         match (of_entity, self.new_people) {
             (Some(one), _) => {
@@ -176,9 +176,9 @@ impl Invite {
         }
     }
 
-    /// What holds for a new person of a legal entity: what the app says, else what the person's connection says.
+    /// What holds for a new person of a legal entity (its id, code and name): what the app says, else what the person's connection says.
     #[must_use]
-    pub fn decide(app: Option<&Self>, connection: Option<&Self>, entity: Option<&str>) -> Invited {
+    pub fn decide(app: Option<&Self>, connection: Option<&Self>, entity: &[&str]) -> Invited {
         let both = || app.into_iter().chain(connection);
         let (now, reason) = both()
             .find_map(|invite| invite.says(entity))
@@ -223,10 +223,11 @@ mod tests {
             (Some(&link), Some(&connection), Some("1"), true),
             (Some(&link), None, None, false),
         ] {
-            let decided = Invite::decide(app, from, entity);
+            let words: Vec<&str> = entity.into_iter().flat_map(|word| ["other", word]).collect();
+            let decided = Invite::decide(app, from, &words);
             assert_eq!(decided.now, expected, "{app:?} {from:?} {entity:?}");
         }
-        let decided = Invite::decide(Some(&link), Some(&connection), None);
+        let decided = Invite::decide(Some(&link), Some(&connection), &[]);
         assert_eq!((decided.by, decided.when), (Inviter::App, InviteOn::FirstDay));
         assert!(decided.link.is_some());
     }

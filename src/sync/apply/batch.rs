@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::groups;
 use super::overlay::{merge, overlay};
-use crate::base::{ClientId, PersonId, ResourceId};
+use crate::base::{ClientId, HoldId, PersonId, ResourceId};
 use crate::db::Conn;
 use crate::directory::{Cause, Error as DirectoryError, Expected, Put, Stored};
 use crate::guard::{self, Action, ItemState, Mark, NewHold, StoredItem};
@@ -87,10 +87,10 @@ impl Batch<'_> {
         groups::change_members(conn, self.job, &changes, &self.cause).await?;
         self.removals(conn, &mut work).await?;
         self.standings(conn, &work).await?;
-        self.questions(conn, &work).await?;
+        let held = self.questions(conn, &work).await?;
         self.kept_back(conn, &work).await?;
         self.look_again(conn, &work).await?;
-        self.tell(conn, &work).await?;
+        self.tell(conn, &work, &held).await?;
         self.mark(conn, &work).await
     }
 
@@ -533,8 +533,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Opens what waits for a human, and ends the reviews that are settled.
-    async fn questions(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+    /// Opens what waits for a human, and ends the reviews that are settled. Returns what waits since now.
+    async fn questions(&self, conn: &mut Conn, work: &[Work]) -> Result<Vec<(HoldId, NewHold)>, Error> {
         let run = &self.job.run;
         let asked = |one: &Work, hold: &HoldAt| NewHold {
             owner: run.connection.uuid(),
@@ -570,7 +570,7 @@ impl Batch<'_> {
             .collect();
         let (owner, now) = (run.connection.uuid(), self.cause.now);
         guard::close_holds(conn, run.tenant, owner, &judged, &still, now).await?;
-        guard::open_holds(conn, run.tenant, &holds, now).await?;
+        let opened = guard::open_holds(conn, run.tenant, &holds, now).await?;
         guard::rule_holds(conn, run.tenant, &ruled, now).await?;
         let reviews: Vec<Review> = work
             .iter()
@@ -608,7 +608,7 @@ impl Batch<'_> {
             )
             .await?;
         }
-        Ok(())
+        Ok(opened)
     }
 
     async fn mark(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {

@@ -1,21 +1,28 @@
 //! Who was deactivated, and what waits for a decision: told in the transaction in which it happens.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::batch::{Batch, Work};
-use crate::base::{ResourceId, digest};
+use crate::base::{HoldId, ResourceId, digest};
 use crate::db::Conn;
-use crate::guard::Action;
-use crate::notice::{self, EventKind, NewEvent};
-use crate::scim::{HR, Object};
+use crate::guard::{Action, NewHold};
+use crate::notice::{self, Entity, EventKind, NewEvent};
+use crate::scim::{Object, entity_names};
 use crate::sync::Error;
 
 impl Batch<'_> {
-    /// Tells of those of a batch who were deactivated, and of values that wait.
-    pub(super) async fn tell(&self, conn: &mut Conn, work: &[Work]) -> Result<(), Error> {
+    /// Tells of those of a batch who were deactivated, and of values that wait since now: `held`.
+    pub(super) async fn tell(
+        &self,
+        conn: &mut Conn,
+        work: &[Work],
+        held: &[(HoldId, NewHold)],
+    ) -> Result<(), Error> {
         let (run, now) = (&self.job.run, self.cause.now);
         let mut events: Vec<NewEvent> = work.iter().filter_map(|one| self.deactivated(one)).collect();
-        events.extend(work.iter().flat_map(|one| self.held(one)));
+        events.extend(self.held(work, held));
         events.extend(work.iter().filter_map(|one| self.clashed(one)));
         events.extend(self.withheld(conn, work).await?);
         Ok(notice::raise_all(conn, run.tenant, &events, now).await?)
@@ -23,13 +30,13 @@ impl Batch<'_> {
 
     fn event(&self, one: &Work, kind: EventKind, key: String, detail: Value) -> NewEvent {
         let object = one.effect.object.as_ref();
-        let entity = object.and_then(entity_of);
+        let entity = object.and_then(|object| Entity::of(&entity_names(object)));
         NewEvent {
             kind,
             key,
             connection: Some(self.job.run.connection),
             app: None,
-            entity: entity.map(str::to_owned),
+            entity,
             person: one.item.item.person,
             detail,
         }
@@ -87,25 +94,26 @@ impl Batch<'_> {
             let key = format!("{}/{}", run.id, user.id);
             let event = self.event(one, EventKind::ReactivationWithheld, key, detail);
             Some(NewEvent {
-                entity: entity_of(&user.object).map(str::to_owned),
+                entity: Entity::of(&entity_names(&user.object)),
                 ..event
             })
         });
         Ok(told.collect())
     }
 
-    fn held(&self, one: &Work) -> Vec<NewEvent> {
-        let Some(user) = one.user else { return Vec::new() };
-        let holds = one.effect.holds.iter();
-        holds
-            .map(|hold| {
+    fn held(&self, work: &[Work], held: &[(HoldId, NewHold)]) -> Vec<NewEvent> {
+        let of: HashMap<ResourceId, &Work> = work.iter().filter_map(|one| Some((one.user?, one))).collect();
+        held.iter()
+            .filter_map(|(id, hold)| {
+                let user = hold.resource?;
+                let one = of.get(&user)?;
                 let mark = mark(hold.new.clone().unwrap_or_default().to_string().as_bytes());
-                let key = format!("{}/{user}/{}/{mark}", self.job.run.connection, hold.field);
+                let key = format!("{}/{id}/{mark}", hold.owner);
                 let detail = json!({
-                    "user": user, "name": one.effect.object.as_ref().and_then(name_of), "field": hold.field,
+                    "hold": id, "user": user, "name": one.effect.object.as_ref().and_then(name_of), "field": hold.field,
                     "old": notice::shown(hold.old.as_ref()), "new": notice::shown(hold.new.as_ref()),
                 });
-                self.event(one, EventKind::ValueHeld, key, detail)
+                Some(self.event(one, EventKind::ValueHeld, key, detail))
             })
             .collect()
     }
@@ -118,10 +126,6 @@ fn mark(value: &[u8]) -> String {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-fn entity_of(user: &Object) -> Option<&str> {
-    user.get(HR)?.pointer("/entity/id")?.as_str()
 }
 
 /// Somebody's name for people.
