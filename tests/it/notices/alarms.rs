@@ -94,7 +94,7 @@ async fn payh_8_payh_21_a_differing_address_and_accounts_of_nobody_are_told() {
     for words in ["in wiki", "Now: old@acme.example", "New: person1@acme.example"] {
         assert!(held[0].text().contains(words), "{}", held[0].text());
     }
-    assert_eq!(of("wiki: 1 accounts belong to nobody").len(), 1, "{mails:?}");
+    assert_eq!(of("wiki: 1 account belongs to nobody").len(), 1, "{mails:?}");
     let hold = bridge.get("/api/v1/holds").await["items"][0]["id"].clone();
     app.stub.take_received();
     let path = format!("/api/v1/holds/{}/approve", hold.as_str().unwrap());

@@ -67,7 +67,7 @@ async fn an_app_has_its_own_admins_and_its_plans_escalate() {
     bridge.drain().await;
     for subject in [
         "Given1 Family1: emails differs",
-        "wiki: 1 accounts belong to nobody",
+        "wiki: 1 account belongs to nobody",
     ] {
         assert_eq!(count(&server, "wiki@acme.example", subject), 1, "{subject}");
     }
