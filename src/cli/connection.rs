@@ -509,8 +509,9 @@ fn without_effect(connection: &Value) -> String {
     };
     let people = days.get("people").and_then(Value::as_u64).unwrap_or_default();
     format!(
-        "\n{people} people have a first day, a last day or the end of a leave to come, from {} on: nothing happens on these days while \
-         it does not work, and who leaves keeps the access (`scim-bridge user terminate` ends one by hand)",
+        "\n{people} people are due to be looked at, the first at {}: for a first day, a last day or the end of a leave, or to be \
+         asked about again. Nothing of it happens while the connection does not work, and who leaves keeps the access \
+         (`scim-bridge user terminate` ends one by hand)",
         text(days, "first_at")
     )
 }

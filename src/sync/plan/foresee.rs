@@ -57,7 +57,7 @@ pub struct ForeseenDay {
 /// What does not happen by itself while a connection is paused.
 #[derive(Debug, Clone, Copy)]
 pub struct DaysToCome {
-    /// So many people have a day to come: a first day, a last day, the end of a leave.
+    /// So many people are due to be looked at: for a first day, a last day, the end of a leave, or what was declined.
     pub people: u64,
     /// The first of these days.
     pub first: DateTime<Utc>,

@@ -83,7 +83,7 @@ struct ConnectionBody {
     /// How consent stands, where it was ever given.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent: Option<ConsentBody>,
-    /// The days that pass without effect while it is paused: who leaves on one of them keeps the access.
+    /// What does not happen by itself while it is paused: who leaves on one of them keeps the access.
     #[serde(skip_serializing_if = "Option::is_none")]
     without_effect: Option<WithoutEffectBody>,
 }
@@ -91,7 +91,7 @@ struct ConnectionBody {
 /// Days that pass without effect while a connection is paused.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WithoutEffectBody {
-    /// So many people have a first day, a last day or the end of a leave to come.
+    /// So many people are due to be looked at: for a first day, a last day, the end of a leave, or what was declined.
     people: u64,
     /// The first of these days.
     first_at: DateTime<Utc>,
