@@ -394,3 +394,32 @@ async fn whom_a_cancelled_run_deactivated_is_told_at_once() {
     bridge.drain().await;
     assert_eq!(server.mails_to("owner@acme.example").len(), 1);
 }
+
+/// Beside a newer version of the program: what only that one knows waits for it, and stops nothing else.
+#[tokio::test]
+async fn kinds_of_a_newer_version_stop_nothing() {
+    let Some(server) = MailServer::start() else { return };
+    let bridge = bridge_with(&server).await;
+    let rows = bridge.rows().await;
+    let sql = "WITH newer AS (
+                   INSERT INTO event (tenant_id, id, kind, key, at, ready_at, detail, routed_at)
+                   SELECT t.id, gen_random_uuid(), 'of_tomorrow', n::text, $1::timestamptz, $1, '{}',
+                          CASE WHEN n > 250 THEN $1 END
+                   FROM tenant t, generate_series(1, 251) n RETURNING *)
+               INSERT INTO message (tenant_id, id, event_id, channel, address, language, state, at_most_once, due_at, created_at)
+               SELECT tenant_id, gen_random_uuid(), id, 'mail', 'newer@acme.example', 'en', 'waiting', false, $1, $1
+               FROM newer WHERE routed_at IS NOT NULL";
+    let before = bridge.clock.now() - TimeDelta::minutes(5);
+    rows.execute(sql, &[&before]).await.unwrap();
+    welcome(&bridge, "ada@acme.example").await;
+    bridge.drain().await;
+    let now: Vec<(String, String)> = states(&bridge)
+        .await
+        .into_iter()
+        .map(|(to, state, _)| (to, state))
+        .collect();
+    let expected = [("ada@acme.example", "sent"), ("newer@acme.example", "waiting")];
+    assert_eq!(now, expected.map(|(to, state)| (to.to_owned(), state.to_owned())));
+    let untold = "SELECT count(*) FROM event WHERE kind = 'of_tomorrow' AND routed_at IS NULL";
+    assert_eq!(bridge.count(untold).await, 250);
+}
