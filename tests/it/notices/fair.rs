@@ -314,8 +314,9 @@ async fn a_failing_webhook_with_a_backlog_stops_no_other() {
     let rows = bridge.rows().await;
     rows.batch_execute(
         "INSERT INTO message (tenant_id, id, event_id, channel, subscription_id, language, state, at_most_once, due_at, created_at)
-         SELECT e.tenant_id, gen_random_uuid(), e.id, 'webhook', s.id, 'en', made.state, false, e.at,
-                e.at + made.n * interval '1 ms'
+         SELECT e.tenant_id, (CASE made.state WHEN 'sent' THEN '0' ELSE '1' END || '0000000-0000-7000-8000-'
+                              || lpad(to_hex(made.n), 12, '0'))::uuid,
+                e.id, 'webhook', s.id, 'en', made.state, false, e.at, e.at + made.n * interval '1 ms'
          FROM event e JOIN subscription s ON s.tenant_id = e.tenant_id AND s.name = 'stuck',
               (SELECT n, state FROM generate_series(1, 30000) n, unnest(ARRAY['sent', 'waiting']) state) made
          WHERE e.kind = 'feed_stale';
