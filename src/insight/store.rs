@@ -36,6 +36,9 @@ statement!(
     IsSettled: (SqlUuid, Timestamptz) -> (Bool,) =
     "SELECT NOT EXISTS (SELECT 1 FROM unnumbered_change c WHERE c.tenant_id = $1)
         AND NOT EXISTS (
+            SELECT 1 FROM hold h WHERE h.tenant_id = $1 AND h.app_id IS NOT NULL AND NOT h.heeded
+              AND h.state IN ('approved', 'rejected'))
+        AND NOT EXISTS (
             SELECT 1 FROM app a
             WHERE a.tenant_id = $1 AND a.mode <> 'paused' AND a.live_revision IS NOT NULL
               AND NOT EXISTS (SELECT FROM frozen f WHERE f.tenant_id = a.tenant_id AND f.owner_id IN (a.id, a.tenant_id))

@@ -102,14 +102,18 @@ async fn a_server_killed_while_it_moves_people_loses_nobody_and_makes_nobody_ane
         BATCH,
         "the open batch never happened"
     );
+    // Somebody had asked it to stop, too: what has moved has moved, and the new connection is a draft still.
     database
         .batch_execute(
-            "UPDATE run SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL",
+            "UPDATE run SET lease_until = now() - interval '1 second', cancel_asked = true WHERE lease_until IS NOT NULL",
         )
         .await
         .unwrap();
 
     let mut server = program.serve().await;
+    let stopped = format!("SELECT count(*) FROM run WHERE id = '{run}' AND state = 'cancelled'");
+    program.until(&stopped, 1).await;
+    call(&program, Method::POST, &format!("/api/v1/runs/{run}/resume")).await;
     let ended = format!("SELECT count(*) FROM run WHERE id = '{run}' AND state = 'done'");
     program.until(&ended, 1).await;
     let all = i64::try_from(PEOPLE).unwrap();

@@ -61,6 +61,12 @@ async fn pause(job: &Job<'_>) -> Result<ConnectionId, Error> {
         let Some(mut old) = locked(conn, job, from).await? else {
             return Err(state(job, "cannot go on: the old connection is gone"));
         };
+        let new = locked(conn, job, job.run.connection).await?;
+        if new.is_some_and(|new| new.live.is_some_and(|live| live > job.run.revision)) {
+            let why =
+                "moved nobody more: other settings of the new connection were published since. Rekey again";
+            return Err(state(job, why));
+        }
         if store::is_under_way(conn, job.run.tenant, from).await? {
             let why =
                 "moved nobody: a run of the old connection was under way. Rekey again when it has ended";

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Progress, Run, RunState, store};
+use super::{Progress, Run, RunCause, RunState, store};
 use crate::audit;
 use crate::base::{RunId, TenantId};
 use crate::db::Transactional as _;
@@ -41,6 +41,8 @@ impl Engine {
                 }
                 if let Some(connection) = connections::by_id(conn, tenant, run.connection).await?
                     && connection.state != ConnectionState::Published
+                    // A move goes on into a draft, which it publishes in the end.
+                    && !(run.cause == RunCause::Rekey && connection.state == ConnectionState::Draft)
                 {
                     return Err(Error::ConnectionState {
                         name: connection.name,

@@ -287,6 +287,11 @@ async fn a_move_of_thousands_of_addresses_to_a_new_domain_is_one_decision_and_ea
     )
     .await;
     assert_eq!(done["decided"], all - 1);
+    let status = bridge.get("/api/v1/status").await;
+    assert_eq!(
+        status["settled"], false,
+        "who waits for it waits for what was decided: {status}"
+    );
     bridge.drain().await;
     let sent = app.mutations();
     let targets: BTreeSet<&str> = sent.iter().filter_map(|line| line.split(' ').nth(1)).collect();
